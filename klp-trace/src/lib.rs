@@ -1,0 +1,4 @@
+//! klp-trace proves, on a running kernel, that every livepatch relocation is where it should be.
+//!
+//! The rooms, lowest first; each uses only those below it (ARCHITECTURE.md):
+//! [`model`], [`arch`], [`event`], [`elf`], [`verify`], `kernel`, `probe`, `source`, `output`, `cli`.

@@ -1,0 +1,4 @@
+//! The `klp-trace` command.
+#![forbid(unsafe_code)]
+
+fn main() {}
