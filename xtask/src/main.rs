@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod testbed;
 
 use clap::{Parser, Subcommand};
 
@@ -17,10 +18,16 @@ struct Cli {
 enum Command {
     /// Builds the eBPF object, or checks that the committed one matches its source
     Ebpf(commands::ebpf::Args),
+    /// Builds the fixture modules for a kernel series
+    Fixtures(commands::fixtures::Args),
+    /// Boots a real Debian kernel in QEMU and runs a command there
+    Vm(commands::vm::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Ebpf(args) => commands::ebpf::run(&args),
+        Command::Fixtures(args) => commands::fixtures::run(&args),
+        Command::Vm(args) => commands::vm::run(&args),
     }
 }

@@ -1,3 +1,5 @@
 //! One file a command.
 
 pub mod ebpf;
+pub mod fixtures;
+pub mod vm;

@@ -1,0 +1,54 @@
+//! The test bed: real Debian kernels booted in QEMU, with modules built for them.
+//!
+//! Everything it downloads or builds lives under [`cache_dir`]; nothing here touches the machine's own apt
+//! configuration, loads a module or attaches a probe on the machine itself.
+#![forbid(unsafe_code)]
+#![allow(dead_code, unused_imports, reason = "the scenario runner uses what the `vm` command alone does not")]
+
+mod boot;
+mod series;
+
+pub use boot::{Boot, GuestFile, Outcome, Verdict, boot};
+pub use series::Series;
+
+use std::path::PathBuf;
+
+/// A Debian kernel of one series, unpacked on this machine.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// The series it was resolved for.
+    pub series: Series,
+    /// `uname -r`, for example `6.1.0-50-cloud-amd64`.
+    pub release: String,
+    /// The bootable image (bzImage).
+    pub image: PathBuf,
+    /// `…/lib/modules/<release>` as the package ships it, with `modules.dep` made by depmod.
+    pub modules: PathBuf,
+    /// The headers' build folder, as a path inside the build root: `/usr/src/linux-headers-<release>`.
+    pub headers: PathBuf,
+}
+
+/// Where downloads, the build root and built fixtures are kept: `<target>/testbed`.
+pub fn cache_dir() -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    target.join("testbed")
+}
+
+/// The root of the checkout that this xtask was built from.
+pub fn workspace() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}
+
+/// The newest Debian kernel of `series`, downloaded and unpacked; from the cache when it is there, unless
+/// `refresh` asks to resolve the newest anew.
+pub fn kernel(series: Series, _refresh: bool) -> anyhow::Result<Kernel> {
+    anyhow::bail!("no kernel of series {series} is here yet")
+}
+
+/// Builds the fixture modules of `tests/fixtures/` for `kernel` and gives the folder that holds the `.ko`
+/// files; cached by a hash of the sources, the kernel's release and the rewriter's version.
+pub fn fixtures(kernel: &Kernel) -> anyhow::Result<PathBuf> {
+    anyhow::bail!("no fixtures are built for {} yet", kernel.release)
+}
