@@ -2,3 +2,6 @@
 //!
 //! The rooms, lowest first; each uses only those below it (ARCHITECTURE.md):
 //! [`model`], [`arch`], [`event`], [`elf`], [`verify`], `kernel`, `probe`, `source`, `output`, `cli`.
+#![deny(unsafe_code)] // allowed in `probe` alone
+
+pub mod model;

@@ -1,0 +1,143 @@
+//! Bytes and addresses as they are written down.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::fmt;
+
+/// Up to eight bytes of memory, in memory order; written as lower-case hex without separators.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Bytes {
+    len: u8,
+    data: [u8; 8],
+}
+
+impl Bytes {
+    /// The first `len` bytes of `data`; `len` above 8 is cut to 8.
+    pub fn new(data: [u8; 8], len: usize) -> Self {
+        let len = len.min(8);
+        let mut kept = [0; 8];
+        for (to, from) in kept.iter_mut().zip(data).take(len) {
+            *to = from;
+        }
+        Self { len: u8::try_from(len).unwrap_or(8), data: kept }
+    }
+
+    /// The bytes of `slice`, at most eight.
+    pub fn from_slice(slice: &[u8]) -> Self {
+        let mut data = [0; 8];
+        for (to, from) in data.iter_mut().zip(slice) {
+            *to = *from;
+        }
+        Self::new(data, slice.len())
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        self.data.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    /// Whether every byte is zero.
+    pub fn is_zero(&self) -> bool {
+        self.data == [0; 8]
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let bad = || D::Error::custom(format_args!("{text:?} is not up to eight bytes in hex"));
+        if !text.is_ascii() || text.len() % 2 != 0 || text.len() > 16 {
+            return Err(bad());
+        }
+        let mut data = [0; 8];
+        for (to, pair) in data.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| bad())?;
+            if pair.starts_with('+') {
+                return Err(bad());
+            }
+            *to = u8::from_str_radix(pair, 16).map_err(|_| bad())?;
+        }
+        Ok(Self::new(data, text.len() / 2))
+    }
+}
+
+/// A kernel address or symbol value; written as `"0x…"`, since JSON numbers do not hold 64 bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Address(pub u64);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.strip_prefix("0x")
+            .filter(|digits| !digits.starts_with('+'))
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format_args!("{text:?} is not an address (0x…)")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bytes_survive_json(data: [u8; 8], len in 0usize..=8) {
+            let bytes = Bytes::new(data, len);
+            let json = serde_json::to_string(&bytes).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Bytes>(&json).unwrap(), bytes);
+        }
+
+        #[test]
+        fn addresses_survive_json(value: u64) {
+            let json = serde_json::to_string(&Address(value)).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Address>(&json).unwrap(), Address(value));
+        }
+    }
+
+    #[test]
+    fn bad_hex_is_refused() {
+        for text in ["\"0\"", "\"zz\"", "\"+1\"", "\"001122334455667788\"", "\"é\""] {
+            assert!(serde_json::from_str::<Bytes>(text).is_err(), "{text}");
+        }
+        for text in ["\"12\"", "\"0x\"", "\"0x+1\"", "\"0x10000000000000000\"", "12"] {
+            assert!(serde_json::from_str::<Address>(text).is_err(), "{text}");
+        }
+    }
+}

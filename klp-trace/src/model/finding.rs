@@ -1,0 +1,84 @@
+//! What a person acts on.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Will matter when something else happens.
+    Warning,
+    /// Wrong now, or sure to bite.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+macro_rules! findings {
+    ($($(#[$doc:meta])* $id:ident = $name:literal,)*) => {
+        /// The stable id of a finding. Ids are never given to something else.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "UPPERCASE")]
+        pub enum FindingId { $($(#[$doc])* $id,)* }
+
+        impl FindingId {
+            /// Every finding that this version can make.
+            pub const ALL: &'static [Self] = &[$(Self::$id,)*];
+
+            /// The finding's stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$id => $name,)* }
+            }
+        }
+    };
+}
+
+findings! {
+    /// The object is gone and its targets were not cleared.
+    Klp001 = "stale-after-unload",
+    /// The kernel's clear stopped half-way.
+    Klp002 = "partial-clear",
+    /// A load of the object failed after its relocations were written, and left them.
+    Klp003 = "failed-load-left-applied",
+    /// The object is present and the patch active, but relocations were not written.
+    Klp005 = "not-reapplied",
+    /// A relocation holds a value that is not the expected one.
+    Klp006 = "wrong-value",
+    /// The kernel refused to load the object.
+    Klp009 = "reload-refused",
+    /// The .ko on disk is not what was loaded.
+    Klp011 = "file-differs-from-memory",
+    /// Records were lost.
+    Klp013 = "events-lost",
+}
+
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The variant's own name in capitals is the id, as serde writes it.
+        f.pad(&format!("{self:?}").to_uppercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_the_serialised_names() {
+        for id in FindingId::ALL {
+            assert_eq!(serde_json::to_string(id).unwrap(), format!("\"{id}\""));
+        }
+        assert_eq!(FindingId::Klp001.to_string(), "KLP001");
+    }
+}

@@ -1,0 +1,12 @@
+//! The vocabulary: relocations, verdicts, findings. No I/O, no state.
+#![forbid(unsafe_code)]
+
+pub mod bytes;
+pub mod finding;
+pub mod hook;
+pub mod verdict;
+
+pub use bytes::{Address, Bytes};
+pub use finding::{FindingId, Severity};
+pub use hook::{Hook, Phase};
+pub use verdict::{Reason, Verdict};
