@@ -4,4 +4,5 @@
 //! [`model`], [`arch`], [`event`], [`elf`], [`verify`], `kernel`, `probe`, `source`, `output`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
+pub mod event;
 pub mod model;

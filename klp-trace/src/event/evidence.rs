@@ -1,0 +1,287 @@
+//! Events that are evidence: what sources see. The verifier draws its conclusions from these alone.
+
+use super::refs::{ObjectRef, PatchRef, SectionRef};
+use crate::model::{Address, Hook, Phase, Reason};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The start of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The tool's command line.
+    pub command: Vec<String>,
+    /// The hooks, attached or not.
+    pub hooks: Vec<HookInfo>,
+    /// Whether this kernel clears relocation targets when an object goes (`clear_relocate_add` is there, x86 from 6.3).
+    pub clears: bool,
+    /// Size of the ring buffer, bytes.
+    pub ring_bytes: u32,
+}
+
+/// One hook of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookInfo {
+    /// The hook.
+    pub name: Hook,
+    /// How it is attached (`fentry`, `kprobe`, `tracepoint`); none when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mechanism: Option<String>,
+    /// Why it is not attached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A module came, went or was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleEvent {
+    /// What happened.
+    pub action: ModuleAction,
+    /// The module's name.
+    pub name: Arc<str>,
+    /// Address of its `struct module`, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// Whether it is a livepatch.
+    pub livepatch: bool,
+}
+
+/// What happened to a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModuleAction {
+    /// Found loaded when the tool looked.
+    Present,
+    /// Not loaded when the tool looked.
+    Absent,
+    /// The tracepoint module_load: loaded, its init about to run.
+    Loaded,
+    /// The tracepoint module_free: its memory is about to be freed.
+    Freed,
+}
+
+/// A watched function was entered or left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookEvent {
+    /// Which.
+    pub hook: Hook,
+    /// Entered or left.
+    pub phase: Phase,
+    /// What it returned; none at entry and for functions that return nothing.
+    pub ret: Option<i64>,
+    /// The processor.
+    pub cpu: u32,
+    /// The patch, for functions that work on one.
+    pub patch: Option<PatchRef>,
+    /// The module that comes or goes, for functions that work on one.
+    pub object: Option<ObjectRef>,
+    /// The section, for apply_relocate_add and clear_relocate_add.
+    pub section: Option<SectionRef>,
+}
+
+/// What the ELF witness says of one section of a patch; large sections come in several, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchMetadata {
+    /// The patch.
+    pub patch: PatchRef,
+    /// The section.
+    pub section: SectionRef,
+    /// The object that gates the section.
+    pub object: Arc<str>,
+    /// Where this was read.
+    pub elf: Elf,
+    /// Name of the section that is relocated.
+    pub target: Arc<str>,
+    /// Whether the relocated section is writable at run time.
+    pub writable: bool,
+    /// Entries of the whole section.
+    pub total: u32,
+    /// The entries; `index` says where they stand.
+    pub entries: Vec<MetaEntry>,
+}
+
+/// Which copy of the patch's ELF is the witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "source")]
+pub enum Elf {
+    /// The .ko on disk, which agrees with what the kernel holds.
+    File {
+        /// The file.
+        path: String,
+        /// Its build-id, hex; none when it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        build_id: Option<String>,
+    },
+    /// No .ko was found: the kernel's own copy, the weaker witness.
+    Memory {
+        /// Why no file is used.
+        why: String,
+    },
+    /// A .ko was found and is not what was loaded (KLP011): no verdict rests on it.
+    Differs {
+        /// The file.
+        path: String,
+        /// The first difference.
+        difference: String,
+    },
+}
+
+/// One relocation entry as the ELF witness has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetaEntry {
+    /// Index in the section, from 0.
+    pub index: u32,
+    /// r_offset.
+    pub offset: Address,
+    /// ELF64_R_TYPE.
+    #[serde(rename = "type")]
+    pub rtype: u32,
+    /// r_addend.
+    pub addend: i64,
+    /// The symbol's whole name (`.klp.sym.<object>.<symbol>,<sympos>`), escaped.
+    pub symbol: Arc<str>,
+    /// The eight bytes at the target before any relocation was written (zero past the section's end).
+    pub original: crate::model::Bytes,
+}
+
+/// Where a symbol is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SymbolLookup {
+    /// The object as it was loaded at the lookup.
+    pub object: ObjectRef,
+    /// The symbol's own name.
+    pub symbol: Arc<str>,
+    /// Its position among its namesakes; 0: must be unique.
+    pub sympos: u64,
+    /// What was found.
+    pub outcome: Lookup,
+}
+
+/// What a symbol lookup gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum Lookup {
+    /// Found.
+    Found {
+        /// The symbol's value.
+        address: Address,
+        /// The set it was looked up in.
+        set: SymbolSet,
+        /// Where the addresses came from.
+        from: SymbolSource,
+    },
+    /// Not found, or not certain.
+    Failed {
+        /// Why.
+        why: Reason,
+    },
+}
+
+/// The set of an object's symbols that a lookup counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SymbolSet {
+    /// All of the symbol table, .init included: what the kernel sees while the object is COMING.
+    Full,
+    /// What remains once the object is live.
+    Core,
+}
+
+/// Where symbol addresses came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SymbolSource {
+    /// /proc/kallsyms.
+    Kallsyms,
+    /// The object's .ko and its load addresses.
+    ObjectFile,
+}
+
+/// A whole section of relocations was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SectionRead {
+    /// The patch.
+    pub patch: PatchRef,
+    /// The section.
+    pub section: SectionRef,
+    /// The object that gates it.
+    pub object: ObjectRef,
+    /// At which hook it was read.
+    pub read: Hook,
+    /// What the hooked function returned (apply); none otherwise.
+    pub ret: Option<i64>,
+    /// Entries of the section.
+    pub total: u32,
+    /// Entries whose record was lost.
+    pub lost: u32,
+    /// Entries read, in order. Those that are neither here nor lost are as they were when last read.
+    pub entries: Vec<EntryRead>,
+}
+
+/// What was read of one relocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryRead {
+    /// Index in the section, from 0.
+    pub index: u32,
+    /// Address of the target.
+    pub address: Address,
+    /// The eight bytes there; none when the kernel refused the read.
+    pub bytes: Option<[u8; 8]>,
+    /// The symbol's value as the kernel has it (st_value); none when unreadable.
+    pub recorded: Option<Address>,
+}
+
+/// A step of a patch's transition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// The patch, where known.
+    pub patch: Option<PatchRef>,
+    /// What happened.
+    pub step: TransitionStep,
+}
+
+/// The steps of a transition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransitionStep {
+    /// Towards the patched state.
+    Patching,
+    /// Towards the unpatched state.
+    Unpatching,
+    /// Completed.
+    Complete,
+    /// Forced by the administrator.
+    Forced,
+    /// The patch was disabled or replaced and has left livepatch's list.
+    Detached,
+}
+
+/// Records were lost, or may have been.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsLost {
+    /// Whose records.
+    pub hook: Hook,
+    /// Why.
+    pub cause: LossCause,
+    /// How many; 0 when that cannot be known.
+    pub count: u64,
+}
+
+/// How records come to be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossCause {
+    /// The ring buffer was full.
+    RingFull,
+    /// The kernel skipped a program because one was running (recursion_misses).
+    Recursion,
+    /// A function was entered and its return not seen (kretprobe misses).
+    MissedExit,
+    /// The programs' map of sections was full.
+    MapFull,
+    /// A module was loaded without klp_module_coming having been seen: the hooks did not fire.
+    BlindWindow,
+    /// kernel.ftrace_enabled was 0: no hook fires.
+    FtraceDisabled,
+    /// A section's records arrived incomplete.
+    Incomplete,
+}

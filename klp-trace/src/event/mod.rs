@@ -1,0 +1,75 @@
+//! What happened and what was read, as live sources yield it, the verifier judges it and the journal keeps it.
+//!
+//! An [`Event`] is evidence (from the kernel, a file, the symbol table) or a conclusion (a verdict, a finding). A
+//! journal keeps both; replaying one takes the evidence and derives the conclusions anew.
+#![forbid(unsafe_code)]
+
+pub mod evidence;
+pub mod outcome;
+pub mod refs;
+
+pub use evidence::{
+    Elf, EntryRead, EventsLost, HookEvent, HookInfo, Lookup, LossCause, MetaEntry, ModuleAction, ModuleEvent,
+    PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource, Transition, TransitionStep,
+};
+pub use outcome::{EndReason, Finding, RelocState, SessionEnd, Totals};
+pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
+
+use std::sync::Arc;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// CLOCK_MONOTONIC of the host, nanoseconds: of the kernel's record where there is one, else of the tool.
+    pub mono_ns: u64,
+    /// The task in whose context it happened.
+    pub task: Option<Arc<Task>>,
+    /// What it is.
+    pub body: Body,
+}
+
+/// The kinds of events, a closed list.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// First of a session.
+    Session(Session),
+    /// What the patch's ELF file (or the kernel's copy) says of one section.
+    PatchMetadata(PatchMetadata),
+    /// Where a referenced symbol really is, by an independent lookup.
+    SymbolLookup(SymbolLookup),
+    /// A module came, went or was found.
+    Module(ModuleEvent),
+    /// A watched function was entered or left.
+    Hook(HookEvent),
+    /// The verdict of one relocation, with the bytes it rests on.
+    RelocState(RelocState),
+    /// A whole section of relocations was read.
+    SectionRead(SectionRead),
+    /// A step of a patch's transition.
+    Transition(Transition),
+    /// Something a person acts on.
+    Finding(Finding),
+    /// Records were lost, or may have been.
+    EventsLost(EventsLost),
+    /// Last of a session.
+    SessionEnd(SessionEnd),
+}
+
+impl Body {
+    /// The kind's name in the journal.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Session(_) => "session",
+            Self::PatchMetadata(_) => "patch_metadata",
+            Self::SymbolLookup(_) => "symbol_lookup",
+            Self::Module(_) => "module",
+            Self::Hook(_) => "hook",
+            Self::RelocState(_) => "reloc_state",
+            Self::SectionRead(_) => "section_read",
+            Self::Transition(_) => "transition",
+            Self::Finding(_) => "finding",
+            Self::EventsLost(_) => "events_lost",
+            Self::SessionEnd(_) => "session_end",
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Events that are conclusions: derived by the verifier, and derived anew on replay.
+
+use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef};
+use crate::model::{Address, Bytes, FindingId, Hook, Reason, Severity, Verdict};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The state of one relocation, said when it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelocState {
+    /// The patch.
+    pub patch: PatchRef,
+    /// The object that gates the relocation.
+    pub object: ObjectRef,
+    /// The section.
+    pub section: SectionRef,
+    /// The relocation.
+    pub reloc: RelocRef,
+    /// Address of the target; none before the first read.
+    pub address: Option<Address>,
+    /// The bytes that should be there, where there is an expectation.
+    pub expected: Option<Bytes>,
+    /// The bytes that are there (as many as the type writes; eight for an unknown type); none when they are not known
+    /// now. With `read`, this is evidence: replay judges it.
+    pub actual: Option<Bytes>,
+    /// The symbol's value as the kernel recorded it.
+    pub recorded: Option<Address>,
+    /// At which hook it was read; none when the verdict changed without a read.
+    pub read: Option<Hook>,
+    /// The verdict; none for R_*_NONE, which is listed and not judged.
+    pub verdict: Option<Verdict>,
+    /// Why, where that needs saying.
+    pub reason: Option<Reason>,
+    /// The verdict before.
+    pub previous: Option<Verdict>,
+}
+
+/// What a person acts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Its id.
+    pub id: FindingId,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What: one sentence.
+    pub message: String,
+    /// Why: one sentence.
+    pub why: String,
+    /// What to do: one sentence.
+    pub action: String,
+    /// The patch, where it is about one.
+    pub patch: Option<PatchRef>,
+    /// The object, where it is about one.
+    pub object: Option<ObjectRef>,
+    /// The section, where it is about one.
+    pub section: Option<SectionRef>,
+    /// How many relocations it covers.
+    pub relocations: u32,
+    /// The first relocation it covers.
+    pub first: Option<Arc<RelocRef>>,
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEnd {
+    /// Why it ended.
+    pub reason: EndReason,
+    /// Relocations by their last verdict, of the patches still loaded.
+    pub verdicts: Totals,
+    /// Findings made, by id.
+    pub findings: std::collections::BTreeMap<FindingId, u32>,
+    /// Records known to be lost.
+    pub lost: u64,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// The time asked for is over.
+    Duration,
+    /// The recording ends here.
+    EndOfRecording,
+    /// The reader of the output went away.
+    OutputClosed,
+    /// Something failed.
+    Failure,
+}
+
+/// Relocations counted by verdict; only those above zero.
+pub type Totals = std::collections::BTreeMap<Verdict, u64>;
