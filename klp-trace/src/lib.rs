@@ -4,5 +4,7 @@
 //! [`model`], [`arch`], [`event`], [`elf`], [`verify`], `kernel`, `probe`, `source`, `output`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
+pub mod cli;
 pub mod event;
 pub mod model;
+pub mod output;

@@ -1,4 +1,8 @@
-//! The `klp-trace` command.
+//! The `klp-trace` command: arguments to a command, its end to an exit code.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    klp_trace::cli::main().into()
+}

@@ -1,0 +1,102 @@
+//! `klp-trace man`: the manual pages, one a command.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::exit::{self, Exit};
+use super::failure::Failure;
+use super::print_text;
+
+const EXAMPLES: &str = "\
+Examples:
+  klp-trace man watch | man -l -
+      read the page of a command
+  klp-trace man --out /usr/local/share/man/man1
+      install all pages
+
+";
+
+/// Prints a manual page, or writes all of them to a folder
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = format!("{EXAMPLES}{}", exit::help_section(&[Exit::Clean, Exit::Usage, Exit::Runtime])))]
+pub struct Args {
+    /// The command whose page to print; without it, the page of klp-trace itself
+    #[arg(conflicts_with = "out")]
+    pub command: Option<String>,
+
+    /// Write every page to this folder, which is made if needed
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// A manual page: file name and text.
+type Page = (String, Vec<u8>);
+
+/// Prints or writes the pages.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let pages = pages().context("cannot render the manual pages")?;
+    if let Some(dir) = &args.out {
+        write_all(&pages, dir)?;
+        return Ok(Exit::Clean);
+    }
+    let wanted = match &args.command {
+        Some(command) => format!("klp-trace-{command}.1"),
+        None => "klp-trace.1".to_owned(),
+    };
+    match pages.iter().find(|(name, _)| *name == wanted) {
+        Some((_, text)) => print_text(text),
+        None => Err(Failure::new(Exit::Usage, anyhow::anyhow!("no such page: {wanted}"))
+            .hint("klp-trace --help lists the commands")),
+    }
+}
+
+/// Renders the page of klp-trace and of each of its commands.
+fn pages() -> std::io::Result<Vec<Page>> {
+    let mut main = super::command();
+    // Gives each command its full name, "klp-trace-watch".
+    main.build();
+    let commands = std::iter::once(main.clone()).chain(main.get_subcommands().cloned());
+    commands
+        .map(|command| {
+            let page = clap_mangen::Man::new(command.version(env!("CARGO_PKG_VERSION")))
+                .source(concat!("klp-trace ", env!("CARGO_PKG_VERSION")))
+                .manual("klp-trace manual");
+            let mut text = Vec::new();
+            page.render(&mut text)?;
+            Ok((page.get_filename(), text))
+        })
+        .collect()
+}
+
+fn write_all(pages: &[Page], dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
+    for (name, text) in pages {
+        let path = dir.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_page_a_command_with_examples_and_exit_codes() {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        write_all(&pages().expect("pages render"), dir.path()).expect("pages are written");
+        for command in super::super::command().get_subcommands() {
+            let path = dir.path().join(format!("klp-trace-{}.1", command.get_name()));
+            let text = std::fs::read_to_string(&path).expect("each command has its page");
+            assert!(text.contains("Examples:") && text.contains("Exit codes:"), "{}", path.display());
+        }
+        assert!(dir.path().join("klp-trace.1").exists());
+    }
+
+    #[test]
+    fn a_page_that_is_not_there_is_wrong_usage() {
+        let args = Args { command: Some("nonsense".to_owned()), out: None };
+        assert_eq!(run(&args).expect_err("no such command").exit(), Exit::Usage);
+    }
+}

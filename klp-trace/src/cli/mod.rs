@@ -1,0 +1,125 @@
+//! The command line: one file a command, each thin.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod completions;
+pub mod exit;
+pub mod failure;
+pub mod man;
+pub mod watch;
+
+use std::io::Write as _;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::output::sink::LineSink;
+
+pub use exit::Exit;
+pub use failure::Failure;
+
+/// Proves, on a running kernel, that every livepatch relocation is where it should be
+///
+/// A livepatch carries relocations that the kernel writes into the patch when the patched module appears, and that
+/// must be cleared when it goes. klp-trace watches each one as it happens, reads the bytes back from kernel memory,
+/// and compares them with what the patch's file and the symbol table say they must be.
+#[derive(Debug, Parser)]
+#[command(name = "klp-trace", version, disable_help_subcommand = true, subcommand_required = true)]
+#[command(after_long_help = exit::help_section(&Exit::PRECEDENCE))]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Prints the completions of a shell
+    Completions(completions::Args),
+    /// Prints the manual pages, or writes them to a folder
+    Man(man::Args),
+}
+
+impl Command {
+    /// Runs the command to its end.
+    pub fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Completions(args) => completions::run(&args),
+            Self::Man(args) => man::run(&args),
+        }
+    }
+}
+
+/// Parses the arguments, runs the command, and says on standard error what went wrong.
+pub fn main() -> Exit {
+    // A file size limit (ulimit -f) must end in a failed write, which is handled, not in a kill.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return show_answer(&answer),
+    };
+    match cli.command.run() {
+        Ok(exit) => exit,
+        Err(failure) => {
+            // With standard error gone there is nobody left to tell; the code says it still.
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            failure.exit()
+        }
+    }
+}
+
+/// Shows what clap has to say: help and version are answers (0), everything else is wrong usage (2).
+fn show_answer(answer: &clap::Error) -> Exit {
+    let code = if answer.use_stderr() { Exit::Usage } else { Exit::Clean };
+    match answer.print() {
+        Err(error) if code == Exit::Clean && error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "klp-trace: cannot write standard output: {error}");
+            Exit::Runtime
+        }
+        _ => code,
+    }
+}
+
+/// Prints a finished text to standard output; a reader that has gone is a quiet end.
+fn print_text(text: &[u8]) -> Result<Exit, Failure> {
+    let mut sink = LineSink::stdout();
+    let printed = sink.line(text.trim_ascii_end()).and_then(|()| sink.finish());
+    match printed {
+        Err(error) if !error.is_closed() => Err(Failure::new(Exit::Runtime, error)),
+        _ => Ok(Exit::Clean),
+    }
+}
+
+/// The command line as clap sees it, for what is generated from it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_and_help_are_told_apart() {
+        let usage = Cli::try_parse_from(["klp-trace", "--nonsense"]).expect_err("no such option");
+        assert!(usage.use_stderr());
+        let help = Cli::try_parse_from(["klp-trace", "--help"]).expect_err("help is an answer");
+        assert!(!help.use_stderr());
+        assert!(Cli::try_parse_from(["klp-trace"]).expect_err("a command is required").use_stderr());
+    }
+
+    #[test]
+    fn every_command_says_what_it_is_for_and_how_it_exits() {
+        for command in command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} has no first sentence");
+            let after = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Examples:") && after.contains("Exit codes:"), "{name}: {after}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `klp-trace watch`: every livepatch relocation as it happens, or as it happened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs};
+use super::exit::{self, Exit};
+
+const EXAMPLES: &str = "\
+Examples:
+  klp-trace watch
+      show what happens from now on, until Ctrl-C
+  klp-trace watch --format ndjson --output /var/log/klp.ndjson
+      keep a journal
+  klp-trace watch --from /var/log/klp.ndjson --filter 'verdict=stale,mismatch'
+      judge a journal again, on any machine, without root
+  klp-trace watch --duration 2m --ready-file /run/ready --fail-on warning
+      in a script: wait for the file, do what is to be observed, take the exit code
+
+";
+
+fn after_help() -> String {
+    let codes = [
+        Exit::Clean,
+        Exit::Finding,
+        Exit::Usage,
+        Exit::Runtime,
+        Exit::Precondition,
+        Exit::Inconclusive,
+        Exit::Interrupted,
+    ];
+    format!(
+        "{EXAMPLES}{}\nSIGINT and SIGTERM are the normal end: the code is the verdict's.",
+        exit::help_section(&codes)
+    )
+}
+
+/// Watches livepatch relocations as they are written and cleared, and says which are wrong
+///
+/// Attaches to the kernel first, then looks at the livepatches that are loaded already, then reports every change:
+/// a relocation applied, cleared, stale, missing or wrong, each with the bytes found and the bytes expected.
+/// A summary follows at the end. `klp-trace doctor` says what this needs.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = after_help())]
+pub struct Args {
+    /// What to write: text for people, or the journal, one JSON record a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Short for --format ndjson
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// Where the result goes
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    /// Judge a recorded journal instead of this kernel; needs no privilege
+    #[arg(long, value_name = "JOURNAL")]
+    pub from: Option<PathBuf>,
+
+    /// What is shown
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// Exit with 1 when there is a finding of this severity or worse: info, warning, error
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
+    pub fail_on: FailOn,
+
+    /// End by itself after this time, such as 10s or 2m
+    #[arg(long, value_name = "TIME", value_parser = args::duration, conflicts_with = "from")]
+    pub duration: Option<Duration>,
+
+    /// Create FILE once every probe is attached and the first look is done
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub ready_file: Option<PathBuf>,
+
+    /// Look for the livepatches' files here too: a .ko (plain, .xz, .zst, .gz) or a folder; may be repeated
+    ///
+    /// Without it, /lib/modules/RELEASE and kpatch's folders are searched. A file is used only if it matches the
+    /// loaded module.
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "from")]
+    pub ko: Vec<PathBuf>,
+
+    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not to be had
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(conflicts_with = "from")]
+    pub attach: Attach,
+
+    /// Size of the buffer between kernel and klp-trace, a power of two from 4k
+    ///
+    /// If it runs full, the loss is reported and what was lost is read again.
+    #[arg(long, value_name = "BYTES", value_parser = args::ring_size, default_value = "4M")]
+    #[arg(conflicts_with = "from")]
+    pub ring_size: u32,
+
+    /// Show the eBPF programs' own diagnostics on standard error
+    #[arg(long, conflicts_with = "from")]
+    pub bpf_log: bool,
+
+    /// How text looks
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+impl Args {
+    /// The format asked for, by whichever option.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Ndjson } else { self.format }
+    }
+}
+
+/// What `watch` writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// The journal: one JSON record a line
+    Ndjson,
+}
+
+/// How the probes are attached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Attach {
+    /// Fentry where the kernel offers it, else kprobe
+    #[default]
+    Auto,
+    /// Fentry and fexit: the cheapest
+    Fentry,
+    /// Kprobe and kretprobe: for kernels without direct ftrace calls
+    Kprobe,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, FromArgMatches as _};
+
+    fn parse(line: &[&str]) -> Result<Args, clap::Error> {
+        let command = Args::augment_args(clap::Command::new("watch")).no_binary_name(true);
+        Args::from_arg_matches(&command.try_get_matches_from(line)?)
+    }
+
+    #[test]
+    fn nothing_given_is_text_from_the_live_kernel() {
+        let args = parse(&[]).unwrap();
+        assert_eq!(args.format(), Format::Text);
+        assert_eq!((args.attach, args.fail_on, args.ring_size), (Attach::Auto, FailOn::Error, 4 << 20));
+        assert!(args.from.is_none() && args.output.output.is_none() && args.ko.is_empty());
+    }
+
+    #[test]
+    fn everything_given() {
+        let args = parse(&[
+            "--json",
+            "--output",
+            "j",
+            "--filter",
+            "patch=lp*",
+            "--ready-file",
+            "r",
+            "--duration",
+            "2m",
+            "--attach",
+            "kprobe",
+            "--ring-size",
+            "4k",
+            "--ko",
+            "a.ko",
+            "--ko",
+            "dir",
+            "--bpf-log",
+            "--fail-on",
+            "info",
+            "--color",
+            "never",
+            "--ascii",
+        ])
+        .unwrap();
+        assert_eq!(args.format(), Format::Ndjson);
+        assert_eq!(args.ring_size, 4096);
+        assert_eq!(args.duration, Some(Duration::from_mins(2)));
+        assert_eq!(args.ko.len(), 2);
+        assert!(args.bpf_log && args.look.ascii);
+    }
+
+    #[test]
+    fn a_journal_is_not_a_kernel() {
+        assert!(parse(&["--from", "j", "--filter", "verdict=stale", "--fail-on", "warning"]).is_ok());
+        for live in [
+            ["--attach", "kprobe"],
+            ["--ring-size", "4k"],
+            ["--ko", "x"],
+            ["--duration", "1s"],
+            ["--ready-file", "r"],
+        ] {
+            assert!(parse(&["--from", "j", live[0], live[1]]).is_err(), "{live:?}");
+        }
+        assert!(parse(&["--json", "--format", "text"]).is_err());
+    }
+}

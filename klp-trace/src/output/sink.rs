@@ -1,0 +1,204 @@
+//! Writes lines to standard output or a file: whole lines, flushed by the batch, and honest about failure.
+//!
+//! A record that was promised and not written would be silence where there should be evidence. So every write is
+//! checked, a file whose disk fills up is cut back to its last whole line, and only a closed pipe ends quietly:
+//! there the reader has said that it has enough.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use thiserror::Error;
+
+/// Lines kept back before they are written unasked: bounds memory between flushes.
+const BATCH: usize = 256 * 1024;
+
+/// Why lines could not be written.
+#[derive(Debug, Error)]
+pub enum SinkError {
+    /// The reader of the pipe has gone; end quietly, it is no failure.
+    #[error("{to}: the reader closed the pipe")]
+    Closed {
+        /// Where the lines were going.
+        to: String,
+    },
+    /// The device, the quota or the file size limit is exhausted.
+    #[error("cannot write {to}: {source}; complete up to its last whole line")]
+    Full {
+        /// Where the lines were going.
+        to: String,
+        /// ENOSPC, EDQUOT or EFBIG.
+        source: io::Error,
+    },
+    /// The file could not be opened for writing.
+    #[error("cannot create {to}: {source}")]
+    Create {
+        /// The file.
+        to: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Any other failed write.
+    #[error("cannot write {to}: {source}")]
+    Io {
+        /// Where the lines were going.
+        to: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl SinkError {
+    /// Whether the reader just went away, which ends a command quietly.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+}
+
+/// A writer of whole lines. After an error every further write is refused: what follows a gap is worth nothing.
+#[derive(Debug)]
+pub struct LineSink {
+    to: Target,
+    pending: Vec<u8>,
+    failed: Option<Errno>,
+}
+
+#[derive(Debug)]
+enum Target {
+    Stdout(io::Stdout),
+    File(File, PathBuf),
+}
+
+impl LineSink {
+    /// Lines to standard output.
+    pub fn stdout() -> Self {
+        Self::new(Target::Stdout(io::stdout()))
+    }
+
+    /// Lines to a file, made anew; one that was there is emptied. A new file is for its owner alone (0600): journals
+    /// hold kernel addresses. `-` is standard output.
+    pub fn create(path: &Path) -> Result<Self, SinkError> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::stdout());
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|source| SinkError::Create { to: path.display().to_string(), source })?;
+        Ok(Self::new(Target::File(file, path.to_owned())))
+    }
+
+    /// To the file if one is named, else to standard output.
+    pub fn open(path: Option<&Path>) -> Result<Self, SinkError> {
+        path.map_or_else(|| Ok(Self::stdout()), Self::create)
+    }
+
+    fn new(to: Target) -> Self {
+        Self { to, pending: Vec::new(), failed: None }
+    }
+
+    /// Adds a line (its newline is added here). It reaches the file at the next [`LineSink::flush`], or when much
+    /// is pending.
+    pub fn line(&mut self, line: &[u8]) -> Result<(), SinkError> {
+        self.pending.extend_from_slice(line);
+        self.pending.push(b'\n');
+        if self.pending.len() >= BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what is pending. Call it after each batch of events.
+    pub fn flush(&mut self) -> Result<(), SinkError> {
+        if let Some(errno) = self.failed {
+            return Err(self.error(errno));
+        }
+        let mut written = 0;
+        while let Some(rest) = self.pending.get(written..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::write(self.fd(), rest) {
+                Ok(count) => written += count,
+                Err(Errno::INTR) => {}
+                // Standard output may be a terminal or pipe that someone made non-blocking.
+                Err(Errno::AGAIN) => self.wait_writable(),
+                Err(errno) => return Err(self.fail(errno, written)),
+            }
+        }
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Writes what is pending and, for a file, has the disk confirm it: some file systems report a full disk only then.
+    pub fn finish(mut self) -> Result<(), SinkError> {
+        self.flush()?;
+        if let Target::File(file, _) = &self.to {
+            match rustix::fs::fdatasync(file) {
+                // Not a file that can be synced: a pipe or a device.
+                Ok(()) | Err(Errno::INVAL | Errno::ROFS | Errno::NOTSUP) => {}
+                Err(errno) => return Err(self.error(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.to {
+            Target::Stdout(stdout) => stdout.as_fd(),
+            Target::File(file, _) => file.as_fd(),
+        }
+    }
+
+    fn wait_writable(&self) {
+        let fd = self.fd();
+        let mut fds = [rustix::event::PollFd::new(&fd, rustix::event::PollFlags::OUT)];
+        // Whatever poll says, the next write says it better.
+        let _ = rustix::event::poll(&mut fds, None);
+    }
+
+    /// Remembers the failure and takes the torn line back, of which `written` bytes of this batch are out.
+    fn fail(&mut self, errno: Errno, written: usize) -> SinkError {
+        self.failed = Some(errno);
+        let torn = match self.pending.get(..written) {
+            Some(out) => out.iter().rev().take_while(|b| **b != b'\n').count(),
+            None => 0,
+        };
+        self.pending = Vec::new();
+        self.cut_back(torn as u64);
+        self.error(errno)
+    }
+
+    /// Cuts `torn` bytes off a regular file, if they are still its last: a file shared with another writer
+    /// (`>> log`) is left alone.
+    fn cut_back(&self, torn: u64) {
+        let fd = self.fd();
+        let Ok(stat) = rustix::fs::fstat(fd) else { return };
+        let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile;
+        let Ok(at) = rustix::fs::tell(fd) else { return };
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        if torn == 0 || !regular || at != size || torn > size {
+            return;
+        }
+        // Shrinking needs no space. Should it fail all the same, the reader finds a torn last line and says so.
+        if rustix::fs::ftruncate(fd, size - torn).is_ok() {
+            let _ = rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(size - torn));
+        }
+    }
+
+    fn error(&self, errno: Errno) -> SinkError {
+        let to = match &self.to {
+            Target::Stdout(_) => "standard output".to_owned(),
+            Target::File(_, path) => path.display().to_string(),
+        };
+        let source = io::Error::from(errno);
+        match errno {
+            Errno::PIPE => SinkError::Closed { to },
+            Errno::NOSPC | Errno::DQUOT | Errno::FBIG => SinkError::Full { to, source },
+            _ => SinkError::Io { to, source },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
