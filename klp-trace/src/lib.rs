@@ -8,3 +8,4 @@ pub mod cli;
 pub mod event;
 pub mod model;
 pub mod output;
+pub mod probe;
