@@ -73,13 +73,13 @@ fn cached(series: Series, stamp: &Path) -> Option<Kernel> {
 
 fn fetch(apt: &Apt, release: &str, packages: &[String]) -> anyhow::Result<()> {
     let place = folder().join(release);
-    if image(&place, release).is_some() && place.join("complete").exists() {
+    if place.join("complete").exists() {
         return Ok(());
     }
     progress::note(&format!("downloading kernel {release}"));
     let _ = fs::remove_dir_all(&place);
     // 7.x splits the kernel: linux-image is then an empty package that depends on the others.
-    let wanted: Vec<String> = ["image", "binary", "modules"]
+    let wanted: Vec<String> = ["image", "base", "binary", "modules"]
         .iter()
         .map(|part| format!("linux-{part}-{release}"))
         .filter(|package| packages.contains(package))
@@ -116,8 +116,8 @@ fn describe(series: Series, release: &str) -> anyhow::Result<Kernel> {
     let image =
         image(&place, release).with_context(|| format!("no image of {release} in {}", place.display()))?;
     let modules = place.join("lib/modules").join(release);
-    if !modules.join("modules.dep").is_file() {
-        bail!("no modules.dep in {}", modules.display());
+    if !place.join("complete").exists() {
+        bail!("{} was not unpacked to its end", place.display());
     }
     let headers = PathBuf::from(format!("/usr/src/linux-headers-{release}"));
     Ok(Kernel { series, release: release.to_owned(), image, modules, headers })

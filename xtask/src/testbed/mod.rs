@@ -7,11 +7,17 @@
 
 mod apt;
 mod boot;
+mod console;
+mod cpio;
+mod disk;
 mod host;
+mod initramfs;
 mod kernels;
 mod lock;
 mod mirror;
+mod modules;
 mod progress;
+mod qemu;
 mod releases;
 mod run;
 mod series;
