@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod escape;
 pub mod finding;
 pub mod hook;
 pub mod verdict;

@@ -1,6 +1,6 @@
 //! Where results go: the terminal, files, one file a format.
 #![forbid(unsafe_code)]
 
-pub mod escape;
+pub use crate::model::escape;
 pub mod sink;
 pub mod style;
