@@ -1,0 +1,81 @@
+//! What each architecture's module loader writes for a relocation: names, sizes, expected bytes.
+//!
+//! Pure: no I/O, and no knowledge of kernels' versions. Whether a kernel clears relocations is a
+//! capability of the running kernel (its BTF has `clear_relocate_add`), not of the architecture.
+#![forbid(unsafe_code)]
+
+pub mod x86_64;
+
+use crate::model::Bytes;
+
+/// An architecture whose relocations can be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arch {
+    /// x86-64: `arch/x86/kernel/module.c`.
+    X86_64,
+}
+
+/// Why no expected bytes exist for a relocation. In both cases the kernel writes nothing either and refuses
+/// the section with `-ENOEXEC`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum NoExpectation {
+    /// The kernel checks this type for overflow and the value does not fit.
+    #[error("value {value:#x} overflows relocation type {rtype}")]
+    Overflow {
+        /// Relocation type as in the ELF file.
+        rtype: u32,
+        /// S + A, before truncation.
+        value: u64,
+    },
+    /// The module loader of this architecture does not know the type.
+    #[error("relocation type {rtype} is unknown to the kernel's module loader")]
+    Unsupported {
+        /// Relocation type as in the ELF file.
+        rtype: u32,
+    },
+}
+
+impl Arch {
+    /// The architecture with this `e_machine` (ELF header), if it can be judged.
+    pub fn from_elf_machine(machine: u16) -> Option<Self> {
+        (machine == x86_64::ELF_MACHINE).then_some(Self::X86_64)
+    }
+
+    /// The architecture that `uname -m` calls so, if it can be judged.
+    pub fn from_uname(machine: &str) -> Option<Self> {
+        (machine == "x86_64").then_some(Self::X86_64)
+    }
+
+    /// Its name as in `uname -m`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+        }
+    }
+
+    /// The psABI's name of a relocation type, such as `R_X86_64_PC32`; `None` when the loader does not know it.
+    pub fn type_name(self, rtype: u32) -> Option<&'static str> {
+        match self {
+            Self::X86_64 => x86_64::Type::from_number(rtype).map(x86_64::Type::name),
+        }
+    }
+
+    /// How many bytes the kernel writes for a type: 0 for NONE, `None` when the loader does not know it.
+    pub fn size(self, rtype: u32) -> Option<usize> {
+        match self {
+            Self::X86_64 => x86_64::Type::from_number(rtype).map(x86_64::Type::size),
+        }
+    }
+
+    /// Whether this is the architecture's NONE type: listed, never judged.
+    pub fn is_none(self, rtype: u32) -> bool {
+        self.size(rtype) == Some(0)
+    }
+
+    /// The bytes that the kernel writes for type `rtype`, symbol value `s`, addend `a`, at address `p`.
+    pub fn expected(self, rtype: u32, s: u64, a: i64, p: u64) -> Result<Bytes, NoExpectation> {
+        match self {
+            Self::X86_64 => x86_64::expected(rtype, s, a, p),
+        }
+    }
+}

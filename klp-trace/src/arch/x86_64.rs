@@ -1,0 +1,165 @@
+//! x86-64, by the kernel's own rules: `__apply_relocate_add()` of `arch/x86/kernel/module.c` in 6.1,
+//! `__write_relocate_add()` in 6.3 and later. The cases are the same in both.
+
+use super::NoExpectation;
+use crate::model::Bytes;
+
+/// `EM_X86_64` of the ELF header.
+pub const ELF_MACHINE: u16 = 62;
+
+/// The relocation types that the kernel's loader knows; every other one is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// `R_X86_64_NONE`: skipped.
+    None,
+    /// `R_X86_64_64`: S + A.
+    Abs64,
+    /// `R_X86_64_PC32`: S + A - P. Not checked for overflow (the check stands under `#if 0`).
+    Pc32,
+    /// `R_X86_64_PLT32`: as PC32, the kernel has no PLT.
+    Plt32,
+    /// `R_X86_64_32`: S + A, which must survive zero extension.
+    Abs32,
+    /// `R_X86_64_32S`: S + A, which must survive sign extension.
+    Abs32S,
+    /// `R_X86_64_PC64`: S + A - P.
+    Pc64,
+}
+
+impl Type {
+    /// Every type, in the order of their numbers.
+    pub const ALL: [Self; 7] =
+        [Self::None, Self::Abs64, Self::Pc32, Self::Plt32, Self::Abs32, Self::Abs32S, Self::Pc64];
+
+    /// The type with this number (the low 32 bits of `r_info`).
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.number() == number)
+    }
+
+    /// Its number in the psABI.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Abs64 => 1,
+            Self::Pc32 => 2,
+            Self::Plt32 => 4,
+            Self::Abs32 => 10,
+            Self::Abs32S => 11,
+            Self::Pc64 => 24,
+        }
+    }
+
+    /// Its name in the psABI.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "R_X86_64_NONE",
+            Self::Abs64 => "R_X86_64_64",
+            Self::Pc32 => "R_X86_64_PC32",
+            Self::Plt32 => "R_X86_64_PLT32",
+            Self::Abs32 => "R_X86_64_32",
+            Self::Abs32S => "R_X86_64_32S",
+            Self::Pc64 => "R_X86_64_PC64",
+        }
+    }
+
+    /// How many bytes the kernel writes.
+    pub fn size(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Pc32 | Self::Plt32 | Self::Abs32 | Self::Abs32S => 4,
+            Self::Abs64 | Self::Pc64 => 8,
+        }
+    }
+}
+
+/// The bytes that the kernel writes; arithmetic wraps at 64 bits, as the kernel's `u64` does.
+pub fn expected(rtype: u32, s: u64, a: i64, p: u64) -> Result<Bytes, NoExpectation> {
+    let kind = Type::from_number(rtype).ok_or(NoExpectation::Unsupported { rtype })?;
+    let absolute = s.wrapping_add_signed(a);
+    let value = match kind {
+        Type::None | Type::Abs64 => absolute,
+        Type::Abs32 if u32::try_from(absolute).is_ok() => absolute,
+        Type::Abs32S if i32::try_from(absolute.cast_signed()).is_ok() => absolute,
+        Type::Abs32 | Type::Abs32S => return Err(NoExpectation::Overflow { rtype, value: absolute }),
+        Type::Pc32 | Type::Plt32 | Type::Pc64 => absolute.wrapping_sub(p),
+    };
+    Ok(Bytes::new(value.to_le_bytes(), kind.size()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ok(rtype: u32, s: u64, a: i64, p: u64) -> String {
+        expected(rtype, s, a, p).expect("a value").to_string()
+    }
+
+    #[test]
+    fn a_call_seen_on_a_real_kernel() {
+        // 6.12 under QEMU: P, S and the displacement that stood in memory.
+        assert_eq!(ok(4, 0xffff_ffff_c026_6028, -5, 0xffff_ffff_c080_104b), "d84fa6ff");
+    }
+
+    #[test]
+    fn none_writes_nothing() {
+        assert_eq!(expected(0, u64::MAX, 1, 7), Ok(Bytes::default()));
+    }
+
+    #[test]
+    fn overflow_is_checked_where_the_kernel_checks_it() {
+        let over = |rtype, value| Err(NoExpectation::Overflow { rtype, value });
+        assert_eq!(ok(10, 0xffff_ffff, 0, 0), "ffffffff");
+        assert_eq!(expected(10, 0xffff_ffff, 1, 0), over(10, 0x1_0000_0000));
+        assert_eq!(expected(10, 0, -1, 0), over(10, u64::MAX));
+        assert_eq!(ok(11, 0x7fff_ffff, 0, 0), "ffffff7f");
+        assert_eq!(expected(11, 0x8000_0000, 0, 0), over(11, 0x8000_0000));
+        assert_eq!(ok(11, 0xffff_ffff_8000_0000, 0, 0), "00000080");
+        assert_eq!(expected(11, 0xffff_ffff_8000_0000, -1, 0), over(11, 0xffff_ffff_7fff_ffff));
+        assert_eq!(ok(2, 0x1_0000_0000_0000, 0, 0), "00000000", "the kernel truncates PC32 without a word");
+    }
+
+    #[test]
+    fn a_type_the_loader_does_not_know_is_refused() {
+        for rtype in (0..=64).chain([u32::MAX]) {
+            let known = [0, 1, 2, 4, 10, 11, 24].contains(&rtype);
+            assert_eq!(expected(rtype, 0, 0, 0).is_ok(), known, "type {rtype}");
+            assert_eq!(Type::from_number(rtype).is_some(), known);
+        }
+    }
+
+    proptest! {
+        /// What the processor computes from the written displacement is the symbol's address again.
+        #[test]
+        fn relative_values_lead_back_to_the_symbol(p in any::<u64>(), distance in any::<i32>(), a in -4096i64..4096) {
+            let s = p.wrapping_add_signed(i64::from(distance)).wrapping_sub(a.cast_unsigned());
+            for rtype in [2, 4] {
+                let bytes = expected(rtype, s, a, p).expect("no overflow check");
+                let field = i32::from_le_bytes(bytes.as_slice().try_into().expect("four bytes"));
+                prop_assert_eq!(p.wrapping_add_signed(i64::from(field)).wrapping_sub(a.cast_unsigned()), s);
+            }
+        }
+
+        #[test]
+        fn wide_values_always_lead_back(p in any::<u64>(), s in any::<u64>(), a in any::<i64>()) {
+            let value = |rtype| {
+                let bytes = expected(rtype, s, a, p).expect("64-bit values cannot overflow");
+                u64::from_le_bytes(bytes.as_slice().try_into().expect("eight bytes"))
+            };
+            prop_assert_eq!(value(24).wrapping_add(p), value(1));
+            prop_assert_eq!(value(1).wrapping_sub(a.cast_unsigned()), s);
+        }
+
+        /// A 32-bit value is given exactly when extending it yields S + A.
+        #[test]
+        fn narrow_values_extend_to_the_whole(s in any::<u64>(), a in -4096i64..4096, low in any::<bool>()) {
+            let s = if low { s & 0xffff_ffff } else { s | 0xffff_ffff_0000_0000 };
+            let value = s.wrapping_add_signed(a);
+            let zero = expected(10, s, a, 0).map(|b| u32::from_le_bytes(b.as_slice().try_into().expect("four")));
+            prop_assert_eq!(zero.ok(), u32::try_from(value).ok());
+            let sign = expected(11, s, a, 0).map(|b| i32::from_le_bytes(b.as_slice().try_into().expect("four")));
+            prop_assert_eq!(sign.ok(), i32::try_from(value.cast_signed()).ok());
+        }
+    }
+}
