@@ -4,7 +4,9 @@
 //! [`model`], [`arch`], [`event`], [`elf`], [`verify`], `kernel`, `probe`, `source`, `output`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
+pub mod arch;
 pub mod cli;
+pub mod elf;
 pub mod event;
 pub mod model;
 pub mod output;

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod commands;
-mod ebpf;
 mod testbed;
 
 use clap::{Parser, Subcommand};

@@ -1,0 +1,103 @@
+//! Modules as distributions ship them: xz, zstd or gzip, told by their magic, never by the file's name.
+
+use std::io::{self, Read};
+
+use ruzstd::decoding::errors::FrameDecoderError;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+
+use super::{Rule, limits};
+
+/// How a module is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `.ko.xz`.
+    Xz,
+    /// `.ko.zst`.
+    Zstd,
+    /// `.ko.gz`.
+    Gzip,
+}
+
+impl Format {
+    /// The format that a file's first bytes tell; `None` for everything else, ELF among it.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let magics = [
+            (&b"\xfd7zXZ\0"[..], Self::Xz),
+            (&b"\x28\xb5\x2f\xfd"[..], Self::Zstd),
+            (&b"\x1f\x8b"[..], Self::Gzip),
+        ];
+        magics.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, format)| format)
+    }
+
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
+/// Decompresses to at most [`limits::FILE_BYTES`], with at most [`limits::DICTIONARY_BYTES`] of dictionary.
+pub fn decompress(format: Format, data: &[u8]) -> Result<Vec<u8>, Rule> {
+    within(format, data, limits::FILE_BYTES)
+}
+
+fn within(format: Format, data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
+    match format {
+        Format::Xz => {
+            let kib = u32::try_from(limits::DICTIONARY_BYTES >> 10).unwrap_or(u32::MAX);
+            collect(format, lzma_rust2::XzReader::new_mem_limit(data, true, kib), limit)
+        }
+        Format::Gzip => collect(format, flate2::read::MultiGzDecoder::new(data), limit),
+        Format::Zstd => zstd(data, limit),
+    }
+}
+
+/// zstd files are frames, one after another (RFC 8878, section 3); the crate's reader ends after one.
+fn zstd(data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
+    let format = Format::Zstd;
+    let mut out = Vec::new();
+    let mut rest = data;
+    while !rest.is_empty() {
+        let left = limit.saturating_sub(out.len() as u64);
+        let decoder = StreamingDecoder::<_, FrameDecoder>::new_with_max_window_size(
+            &mut rest,
+            limits::DICTIONARY_BYTES,
+        );
+        match decoder {
+            Ok(reader) => out.extend(collect_up_to(format, reader, left, limit)?),
+            Err(FrameDecoderError::WindowSizeTooBig { .. }) => {
+                return Err(Rule::Dictionary { format: format.name(), limit: limits::DICTIONARY_BYTES });
+            }
+            Err(error) => return Err(damaged(format, &error)),
+        }
+    }
+    Ok(out)
+}
+
+fn collect(format: Format, reader: impl Read, limit: u64) -> Result<Vec<u8>, Rule> {
+    collect_up_to(format, reader, limit, limit)
+}
+
+/// Reads at most `left` bytes; `limit` is what the error says. One byte more is asked for, to tell an end at the
+/// limit from a bomb.
+fn collect_up_to(format: Format, reader: impl Read, left: u64, limit: u64) -> Result<Vec<u8>, Rule> {
+    let mut out = Vec::new();
+    reader.take(left.saturating_add(1)).read_to_end(&mut out).map_err(|error| {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            Rule::Dictionary { format: format.name(), limit: limits::DICTIONARY_BYTES }
+        } else {
+            damaged(format, &error)
+        }
+    })?;
+    if out.len() as u64 > left {
+        return Err(Rule::Bomb { format: format.name(), limit });
+    }
+    Ok(out)
+}
+
+fn damaged(format: Format, error: &dyn std::fmt::Display) -> Rule {
+    Rule::Decompress { format: format.name(), message: error.to_string() }
+}

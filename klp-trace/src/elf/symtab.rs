@@ -1,0 +1,79 @@
+//! The one symbol table of a module.
+
+use object::LittleEndian as LE;
+use object::elf::{self, Sym64};
+use object::read::ReadRef as _;
+
+use super::header::{Elf, Section, field};
+use super::{Error, Rule};
+
+/// A symbol in plain numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Symbol {
+    pub(crate) name: u32,
+    pub(crate) shndx: u16,
+    pub(crate) value: u64,
+}
+
+/// The symbol table, its entries in the file's bounds, its string table of the right type.
+pub(crate) struct Symtab<'a> {
+    pub(crate) section: Section,
+    entries: &'a [Sym64<LE>],
+}
+
+impl<'a> Symtab<'a> {
+    /// The symbol table of a module: exactly one, as the kernel's loader wants.
+    pub(crate) fn parse(elf: &Elf<'a>) -> Result<Self, Error> {
+        let mut tables = elf.sections().filter(|s| s.is(elf::SHT_SYMTAB));
+        let (Some(section), None) = (tables.next(), tables.next()) else {
+            let count =
+                u32::try_from(elf.sections().filter(|s| s.is(elf::SHT_SYMTAB)).count()).unwrap_or(u32::MAX);
+            return Err(elf.error(0, 0, Rule::SymbolTables { count }));
+        };
+        if !elf.section(section.link).is_some_and(|s| s.is(elf::SHT_STRTAB)) {
+            let rule = Rule::Link { section: section.index, link: section.link, expected: "a string table" };
+            return Err(elf.error(section.index, field::SH_LINK, rule));
+        }
+        Ok(Self { section, entries: table(elf, section)? })
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    pub(crate) fn get(&self, index: u32) -> Option<Symbol> {
+        self.entries.get(usize::try_from(index).ok()?).map(Symbol::new)
+    }
+
+    /// Every symbol with its index, in the table's order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Symbol)> + use<'a> {
+        (0u32..).zip(self.entries.iter().map(Symbol::new))
+    }
+
+    /// Where symbol `index` stands in the file.
+    pub(crate) fn offset(&self, index: u32) -> u64 {
+        self.section.offset.saturating_add(u64::from(index) * 24)
+    }
+}
+
+impl Symbol {
+    fn new(entry: &Sym64<LE>) -> Self {
+        Self { name: entry.st_name.get(LE), shndx: entry.st_shndx.get(LE).0, value: entry.st_value.get(LE) }
+    }
+}
+
+/// A section's entries, after its entry size and size are checked.
+pub(crate) fn table<'a, T: object::Pod>(elf: &Elf<'a>, section: Section) -> Result<&'a [T], Error> {
+    let (index, entry) = (section.index, size_of::<T>() as u64);
+    if section.entsize != entry {
+        let rule = Rule::EntrySize { section: index, got: section.entsize, expected: entry };
+        return Err(elf.error(index, field::SH_ENTSIZE, rule));
+    }
+    let bytes = elf.bytes(section)?;
+    let ragged =
+        || elf.error(index, field::SH_SIZE, Rule::RaggedSize { section: index, size: section.size, entry });
+    if !section.size.is_multiple_of(entry) {
+        return Err(ragged());
+    }
+    bytes.read_slice_at(0, bytes.len() / size_of::<T>()).map_err(|()| ragged())
+}
