@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod ebpf;
 mod testbed;
 
 use clap::{Parser, Subcommand};

@@ -35,7 +35,7 @@ pub struct Args {
 /// Boots and runs; the process ends with the guest's exit code.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let kernel = testbed::kernel(args.kernel, args.refresh)?;
-    let work = testbed::cache_dir().join("vm").join(std::process::id().to_string());
+    let work = testbed::cache_dir().join("vm").join(format!("{}-{}", args.kernel, std::process::id()));
     let outcome = testbed::boot(&Boot {
         kernel: &kernel,
         files: Vec::new(),
@@ -49,9 +49,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         work: &work,
         echo: true,
     })?;
-    match outcome.verdict {
-        Verdict::Exited(0) => Ok(()),
-        Verdict::Exited(code) => std::process::exit(code),
-        other => bail!("{other:?}; the console's log is {}", outcome.log.display()),
+    if let Verdict::Exited(code) = outcome.verdict {
+        // Nothing is left to look at once the console has been shown.
+        let _ = std::fs::remove_dir_all(&work);
+        std::process::exit(code);
     }
+    bail!("{:?}; the console's log is {}", outcome.verdict, outcome.log.display())
 }

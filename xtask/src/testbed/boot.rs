@@ -1,9 +1,15 @@
 //! One boot: what goes into the guest, what it runs, what became of it.
 
+use std::fs;
+use std::io::{Read, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Kernel;
+use anyhow::Context;
+
+use super::console::Sign;
+use super::{Kernel, disk, host, initramfs, progress, qemu};
 
 /// A file, or a folder with all it holds, put into the guest.
 #[derive(Debug, Clone)]
@@ -78,6 +84,85 @@ pub struct Outcome {
 }
 
 /// Boots `spec` under QEMU's TCG and waits for its end.
+///
+/// A guest whose init never says its first line is started once more: emulated boots of some kernels panic
+/// before init now and then. The log says so.
 pub fn boot(spec: &Boot) -> anyhow::Result<Outcome> {
-    anyhow::bail!("cannot boot {} yet", spec.kernel.release)
+    host::ensure(host::VM)?;
+    fs::create_dir_all(spec.work).with_context(|| format!("cannot make {}", spec.work.display()))?;
+    let work = spec.work.canonicalize().with_context(|| format!("cannot find {}", spec.work.display()))?;
+    let token = token()?;
+    let [initramfs, disk, log] = ["initramfs.cpio", "disk.img", "console.log"].map(|name| work.join(name));
+    initramfs::write(spec, &token, &initramfs)?;
+    fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
+    let out = disk::empty_folder(work.join("out"))?;
+    let begun = Instant::now();
+    disk::create(&disk)?;
+    let mut run = qemu::run(spec, &token, &initramfs, &disk, &log)?;
+    if !run.started {
+        again(&log, &run)?;
+        run = qemu::run(spec, &token, &initramfs, &disk, &log)?;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    run.exit = disk::unpack(&disk, &token, &out)?.or(run.exit);
+    // What weighs, and can be made again, goes; the log and what the guest handed over stay.
+    for heavy in [&initramfs, &disk] {
+        let _ = fs::remove_file(heavy);
+    }
+    let _ = fs::remove_dir_all(work.join("modules"));
+    let warnings = mem::take(&mut run.warnings);
+    Ok(Outcome { verdict: verdict(run), log, out, warnings, seconds })
+}
+
+fn again(log: &Path, run: &qemu::Run) -> anyhow::Result<()> {
+    let why = run.complaint.as_ref().map_or("no complaint of the kernel", |(_, line)| line.as_str());
+    let said = format!("\n--- the guest ended before init's first line ({why}); starting it once more ---\n");
+    progress::note(said.trim());
+    let mut file = fs::File::options().append(true).open(log).context("cannot write the log")?;
+    file.write_all(said.as_bytes()).context("cannot write the log")
+}
+
+fn verdict(run: qemu::Run) -> Verdict {
+    match (run.complaint, run.exit) {
+        _ if !run.started => Verdict::NeverStarted,
+        (Some((Sign::Panic, line)), _) => Verdict::Panic(line),
+        (Some((Sign::SoftLockup, line)), _) => Verdict::SoftLockup(line),
+        (Some((_, line)), _) => Verdict::Oops(line),
+        (None, Some(code)) => Verdict::Exited(code),
+        // Neither said why it ended nor ran out of time: QEMU itself was ended, or init was.
+        (None, None) => Verdict::TimedOut,
+    }
+}
+
+/// A word that nothing else in the guest prints.
+fn token() -> anyhow::Result<String> {
+    let mut bytes = [0; 8];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("cannot read /dev/urandom")?;
+    Ok(format!("testbed-{:016x}", u64::from_ne_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(started: bool, exit: Option<i32>, complaint: Option<Sign>) -> Verdict {
+        let complaint = complaint.map(|sign| (sign, "line".to_owned()));
+        verdict(qemu::Run { started, exit, complaint, ..qemu::Run::default() })
+    }
+
+    #[test]
+    fn a_good_exit_code_does_not_hide_the_kernels_complaint() {
+        assert_eq!(run(true, Some(0), None), Verdict::Exited(0));
+        assert_eq!(run(true, Some(0), Some(Sign::Oops)), Verdict::Oops("line".into()));
+        assert_eq!(run(true, Some(0), Some(Sign::SoftLockup)), Verdict::SoftLockup("line".into()));
+        assert_eq!(run(true, None, Some(Sign::Panic)), Verdict::Panic("line".into()));
+    }
+
+    #[test]
+    fn no_exit_code_is_never_a_success() {
+        assert_eq!(run(true, None, None), Verdict::TimedOut);
+        assert_eq!(run(false, None, Some(Sign::Panic)), Verdict::NeverStarted);
+    }
 }

@@ -5,10 +5,25 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, reason = "the scenario runner uses what the `vm` command alone does not")]
 
+mod apt;
 mod boot;
+mod console;
+mod cpio;
+mod disk;
+mod host;
+mod initramfs;
+mod kernels;
+mod lock;
+mod mirror;
+mod modules;
+mod progress;
+mod qemu;
+mod releases;
+mod run;
 mod series;
 
 pub use boot::{Boot, GuestFile, Outcome, Verdict, boot};
+pub use kernels::kernel;
 pub use series::Series;
 
 use std::path::PathBuf;
@@ -39,12 +54,6 @@ pub fn cache_dir() -> PathBuf {
 pub fn workspace() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().map_or(here.clone(), PathBuf::from)
-}
-
-/// The newest Debian kernel of `series`, downloaded and unpacked; from the cache when it is there, unless
-/// `refresh` asks to resolve the newest anew.
-pub fn kernel(series: Series, _refresh: bool) -> anyhow::Result<Kernel> {
-    anyhow::bail!("no kernel of series {series} is here yet")
 }
 
 /// Builds the fixture modules of `tests/fixtures/` for `kernel` and gives the folder that holds the `.ko`

@@ -1,0 +1,128 @@
+//! What this machine must have, and how it gets it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::bail;
+
+use super::{progress, run};
+
+/// How to tell that something is there.
+#[derive(Debug, Clone, Copy)]
+enum Sign {
+    /// A program of this name.
+    Program(&'static str),
+    /// A file at this path.
+    File(&'static str),
+}
+
+/// Something the work needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Need {
+    sign: Sign,
+    /// The Debian package that holds it.
+    package: &'static str,
+}
+
+const fn program(name: &'static str, package: &'static str) -> Need {
+    Need { sign: Sign::Program(name), package }
+}
+
+/// To build klp-trace itself: libbpf-sys compiles libbpf against these.
+pub const BUILD: &[Need] = &[
+    program("cc", "gcc"),
+    program("make", "make"),
+    program("pkg-config", "pkg-config"),
+    Need { sign: Sign::File("/usr/include/libelf.h"), package: "libelf-dev" },
+    Need { sign: Sign::File("/usr/include/zlib.h"), package: "zlib1g-dev" },
+];
+
+/// To boot a kernel.
+pub const VM: &[Need] = &[
+    program("qemu-system-x86_64", "qemu-system-x86"),
+    program("busybox", "busybox-static"),
+    program("kmod", "kmod"),
+    program("depmod", "kmod"),
+    program("ldd", "libc-bin"),
+    program("tar", "tar"),
+];
+
+/// To fetch and unpack Debian packages, and to build modules in a root made of them.
+pub const PACKAGES: &[Need] = &[
+    program("apt-get", "apt"),
+    program("dpkg-deb", "dpkg"),
+    program("unshare", "util-linux"),
+    program("chroot", "coreutils"),
+    Need { sign: Sign::File(super::apt::KEYRING), package: "debian-archive-keyring" },
+];
+
+/// Sees to it that everything in `needs` is here: installs with apt-get when this is root on a machine that
+/// has it, and otherwise fails with the list of what to install.
+pub fn ensure(needs: &[Need]) -> anyhow::Result<()> {
+    let missing = missing(needs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if run::which("apt-get").is_none() {
+        bail!(
+            "these are missing (Debian's names): {list}\nThere is no apt-get here: install them with this system's package manager, then run the command again."
+        );
+    }
+    if !is_root() {
+        bail!(
+            "these packages are missing: {list}\nInstall them as root, then run the command again:\n  apt-get install --no-install-recommends {list}"
+        );
+    }
+    progress::note(&format!("installing {list}"));
+    let retries = ["-o", "Acquire::Retries=4"];
+    run::output(apt_get().args(retries).arg("update"), "read the package lists")?;
+    let install = ["install", "-y", "--no-install-recommends"];
+    run::output(apt_get().args(retries).args(install).args(&missing), &format!("install {list}"))?;
+    let still = self::missing(needs);
+    if !still.is_empty() {
+        bail!("apt-get installed {list}, and yet this is missing: {}", still.join(" "));
+    }
+    Ok(())
+}
+
+/// Whether this process may chroot, mount and install.
+pub fn is_root() -> bool {
+    run::output(Command::new("id").arg("-u"), "ask for the user id").is_ok_and(|id| id.trim() == "0")
+}
+
+fn missing(needs: &[Need]) -> Vec<&'static str> {
+    let mut packages: Vec<_> = needs
+        .iter()
+        .filter(|need| match need.sign {
+            Sign::Program(name) => run::which(name).is_none(),
+            Sign::File(path) => !Path::new(path).exists(),
+        })
+        .map(|need| need.package)
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C").arg("-q");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_once_by_its_package() {
+        let needs = [
+            program("no-such-program-a", "pkg-b"),
+            program("no-such-program-b", "pkg-b"),
+            Need { sign: Sign::File("/no/such/file"), package: "pkg-a" },
+            program("sh", "dash"),
+        ];
+        assert_eq!(missing(&needs), ["pkg-a", "pkg-b"]);
+    }
+}
