@@ -8,6 +8,7 @@ pub mod arch;
 pub mod cli;
 pub mod elf;
 pub mod event;
+pub mod kernel;
 pub mod model;
 pub mod output;
 pub mod probe;

@@ -1,0 +1,127 @@
+use super::*;
+
+const LIVE: &str = "\
+0000000000000000 A fixed_percpu_data
+ffffffff81000000 T _stext
+ffffffff81000100 t dup
+ffffffff81000200 t other
+ffffffff81000300 t dup
+ffffffff82000000 D klp_transition_patch
+ffffffffc0266000 t dup\t[tmod]
+ffffffffc0266010 d __this_module\t[tmod]
+ffffffffc0266020 t dup\t[tmod]
+ffffffffc0266008 t dup\t[tmod]
+ffffffffc0802010 ? .klp.sym.tmod.tmod_secret,0\t[lp1]
+0000000000000000 U dup\t[lp1]
+ffffffffc0802020 t dup\t[lp1]
+ffffffffc0900000 t bpf_prog_1\t[bpf]
+";
+
+fn query(wanted: &[(&str, &str)]) -> Query {
+    let mut query = Query::new();
+    for (object, name) in wanted {
+        query.want(object, name);
+    }
+    query
+}
+
+fn read(query: Query, text: &[u8]) -> Symbols {
+    query.read_from(text).expect("readable").expect("not hidden")
+}
+
+#[test]
+fn modules_keep_symbol_table_order_and_vmlinux_is_by_address() {
+    let swapped = LIVE.replace("ffffffff81000100 t dup", "ffffffff81000400 t dup");
+    let found = read(query(&[("vmlinux", "dup"), ("tmod", "dup")]), swapped.as_bytes());
+    assert_eq!(found.addresses("vmlinux", "dup"), [0xffff_ffff_8100_0300, 0xffff_ffff_8100_0400]);
+    assert_eq!(
+        found.addresses("tmod", "dup"),
+        [0xffff_ffff_c026_6000, 0xffff_ffff_c026_6020, 0xffff_ffff_c026_6008]
+    );
+}
+
+#[test]
+fn an_object_that_is_there_differs_from_a_symbol_that_is_there() {
+    let found = read(query(&[("tmod", "nonsense"), ("gone", "dup")]), LIVE.as_bytes());
+    assert!(found.present("tmod") && found.addresses("tmod", "nonsense").is_empty());
+    assert!(!found.present("gone") && found.addresses("gone", "dup").is_empty());
+    assert!(!found.present("lp1"), "not asked for");
+}
+
+#[test]
+fn single_symbols_and_struct_module() {
+    let mut wanted = query(&[("vmlinux", "klp_transition_patch"), ("vmlinux", "dup")]);
+    wanted.want_module("tmod");
+    let found = read(wanted, LIVE.as_bytes());
+    assert_eq!(found.single("vmlinux", "klp_transition_patch"), Some(0xffff_ffff_8200_0000));
+    assert_eq!(found.single("vmlinux", "dup"), None, "two of them");
+    assert_eq!(found.this_module("tmod"), Some(0xffff_ffff_c026_6010));
+}
+
+#[test]
+fn undefined_symbols_are_not_counted() {
+    let found = read(query(&[("lp1", "dup"), ("lp1", ".klp.sym.tmod.tmod_secret,0")]), LIVE.as_bytes());
+    assert_eq!(found.addresses("lp1", "dup"), [0xffff_ffff_c080_2020]);
+    assert_eq!(found.single("lp1", ".klp.sym.tmod.tmod_secret,0"), Some(0xffff_ffff_c080_2010));
+}
+
+#[test]
+fn all_zeros_are_hidden_and_a_missing_file_is_not() {
+    let zeroed: Vec<_> =
+        LIVE.lines().filter_map(|l| l.get(16..)).map(|l| ["0000000000000000", l].concat()).collect();
+    let zeros = zeroed.join("\n");
+    assert!(query(&[("tmod", "dup")]).read_from(zeros.as_bytes()).unwrap().is_none());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kallsyms");
+    std::fs::write(&path, &zeros).unwrap();
+    assert!(matches!(query(&[("tmod", "dup")]).read_file(&path), Err(KallsymsError::Hidden { .. })));
+    assert!(matches!(query(&[]).read_file(&dir.path().join("none")), Err(KallsymsError::Io { .. })));
+}
+
+#[test]
+fn odd_names_are_bytes_and_odd_lines_are_passed_over() {
+    let mut text = b"ffffffff81000000 T a\n\nshort\nzzzzzzzzzzzzzzzz t bad\n".to_vec();
+    text.extend_from_slice(
+        b"ffffffffc0000001 t \xff\x1b [x]\t[m\xfe]\nffffffffc0000002 t ]\nffffffff81000003 t bad",
+    );
+    let mut wanted = query(&[("vmlinux", "bad")]);
+    wanted.want(b"m\xfe", b"\xff\x1b [x]");
+    let found = read(wanted, &text);
+    assert_eq!(found.addresses(b"m\xfe", b"\xff\x1b [x]"), [0xffff_ffff_c000_0001]);
+    assert_eq!(
+        found.addresses("vmlinux", "bad"),
+        [0xffff_ffff_8100_0003],
+        "and a last line needs no newline"
+    );
+}
+
+#[test]
+fn lines_may_be_torn_anywhere_by_the_reads() {
+    /// Hands out a few bytes at a time.
+    struct Dribble<'a>(&'a [u8], usize);
+    impl Read for Dribble<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(out.len()).min(self.0.len());
+            let (now, later) = self.0.split_at(count);
+            out[..count].copy_from_slice(now);
+            self.0 = later;
+            Ok(count)
+        }
+    }
+    let whole = read(query(&[("tmod", "dup"), ("vmlinux", "dup")]), LIVE.as_bytes());
+    for step in 1..64 {
+        let torn = query(&[("tmod", "dup"), ("vmlinux", "dup")])
+            .read_from(Dribble(LIVE.as_bytes(), step))
+            .unwrap()
+            .unwrap();
+        for object in ["tmod", "vmlinux"] {
+            assert_eq!(torn.addresses(object, "dup"), whole.addresses(object, "dup"), "step {step}");
+        }
+    }
+}
+
+#[test]
+fn a_line_without_end_is_refused_not_swallowed() {
+    let endless = vec![b'a'; BUFFER + 1];
+    assert_eq!(query(&[]).read_from(&endless[..]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+}

@@ -1,0 +1,10 @@
+//! What the running kernel says of itself: symbols, modules, livepatches, privileges. Read-only.
+#![forbid(unsafe_code)]
+
+pub mod capabilities;
+pub mod host;
+pub mod kallsyms;
+pub mod modules;
+pub mod resolve;
+pub mod settings;
+pub mod sysfs;
