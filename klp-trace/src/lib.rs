@@ -12,3 +12,4 @@ pub mod kernel;
 pub mod model;
 pub mod output;
 pub mod probe;
+pub mod verify;

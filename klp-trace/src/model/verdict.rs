@@ -101,6 +101,8 @@ pub enum Reason {
     WrongSymbol,
     /// Mismatch in a writable section: the running code may have written it.
     WrittenAtRunTime,
+    /// Unknown: the module loader may have rewritten the code since it was relocated (alternatives, returns, thunks).
+    Rewritten,
     /// Stale: left by a load of the object that failed after it was written.
     FailedLoad,
 }
@@ -125,6 +127,7 @@ impl Reason {
             Self::NotEnabled => "not-enabled",
             Self::WrongSymbol => "wrong-symbol",
             Self::WrittenAtRunTime => "written-at-run-time",
+            Self::Rewritten => "rewritten",
             Self::FailedLoad => "failed-load",
         }
     }

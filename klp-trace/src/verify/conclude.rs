@@ -1,0 +1,238 @@
+//! A section was read: the verdicts of its relocations.
+
+use super::{
+    judge::{Context, Facts, Judgement, judge},
+    objects::{Objects, Presence, VMLINUX},
+    rules,
+    section::{Patch, Section},
+    verifier::{SymbolKey, Verifier},
+};
+use crate::{
+    arch::Arch,
+    event::{Body, Elf, EntryRead, Lookup, ObjectRef, PatchRef, SectionRead},
+    model::{Hook, Reason, Verdict},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+impl Verifier {
+    pub(super) fn section_read(&mut self, mut read: SectionRead, say: &mut dyn FnMut(Body)) {
+        let (arch, index) = (self.arch, read.section.index);
+        let Self { patches, objects, symbols, .. } = self;
+        let Some(patch) = patches.get_mut(&read.patch.address.0) else {
+            say(Body::SectionRead(read));
+            return;
+        };
+        read.patch = patch.r.clone();
+        let traits = Traits { enabled: patch.enabled, detached: patch.detached };
+        let Some(section) = patch.sections.get_mut(&index) else {
+            say(Body::SectionRead(read));
+            return;
+        };
+        read.section = section.r.clone();
+        read.object = objects.reference(&section.object);
+        if read.lost > 0 {
+            section.wanted = true;
+            unknown(&patch.r, section, &read.object, Reason::EventsLost, arch, say);
+            let lost = u64::from(read.lost);
+            read.entries.clear();
+            say(Body::SectionRead(read));
+            self.incomplete(lost, say);
+            return;
+        }
+        let context = context(section, objects, traits, &read);
+        if let Some(context) = context {
+            let listed = judge_section(arch, symbols, &patch.r, section, &read, context, say);
+            read.entries.retain(|entry| listed.binary_search(&entry.index).is_ok());
+            section.wanted = false;
+            if context == Context::Active {
+                section.written_for = objects.get(&section.object).map_or(1, |object| object.load.max(1));
+            } else {
+                section.written_for = 0;
+            }
+            if read.read == Hook::ApplyRelocateAdd
+                && &*section.object != VMLINUX
+                && read.ret.unwrap_or(0) >= 0
+            {
+                patch.enabled = true;
+            }
+        } else {
+            read.entries.clear();
+            section.wanted = false;
+        }
+        say(Body::SectionRead(read.clone()));
+        self.wrong_values(&read, say);
+        self.settled();
+    }
+
+    fn incomplete(&mut self, lost: u64, say: &mut dyn FnMut(Body)) {
+        let event = crate::event::EventsLost {
+            hook: Hook::Demand,
+            cause: crate::event::LossCause::Incomplete,
+            count: lost,
+        };
+        self.note_loss(&event, say);
+    }
+
+    /// KLP011, once a patch.
+    pub(super) fn differs(&mut self, patch: u64, say: &mut dyn FnMut(Body)) {
+        let Some(patch) = self.patches.get_mut(&patch).filter(|patch| !patch.differs_said) else { return };
+        let difference = patch.sections.values().find_map(|section| match &section.elf {
+            Elf::Differs { path, difference } => Some((section.r.clone(), path.clone(), difference.clone())),
+            Elf::File { .. } | Elf::Memory { .. } => None,
+        });
+        if let Some((section, path, difference)) = difference {
+            patch.differs_said = true;
+            let finding = rules::file_differs(&patch.r, section, &path, &difference);
+            self.say_finding(finding, say);
+        }
+    }
+
+    /// KLP005 and KLP006, once a load of the object.
+    fn wrong_values(&mut self, read: &SectionRead, say: &mut dyn FnMut(Body)) {
+        let load = read.object.load.unwrap_or(0);
+        let section = self
+            .patches
+            .get_mut(&read.patch.address.0)
+            .and_then(|patch| patch.sections.get_mut(&read.section.index));
+        let Some(section) = section else { return };
+        let mut findings = Vec::new();
+        if section.count(Verdict::Mismatch) > 0 && section.said_wrong != Some(load) {
+            section.said_wrong = Some(load);
+            findings.push(rules::wrong_value(&read.patch, &read.object, section));
+        }
+        if section.count(Verdict::Missing) > 0 && section.said_missing != Some(load) {
+            section.said_missing = Some(load);
+            findings.push(rules::not_reapplied(&read.patch, &read.object, section));
+        }
+        for finding in findings {
+            self.say_finding(finding, say);
+        }
+    }
+}
+
+/// What the context rests on, of the patch.
+#[derive(Clone, Copy)]
+struct Traits {
+    enabled: bool,
+    detached: bool,
+}
+
+/// The surroundings of a read; none when it is no ground for a new judgement.
+fn context(section: &Section, objects: &Objects, patch: Traits, read: &SectionRead) -> Option<Context> {
+    let failed = read.ret.is_some_and(|ret| ret < 0);
+    if &*section.object == VMLINUX {
+        let judged =
+            section.relocs.values().all(|reloc| reloc.said && reloc.verdict != Some(Verdict::Unknown));
+        return match read.read {
+            Hook::ApplyRelocateAdd if failed => Some(Context::Failed),
+            Hook::ApplyRelocateAdd => Some(Context::Active),
+            // The loader rewrites code after it relocated it: what was judged then stands.
+            _ if judged => None,
+            _ => Some(Context::Later),
+        };
+    }
+    let object = objects.get(&section.object);
+    Some(match read.read {
+        Hook::ApplyRelocateAdd if failed => Context::Failed,
+        Hook::ApplyRelocateAdd => Context::Active,
+        Hook::ClearRelocateAdd | Hook::KlpModuleGoing => Context::Absent,
+        Hook::KlpModuleComing => Context::Failed,
+        Hook::KlpCleanupModulePatchesLimited => match object.map(|object| object.presence) {
+            Some(Presence::Coming) => Context::Failed,
+            _ => Context::Absent,
+        },
+        _ => match object.filter(|object| object.is_there()) {
+            None => Context::Absent,
+            Some(object) if section.written_for == object.load => Context::Active,
+            Some(object) if patch.enabled && !patch.detached && object.presence == Presence::Live => {
+                Context::Active
+            }
+            Some(_) if patch.detached => Context::Absent,
+            Some(_) => Context::NotEnabled,
+        },
+    })
+}
+
+/// Judges every relocation of a section and says what is news. Returns the indices that were read and said, in order.
+fn judge_section(
+    arch: Arch,
+    symbols: &BTreeMap<SymbolKey, Lookup>,
+    patch: &PatchRef,
+    section: &mut Section,
+    read: &SectionRead,
+    context: Context,
+    say: &mut dyn FnMut(Body),
+) -> Vec<u32> {
+    let differs = matches!(section.elf, Elf::Differs { .. });
+    let mut listed = Vec::new();
+    let mut entries = read.entries.iter().peekable();
+    let (writable, r) = (section.writable, section.r.clone());
+    for (&index, reloc) in &mut section.relocs {
+        while entries.next_if(|entry| entry.index < index).is_some() {}
+        let entry: Option<EntryRead> = entries.next_if(|entry| entry.index == index).copied();
+        let address = entry.map(|entry| entry.address).or(reloc.address);
+        let judgement = match address {
+            None => Judgement::unknown(Reason::NeverRead, None),
+            Some(_) if differs && !arch.is_none(reloc.rtype) => {
+                let size = arch.size(reloc.rtype).unwrap_or(8);
+                let bytes = entry.map_or(reloc.bytes, |entry| entry.bytes);
+                Judgement::unknown(Reason::FileDiffers, bytes.map(|b| crate::model::Bytes::new(b, size)))
+            }
+            Some(address) => judge(&Facts {
+                arch,
+                rtype: reloc.rtype,
+                addend: reloc.r.addend,
+                place: address.0,
+                bytes: entry.map_or(reloc.bytes, |entry| entry.bytes),
+                original: reloc.original,
+                symbol: value_of(symbols, reloc),
+                recorded: entry.map_or(reloc.recorded, |entry| entry.recorded).map(|value| value.0),
+                earlier: reloc.earlier,
+                was_stale: reloc.verdict == Some(Verdict::Stale),
+                writable,
+                context,
+            }),
+        };
+        let hook = entry.map(|_| read.read);
+        if let Some(news) = reloc.settle(&judgement, entry, hook, arch) {
+            if entry.is_some() {
+                listed.push(index);
+            }
+            say(Body::RelocState(news.state(patch, &read.object, &r, reloc)));
+        }
+    }
+    listed
+}
+
+/// The value of a relocation's symbol by independent lookup.
+fn value_of(symbols: &BTreeMap<SymbolKey, Lookup>, reloc: &super::section::Reloc) -> Result<u64, Reason> {
+    let Some(object) = &reloc.symbol_object else { return Err(Reason::SymbolMalformed) };
+    let key = (Arc::clone(object), Arc::clone(&reloc.r.symbol), reloc.r.sympos);
+    match symbols.get(&key) {
+        Some(Lookup::Found { address, .. }) => Ok(address.0),
+        Some(Lookup::Failed { why }) => Err(*why),
+        None => Err(Reason::SymbolsGone),
+    }
+}
+
+/// Calls every relocation of a section `unknown`.
+pub(super) fn unknown(
+    patch: &PatchRef,
+    section: &mut Section,
+    object: &ObjectRef,
+    reason: Reason,
+    arch: Arch,
+    say: &mut dyn FnMut(Body),
+) {
+    let r = section.r.clone();
+    for reloc in section.relocs.values_mut().filter(|reloc| !arch.is_none(reloc.rtype)) {
+        if let Some(news) = reloc.settle(&Judgement::unknown(reason, None), None, None, arch) {
+            say(Body::RelocState(news.state(patch, object, &r, reloc)));
+        }
+    }
+}
+
+/// Relocations of a patch gated on `object`, counted by what holds of them.
+pub(super) fn gated<'a>(patch: &'a Patch, object: &'a str) -> impl Iterator<Item = &'a Section> {
+    patch.sections.values().filter(move |section| &*section.object == object)
+}

@@ -1,0 +1,180 @@
+//! One kind of evidence after the other.
+
+use super::{
+    objects::VMLINUX,
+    section::{Names, Patch, Section},
+    verifier::Verifier,
+};
+use crate::{
+    event::{
+        Body, EventsLost, HookEvent, LossCause, ModuleAction, ModuleEvent, PatchMetadata, PatchRef,
+        SymbolLookup, Transition, TransitionStep,
+    },
+    model::{Address, Hook, Phase, Reason},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+impl Verifier {
+    pub(super) fn module(&mut self, mut module: ModuleEvent, say: &mut dyn FnMut(Body)) {
+        let name = Arc::clone(&module.name);
+        let address = module.address;
+        let action = module.action;
+        if module.livepatch || address.is_some_and(|address| self.knows(address)) {
+            module.livepatch = true;
+            say(Body::Module(module));
+            match action {
+                ModuleAction::Absent | ModuleAction::Freed => self.drop_patch(&name, address),
+                ModuleAction::Present | ModuleAction::Loaded => {}
+            }
+            return;
+        }
+        say(Body::Module(module));
+        match action {
+            ModuleAction::Present | ModuleAction::Loaded => {
+                if self.objects.live(&name, address) {
+                    self.forget_symbols(&name);
+                    self.want_gated_on(&name);
+                }
+            }
+            ModuleAction::Absent | ModuleAction::Freed => {
+                if self.objects.gone(&name) {
+                    self.forget_symbols(&name);
+                    self.want_gated_on(&name);
+                }
+            }
+        }
+    }
+
+    pub(super) fn hook(&mut self, mut hook: HookEvent, say: &mut dyn FnMut(Body)) {
+        let of_patch = hook.object.as_ref().and_then(|object| object.address).is_some_and(|a| self.knows(a));
+        if let Some(object) = hook.object.as_ref().filter(|_| !of_patch).cloned() {
+            match (hook.hook, hook.phase) {
+                (Hook::KlpModuleComing, Phase::Enter) => {
+                    self.objects.coming(&object.name, object.address);
+                    self.forget_symbols(&object.name);
+                }
+                (Hook::KlpModuleGoing, Phase::Enter) => self.objects.going(&object.name),
+                _ => {}
+            }
+            hook.object = Some(self.objects.reference(&object.name));
+        }
+        if let Some(patch) = &mut hook.patch {
+            patch.load = self.patches.get(&patch.address.0).map_or(0, |known| known.r.load);
+        }
+        let (name, phase, ret) = (hook.hook, hook.phase, hook.ret);
+        let (object, patch, section) = (hook.object.clone(), hook.patch.clone(), hook.section.clone());
+        say(Body::Hook(hook));
+        match (name, phase) {
+            (Hook::KlpModuleComing, Phase::Exit) if !of_patch => {
+                if let Some(object) = object {
+                    self.came(&object.name, ret.unwrap_or(0), say);
+                }
+            }
+            (Hook::KlpModuleGoing, Phase::Exit) => {
+                if let Some(object) = object {
+                    if of_patch {
+                        self.drop_patch(&object.name, object.address);
+                    } else {
+                        self.went(&object.name, say);
+                    }
+                }
+            }
+            (Hook::ApplyRelocateAdd, Phase::Exit) if ret.is_some_and(|ret| ret < 0) => {
+                if let (Some(patch), Some(section)) = (patch, section) {
+                    self.apply_failed(patch.address, section.index);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn metadata(&mut self, mut metadata: PatchMetadata, say: &mut dyn FnMut(Body)) {
+        let arch = self.arch;
+        let address = metadata.patch.address.0;
+        if self.patches.get(&address).is_some_and(|known| known.r.name != metadata.patch.name) {
+            // The memory was used again before the end of the earlier patch was seen.
+            self.patches.remove(&address);
+        }
+        if !self.patches.contains_key(&address) {
+            let load = self.loads.entry(Arc::clone(&metadata.patch.name)).or_default();
+            *load += 1;
+            let r = PatchRef { load: *load, ..metadata.patch.clone() };
+            let patch = Patch {
+                r,
+                enabled: false,
+                detached: false,
+                differs_said: false,
+                names: Names::default(),
+                sections: BTreeMap::new(),
+            };
+            self.patches.insert(address, patch);
+        }
+        let Some(patch) = self.patches.get_mut(&address) else { return };
+        metadata.patch = patch.r.clone();
+        let section = patch.sections.entry(metadata.section.index).or_insert_with(|| Section::new(&metadata));
+        if section.r.name.is_empty() {
+            section.r = metadata.section.clone();
+        }
+        section.elf = metadata.elf.clone();
+        for entry in &metadata.entries {
+            section.relocs.insert(entry.index, super::section::Reloc::new(arch, entry, &mut patch.names));
+        }
+        say(Body::PatchMetadata(metadata));
+        self.differs(address, say);
+    }
+
+    pub(super) fn symbol(&mut self, mut lookup: SymbolLookup, say: &mut dyn FnMut(Body)) {
+        let key = (Arc::clone(&lookup.object.name), Arc::clone(&lookup.symbol), lookup.sympos);
+        self.symbols.insert(key, lookup.outcome);
+        lookup.object = self.objects.reference(&lookup.object.name);
+        say(Body::SymbolLookup(lookup));
+    }
+
+    pub(super) fn transition(&mut self, mut transition: Transition, say: &mut dyn FnMut(Body)) {
+        let address = transition.patch.as_ref().map(|patch| patch.address.0);
+        if let Some(patch) = address.and_then(|address| self.patches.get_mut(&address)) {
+            transition.patch = Some(patch.r.clone());
+            match transition.step {
+                TransitionStep::Patching => {
+                    patch.enabled = true;
+                    patch.detached = false;
+                }
+                TransitionStep::Detached => patch.detached = true,
+                TransitionStep::Unpatching | TransitionStep::Complete | TransitionStep::Forced => {}
+            }
+        }
+        say(Body::Transition(transition));
+    }
+
+    pub(super) fn events_lost(&mut self, lost: &EventsLost, say: &mut dyn FnMut(Body)) {
+        let cause = lost.cause;
+        say(Body::EventsLost(lost.clone()));
+        self.note_loss(lost, say);
+        if cause != LossCause::Incomplete {
+            self.distrust(say);
+        }
+    }
+
+    /// Everything that could have changed unseen is unknown until it is read again.
+    fn distrust(&mut self, say: &mut dyn FnMut(Body)) {
+        let objects = &self.objects;
+        let arch = self.arch;
+        for patch in self.patches.values_mut() {
+            for section in patch.sections.values_mut().filter(|section| &*section.object != VMLINUX) {
+                section.wanted = true;
+                section.written_for = 0;
+                let object = objects.reference(&section.object);
+                super::conclude::unknown(&patch.r, section, &object, Reason::EventsLost, arch, say);
+            }
+        }
+    }
+
+    fn drop_patch(&mut self, name: &str, address: Option<Address>) {
+        match address {
+            Some(address) => {
+                self.patches.remove(&address.0);
+            }
+            None => self.patches.retain(|_, patch| &*patch.r.name != name),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! An object came or went: what that means for the patches that wait for it.
+
+use super::{
+    conclude::gated,
+    objects::{Failure, Presence},
+    rules::{self, Left},
+    section::Patch,
+    verifier::Verifier,
+};
+use crate::{
+    event::{Body, EventsLost, Finding, ObjectRef},
+    model::{Address, Reason, Verdict},
+};
+use std::sync::Arc;
+
+impl Verifier {
+    /// klp_module_coming returned.
+    pub(super) fn came(&mut self, name: &Arc<str>, ret: i64, say: &mut dyn FnMut(Body)) {
+        if ret >= 0 {
+            if self.objects.get(name).is_some_and(|object| object.presence == Presence::Coming) {
+                self.objects.live(name, None);
+            }
+            let load = self.objects.get(name).map_or(0, |object| object.load);
+            for patch in self.patches.values_mut().filter(|patch| patch.enabled && !patch.detached) {
+                let unwritten = |section: &&mut super::section::Section| {
+                    *section.object == **name && section.written_for != load
+                };
+                patch.sections.values_mut().filter(unwritten).for_each(|section| section.wanted = true);
+            }
+            return;
+        }
+        let object = self.objects.reference(name);
+        let failures = std::mem::take(&mut self.objects.entry(name).failures);
+        self.objects.gone(name);
+        self.forget_symbols(name);
+        self.want_applied(name);
+        let mut findings: Vec<Finding> = Vec::new();
+        for patch in self.patches.values_mut() {
+            findings.extend(left_by_failure(patch, &object));
+        }
+        let culprit = failures.first().and_then(|failure| {
+            let patch = self.patches.get(&failure.patch)?;
+            let section = patch.sections.get(&failure.section)?;
+            let stopped_at = failure.stopped_at.and_then(|index| section.relocs.get(&index));
+            Some(rules::Culprit { patch: &patch.r, section, stopped_at })
+        });
+        findings.push(rules::refused(&object, ret, culprit.as_ref()));
+        for finding in findings {
+            self.say_finding(finding, say);
+        }
+    }
+
+    /// klp_module_going returned.
+    pub(super) fn went(&mut self, name: &Arc<str>, say: &mut dyn FnMut(Body)) {
+        let object = self.objects.reference(name);
+        self.objects.gone(name);
+        self.forget_symbols(name);
+        self.want_applied(name);
+        let clears = self.clears;
+        let findings: Vec<Finding> = self
+            .patches
+            .values()
+            .filter_map(|patch| {
+                let left = left_in(patch, name);
+                (left.stale > 0).then(|| rules::stale_after_unload(patch, &object, &left, clears))
+            })
+            .collect();
+        for finding in findings {
+            self.say_finding(finding, say);
+        }
+    }
+
+    /// apply_relocate_add failed on a section; remembered until klp_module_coming returns.
+    pub(super) fn apply_failed(&mut self, patch: Address, section: u32) {
+        let gate = self.patches.get(&patch.0).and_then(|patch| patch.sections.get(&section));
+        let Some(gate) = gate else { return };
+        let stopped_at = gate.relocs.values().find(|reloc| reloc.leftover).map(|reloc| reloc.r.index);
+        let object = Arc::clone(&gate.object);
+        self.objects.entry(&object).failures.push(Failure { patch: patch.0, section, stopped_at });
+    }
+
+    /// Counts a loss without distrusting what is not concerned.
+    pub(super) fn note_loss(&mut self, lost: &EventsLost, say: &mut dyn FnMut(Body)) {
+        self.count_loss(lost.count);
+        if self.open_loss() {
+            let finding = rules::events_lost(lost);
+            self.say_finding(finding, say);
+        }
+    }
+
+    /// Sections gated on an object that has left, still judged as if it were there, have to be read.
+    fn want_applied(&mut self, name: &str) {
+        for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
+            let judged_present = |reloc: &super::section::Reloc| {
+                matches!(reloc.verdict, Some(Verdict::Applied | Verdict::Missing))
+            };
+            if &*section.object == name && section.relocs.values().any(judged_present) {
+                section.wanted = true;
+            }
+        }
+    }
+}
+
+/// What an object's unload left in a patch.
+fn left_in(patch: &Patch, object: &str) -> Left {
+    let mut left = Left::default();
+    for (section, reloc) in gated(patch, object).flat_map(|s| s.relocs.values().map(move |reloc| (s, reloc)))
+    {
+        match reloc.verdict {
+            Some(Verdict::Stale | Verdict::Mismatch) => {
+                left.stale += 1;
+                left.first.get_or_insert_with(|| (section.r.clone(), Arc::clone(&reloc.r)));
+            }
+            Some(Verdict::Cleared) => left.cleared += 1,
+            _ => {}
+        }
+    }
+    left
+}
+
+/// KLP003: what a failed load of the object left in a patch, said when there is more than before.
+fn left_by_failure(patch: &mut Patch, object: &ObjectRef) -> Option<Finding> {
+    let mut left = Left::default();
+    let mut said = 0;
+    let sections = patch.sections.values_mut().filter(|section| section.object == object.name);
+    for section in sections {
+        let mut count = 0;
+        for reloc in section.relocs.values().filter(|reloc| reloc.reason == Some(Reason::FailedLoad)) {
+            count += 1;
+            left.first.get_or_insert_with(|| (section.r.clone(), Arc::clone(&reloc.r)));
+        }
+        said += section.said_failed;
+        left.stale += count;
+        section.said_failed = count;
+    }
+    (left.stale > said).then(|| rules::failed_load(&patch.r, object, &left))
+}

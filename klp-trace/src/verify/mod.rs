@@ -1,0 +1,20 @@
+//! From evidence to verdicts and findings: a pure function of the events, without I/O and without a clock.
+//!
+//! [`Verifier::feed`] takes one event after the other and says each, numbered, together with the conclusions it
+//! leads to. The same events always give the same conclusions, live or replayed.
+#![forbid(unsafe_code)]
+
+mod conclude;
+mod feed;
+mod judge;
+mod lifecycle;
+mod objects;
+mod rules;
+mod section;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+pub use judge::{Context, Facts, Judgement, judge};
+pub use verifier::{NeededSymbol, Outcome, Verifier, Want};

@@ -1,0 +1,124 @@
+//! Which modules are there, load by load.
+
+use crate::{event::ObjectRef, model::Address};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Where a module stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// Not loaded.
+    Absent,
+    /// klp_module_coming was entered and has not returned.
+    Coming,
+    /// Loaded.
+    Live,
+    /// klp_module_going was entered.
+    Going,
+}
+
+/// A section that apply_relocate_add refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failure {
+    /// Address of the patch.
+    pub patch: u64,
+    /// Index of the section.
+    pub section: u32,
+    /// The relocation whose target was not zero before, where there is one: the kernel stopped there.
+    pub stopped_at: Option<u32>,
+}
+
+/// One module name and its current load.
+#[derive(Debug, Clone)]
+pub(super) struct Object {
+    pub name: Arc<str>,
+    pub address: Option<Address>,
+    /// Counts loads of this name from 1; 0: never seen loaded.
+    pub load: u32,
+    pub presence: Presence,
+    /// What the kernel refused to write during the coming under way.
+    pub failures: Vec<Failure>,
+}
+
+impl Object {
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self.presence, Presence::Coming | Presence::Live)
+    }
+
+    pub(super) fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            name: Arc::clone(&self.name),
+            address: self.address,
+            load: (self.load > 0).then_some(self.load),
+        }
+    }
+}
+
+/// All modules that were ever heard of and matter.
+#[derive(Debug, Default)]
+pub(super) struct Objects(BTreeMap<Arc<str>, Object>);
+
+/// The kernel itself, as livepatch names it.
+pub(super) const VMLINUX: &str = "vmlinux";
+
+impl Objects {
+    pub(super) fn get(&self, name: &str) -> Option<&Object> {
+        self.0.get(name)
+    }
+
+    pub(super) fn entry(&mut self, name: &Arc<str>) -> &mut Object {
+        self.0.entry(Arc::clone(name)).or_insert_with(|| Object {
+            name: Arc::clone(name),
+            address: None,
+            load: 0,
+            presence: Presence::Absent,
+            failures: Vec::new(),
+        })
+    }
+
+    /// A reference to the object of that name as it is now.
+    pub(super) fn reference(&self, name: &Arc<str>) -> ObjectRef {
+        self.0.get(name).map_or_else(
+            || ObjectRef { name: Arc::clone(name), address: None, load: None },
+            Object::reference,
+        )
+    }
+
+    /// The object is being loaded: a new load begins.
+    pub(super) fn coming(&mut self, name: &Arc<str>, address: Option<Address>) {
+        let object = self.entry(name);
+        object.load += 1;
+        object.address = address;
+        object.presence = Presence::Coming;
+        object.failures.clear();
+    }
+
+    /// The object is known to be loaded; a new load, when it was not, or at another address. True when new.
+    pub(super) fn live(&mut self, name: &Arc<str>, address: Option<Address>) -> bool {
+        let object = self.entry(name);
+        let moved = address.is_some() && object.address.is_some() && object.address != address;
+        let new = !object.is_there() || moved;
+        if new {
+            object.load += 1;
+            object.failures.clear();
+        }
+        object.address = address.or(object.address);
+        object.presence = Presence::Live;
+        new
+    }
+
+    pub(super) fn going(&mut self, name: &Arc<str>) {
+        if let Some(object) = self.0.get_mut(name) {
+            object.presence = Presence::Going;
+        }
+    }
+
+    /// The object is not there any more. True when it was.
+    pub(super) fn gone(&mut self, name: &str) -> bool {
+        self.0.get_mut(name).is_some_and(|object| {
+            let was = object.presence != Presence::Absent;
+            object.presence = Presence::Absent;
+            object.address = None;
+            was
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! The findings' words: what happened, why, what to do.
+
+use super::section::{Patch, Reloc, Section};
+use crate::{
+    event::{EventsLost, Finding, LossCause, ObjectRef, PatchRef, RelocRef, SectionRef},
+    model::{FindingId, Reason, Severity, Verdict},
+};
+use std::sync::Arc;
+
+/// What was left in a patch's sections gated on one object.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub stale: u32,
+    pub cleared: u32,
+    pub first: Option<(SectionRef, Arc<RelocRef>)>,
+}
+
+fn relocations(count: u32) -> String {
+    if count == 1 { "1 relocation".to_owned() } else { format!("{count} relocations") }
+}
+
+/// KLP001, or KLP002 where the kernel clears, or KLP001 of no consequence for a detached patch.
+pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left, clears: bool) -> Finding {
+    let (name, of, count) = (&patch.r.name, &object.name, relocations(left.stale));
+    let (section, first) = left.first.clone().unzip();
+    let (id, severity, message, why, action) = if patch.detached {
+        (
+            FindingId::Klp001,
+            Severity::Warning,
+            format!("{count} of patch {name} still hold values of {of}, which was unloaded"),
+            "the patch is disabled or replaced: the kernel clears the targets of active patches only"
+                .to_owned(),
+            format!(
+                "remove the module {name}; nothing refuses {of} because of it, but its code must not run"
+            ),
+        )
+    } else if clears {
+        (
+            FindingId::Klp002,
+            Severity::Error,
+            format!(
+                "the kernel cleared {} and left {count} of patch {name} when {of} was unloaded",
+                left.cleared
+            ),
+            "clearing stops at the first target whose bytes are not what the kernel wrote, without an error"
+                .to_owned(),
+            format!("expect the next load of {of} to be refused (-ENOEXEC); disable and remove {name} first"),
+        )
+    } else {
+        (
+            FindingId::Klp001,
+            Severity::Error,
+            format!(
+                "{count} of patch {name} still hold values of {of}, which was unloaded: the next load of {of} will be \
+                 refused"
+            ),
+            "this kernel never clears relocation targets (fixed for x86 in 6.3) and refuses to write over a value that \
+             is not zero (-ENOEXEC, \"existing value is nonzero\")"
+                .to_owned(),
+            format!("before {of} is loaded again, disable patch {name} and remove its module, then load both again"),
+        )
+    };
+    Finding {
+        id,
+        severity,
+        message,
+        why,
+        action,
+        patch: Some(patch.r.clone()),
+        object: Some(object.clone()),
+        section,
+        relocations: left.stale,
+        first,
+    }
+}
+
+/// KLP003.
+pub(super) fn failed_load(patch: &PatchRef, object: &ObjectRef, left: &Left) -> Finding {
+    let (name, of) = (&patch.name, &object.name);
+    let (section, first) = left.first.clone().unzip();
+    Finding {
+        id: FindingId::Klp003,
+        severity: Severity::Error,
+        message: format!(
+            "the load of {of} failed after {} of patch {name} had been written: every further load of {of} will be refused",
+            relocations(left.stale)
+        ),
+        why: "the kernel's clean-up after a failed load stops before the patch that failed, so its targets keep their values"
+            .to_owned(),
+        action: format!("disable patch {name} and remove its module, then load {of}"),
+        patch: Some(patch.clone()),
+        object: Some(object.clone()),
+        section,
+        relocations: left.stale,
+        first,
+    }
+}
+
+/// The section that the kernel refused to write.
+pub(super) struct Culprit<'a> {
+    pub patch: &'a PatchRef,
+    pub section: &'a Section,
+    pub stopped_at: Option<&'a Reloc>,
+}
+
+/// KLP009, with the cause where it shows.
+pub(super) fn refused(object: &ObjectRef, ret: i64, culprit: Option<&Culprit>) -> Finding {
+    let of = &object.name;
+    let (why, action) = match culprit {
+        Some(Culprit { patch, section, stopped_at: Some(reloc) }) => {
+            let name = &patch.name;
+            let origin = match reloc.reason {
+                Some(Reason::FailedLoad) => "a load that failed",
+                _ => "the previous load",
+            };
+            (
+                format!(
+                    "stale target of patch {name} from {origin}: relocation {} of {} (symbol {}) is not zero, so \
+                     apply_relocate_add refused the section",
+                    reloc.r.index, section.r.name, reloc.r.symbol
+                ),
+                format!("disable patch {name} and remove its module, then load {of}"),
+            )
+        }
+        Some(Culprit { patch, section, stopped_at: None }) => (
+            format!(
+                "apply_relocate_add failed on {} of patch {}, and no stale target explains it",
+                section.r.name, patch.name
+            ),
+            format!("read the kernel's log for its reason; patch {} and {of} may not belong together", patch.name),
+        ),
+        None => (
+            "no relocation was refused: a symbol was not found, a callback failed, or the functions could not be patched"
+                .to_owned(),
+            "read the kernel's log for its reason (lines that begin with \"livepatch:\")".to_owned(),
+        ),
+    };
+    let stopped_at = culprit.and_then(|culprit| culprit.stopped_at);
+    Finding {
+        id: FindingId::Klp009,
+        severity: Severity::Error,
+        message: format!("livepatch refused to let {of} load (error {ret})"),
+        why,
+        action,
+        patch: culprit.map(|culprit| culprit.patch.clone()),
+        object: Some(object.clone()),
+        section: culprit.map(|culprit| culprit.section.r.clone()),
+        relocations: u32::from(stopped_at.is_some()),
+        first: stopped_at.map(|reloc| Arc::clone(&reloc.r)),
+    }
+}
+
+/// KLP011.
+pub(super) fn file_differs(patch: &PatchRef, section: SectionRef, path: &str, difference: &str) -> Finding {
+    Finding {
+        id: FindingId::Klp011,
+        severity: Severity::Error,
+        message: format!("{path} is not what was loaded as {}: {difference}", patch.name),
+        why: "expected bytes are computed from the file; a file that differs proves nothing about what is in memory".to_owned(),
+        action: "name the file that was loaded with --ko, or put it back where it was".to_owned(),
+        patch: Some(patch.clone()),
+        object: None,
+        section: Some(section),
+        relocations: 0,
+        first: None,
+    }
+}
+
+/// KLP013.
+pub(super) fn events_lost(lost: &EventsLost) -> Finding {
+    let count = if lost.count == 0 { "records".to_owned() } else { format!("{} records", lost.count) };
+    let (why, action) = match lost.cause {
+        LossCause::RingFull | LossCause::Incomplete => {
+            ("the ring buffer was full", "choose a larger --ring-size")
+        }
+        LossCause::Recursion => {
+            ("the kernel skipped a program because another was running", "nothing: it is rare")
+        }
+        LossCause::MissedExit => {
+            ("a function's return was not seen", "use --attach fentry where the kernel allows it")
+        }
+        LossCause::MapFull => ("more livepatch sections than the programs can keep", "report it"),
+        LossCause::BlindWindow => (
+            "a module was loaded and the hooks did not fire",
+            "keep kernel.ftrace_enabled at 1 while watching",
+        ),
+        LossCause::FtraceDisabled => {
+            ("kernel.ftrace_enabled is 0: no hook fires", "set kernel.ftrace_enabled to 1")
+        }
+    };
+    Finding {
+        id: FindingId::Klp013,
+        severity: Severity::Warning,
+        message: format!(
+            "{count} of {} were lost; what they concern is unknown until it is read again",
+            lost.hook
+        ),
+        why: why.to_owned(),
+        action: action.to_owned(),
+        patch: None,
+        object: None,
+        section: None,
+        relocations: 0,
+        first: None,
+    }
+}
+
+/// KLP006.
+pub(super) fn wrong_value(patch: &PatchRef, object: &ObjectRef, section: &Section) -> Finding {
+    let wrong = || section.relocs.values().filter(|reloc| reloc.verdict == Some(Verdict::Mismatch));
+    let count = section.count(Verdict::Mismatch);
+    let harmless = wrong().all(|reloc| reloc.reason == Some(Reason::WrittenAtRunTime));
+    Finding {
+        id: FindingId::Klp006,
+        severity: if harmless { Severity::Warning } else { Severity::Error },
+        message: format!(
+            "{} of patch {} against {} in {} hold a value that is not the expected one",
+            relocations(count),
+            patch.name,
+            object.name,
+            section.r.name
+        ),
+        why: if harmless {
+            "the section is writable: the running code may have changed it; the kernel's next clear will stop there"
+        } else {
+            "the bytes are neither zero nor what type, symbol and addend give"
+        }
+        .to_owned(),
+        action: "compare expected and actual in the journal; disable the patch if its code can run".to_owned(),
+        patch: Some(patch.clone()),
+        object: Some(object.clone()),
+        section: Some(section.r.clone()),
+        relocations: count,
+        first: wrong().next().map(|reloc| Arc::clone(&reloc.r)),
+    }
+}
+
+/// KLP005.
+pub(super) fn not_reapplied(patch: &PatchRef, object: &ObjectRef, section: &Section) -> Finding {
+    let count = section.count(Verdict::Missing);
+    let first = section.relocs.values().find(|reloc| reloc.verdict == Some(Verdict::Missing));
+    Finding {
+        id: FindingId::Klp005,
+        severity: Severity::Error,
+        message: format!(
+            "{} of patch {} were not written although {} is loaded and the patch is enabled ({})",
+            relocations(count),
+            patch.name,
+            object.name,
+            section.r.name
+        ),
+        why: "the targets are zero: code that uses them calls or reads a wrong place".to_owned(),
+        action: format!("disable patch {} now; it may crash the kernel", patch.name),
+        patch: Some(patch.clone()),
+        object: Some(object.clone()),
+        section: Some(section.r.clone()),
+        relocations: count,
+        first: first.map(|reloc| Arc::clone(&reloc.r)),
+    }
+}

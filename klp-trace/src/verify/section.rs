@@ -1,0 +1,226 @@
+//! What is known of one load of a patch: its sections and their relocations.
+
+use super::judge::Judgement;
+use crate::{
+    arch::Arch,
+    event::{Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef},
+    model::{Address, Bytes, Hook, Reason, Verdict},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// One load of a patch.
+#[derive(Debug)]
+pub(super) struct Patch {
+    pub r: PatchRef,
+    /// Its init ran far enough for relocations of loaded objects to have been written.
+    pub enabled: bool,
+    /// Disabled or replaced: it has left livepatch's list, and the kernel no longer touches it.
+    pub detached: bool,
+    /// KLP011 has been said.
+    pub differs_said: bool,
+    pub names: Names,
+    pub sections: BTreeMap<u32, Section>,
+}
+
+/// One `.klp.rela.*` section.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub r: SectionRef,
+    /// The object that gates it.
+    pub object: Arc<str>,
+    pub elf: Elf,
+    pub writable: bool,
+    pub total: u32,
+    /// The load of the object for which the kernel reported success in writing this section; 0: none.
+    pub written_for: u32,
+    /// A read is wanted: records were lost, or nothing was read since something changed.
+    pub wanted: bool,
+    pub relocs: BTreeMap<u32, Reloc>,
+    /// The loads of the object for which KLP005 and KLP006 were said.
+    pub said_missing: Option<u32>,
+    pub said_wrong: Option<u32>,
+    /// How many relocations KLP003 was said for.
+    pub said_failed: u32,
+}
+
+/// One relocation.
+#[derive(Debug)]
+pub(super) struct Reloc {
+    pub r: Arc<RelocRef>,
+    pub rtype: u32,
+    pub original: [u8; 8],
+    /// The object that has the symbol, and whether the symbol's name was well-formed.
+    pub symbol_object: Option<Arc<str>>,
+    pub address: Option<Address>,
+    pub bytes: Option<[u8; 8]>,
+    pub recorded: Option<Address>,
+    /// What a load of the object left or should have left there.
+    pub earlier: Option<Bytes>,
+    /// It was stale before the last read too.
+    pub leftover: bool,
+    /// Whether anything was said of it yet.
+    pub said: bool,
+    pub verdict: Option<Verdict>,
+    pub reason: Option<Reason>,
+}
+
+impl Section {
+    pub(super) fn new(metadata: &PatchMetadata) -> Self {
+        Self {
+            r: metadata.section.clone(),
+            object: Arc::clone(&metadata.object),
+            elf: metadata.elf.clone(),
+            writable: metadata.writable,
+            total: metadata.total,
+            written_for: 0,
+            wanted: true,
+            relocs: BTreeMap::new(),
+            said_missing: None,
+            said_wrong: None,
+            said_failed: 0,
+        }
+    }
+
+    pub(super) fn count(&self, verdict: Verdict) -> u32 {
+        let count = self.relocs.values().filter(|reloc| reloc.verdict == Some(verdict)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}
+
+impl Reloc {
+    pub(super) fn new(arch: Arch, entry: &MetaEntry, names: &mut Names) -> Self {
+        let (symbol_object, symbol, sympos) = names.symbol(&entry.symbol);
+        let rtype = names.rtype(arch, entry.rtype);
+        let mut original = [0; 8];
+        for (to, from) in original.iter_mut().zip(entry.original.as_slice()) {
+            *to = *from;
+        }
+        Self {
+            r: Arc::new(RelocRef {
+                index: entry.index,
+                offset: entry.offset,
+                rtype,
+                symbol,
+                sympos,
+                addend: entry.addend,
+            }),
+            rtype: entry.rtype,
+            original,
+            symbol_object,
+            address: None,
+            bytes: None,
+            recorded: None,
+            earlier: None,
+            leftover: false,
+            said: false,
+            verdict: None,
+            reason: None,
+        }
+    }
+
+    /// Takes a judgement over; returns the state to be said when it is news. Evidence that is not news is not
+    /// kept either, so that a journal, which holds the news alone, leads to the same states.
+    pub(super) fn settle(
+        &mut self,
+        judgement: &Judgement,
+        entry: Option<EntryRead>,
+        read: Option<Hook>,
+        arch: Arch,
+    ) -> Option<News> {
+        let mut judgement = *judgement;
+        // A value that stays is told from the one just found: a refused load stopped at one that had stayed.
+        self.leftover = self.verdict == Some(Verdict::Stale) && judgement.verdict == self.verdict;
+        if self.leftover && self.reason == Some(Reason::FailedLoad) {
+            judgement.reason = self.reason;
+        }
+        let size = arch.size(self.rtype).unwrap_or(8);
+        let bytes = entry.and_then(|entry| entry.bytes);
+        let moved =
+            entry.is_some() && self.bytes.map(|b| Bytes::new(b, size)) != bytes.map(|b| Bytes::new(b, size));
+        let same =
+            self.said && !moved && self.verdict == judgement.verdict && self.reason == judgement.reason;
+        if same || (self.said && judgement.verdict.is_none()) {
+            return None;
+        }
+        let previous = self.verdict;
+        if let Some(entry) = entry {
+            self.address = Some(entry.address);
+            self.bytes = entry.bytes;
+            self.recorded = entry.recorded;
+        }
+        if judgement.verdict == Some(Verdict::Applied) {
+            self.earlier = judgement.expected;
+        } else if judgement.verdict == Some(Verdict::Stale) {
+            self.earlier = judgement.actual;
+        }
+        self.said = true;
+        self.verdict = judgement.verdict;
+        self.reason = judgement.reason;
+        Some(News { previous, judgement, read })
+    }
+}
+
+/// Object, own name, sympos.
+type SymbolParts = (Option<Arc<str>>, Arc<str>, u64);
+
+/// Names that thousands of relocations share.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    symbols: BTreeMap<Arc<str>, SymbolParts>,
+    types: BTreeMap<u32, Arc<str>>,
+}
+
+impl Names {
+    /// Object, own name and sympos of a `.klp.sym.` name; no object when the kernel would refuse the name.
+    fn symbol(&mut self, whole: &Arc<str>) -> SymbolParts {
+        if let Some(known) = self.symbols.get(whole) {
+            return known.clone();
+        }
+        let text = |raw: &[u8]| Arc::<str>::from(String::from_utf8_lossy(raw));
+        let parts = match crate::elf::klp::symbol(whole.as_bytes()) {
+            Some(name) => (Some(text(name.object)), text(name.name), name.sympos),
+            None => (None, Arc::clone(whole), 0),
+        };
+        self.symbols.insert(Arc::clone(whole), parts.clone());
+        parts
+    }
+
+    fn rtype(&mut self, arch: Arch, number: u32) -> Arc<str> {
+        let name =
+            || arch.type_name(number).map_or_else(|| Arc::from(format!("type {number}")), Arc::<str>::from);
+        Arc::clone(self.types.entry(number).or_insert_with(name))
+    }
+}
+
+/// A change of one relocation's state, to be said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct News {
+    pub previous: Option<Verdict>,
+    pub judgement: Judgement,
+    pub read: Option<Hook>,
+}
+
+impl News {
+    pub(super) fn state(
+        &self,
+        patch: &PatchRef,
+        object: &crate::event::ObjectRef,
+        section: &SectionRef,
+        reloc: &Reloc,
+    ) -> RelocState {
+        RelocState {
+            patch: patch.clone(),
+            object: object.clone(),
+            section: section.clone(),
+            reloc: (*reloc.r).clone(),
+            address: reloc.address,
+            expected: self.judgement.expected,
+            actual: self.judgement.actual,
+            recorded: reloc.recorded,
+            read: self.read,
+            verdict: self.judgement.verdict,
+            reason: self.judgement.reason,
+            previous: self.previous,
+        }
+    }
+}

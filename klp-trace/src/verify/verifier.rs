@@ -1,0 +1,236 @@
+//! The state machine: events in, events and conclusions out.
+
+use super::{objects::Objects, section::Patch};
+use crate::{
+    arch::Arch,
+    event::{Body, Event, Lookup, PatchRef},
+    model::{Address, FindingId, Severity, Verdict},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Keeps the state of every livepatch relocation and says what follows from each event.
+#[derive(Debug)]
+pub struct Verifier {
+    pub(super) arch: Arch,
+    /// Whether the kernel clears relocation targets when an object goes.
+    pub(super) clears: bool,
+    pub(super) objects: Objects,
+    /// By address of the patch's `struct module`.
+    pub(super) patches: BTreeMap<u64, Patch>,
+    pub(super) loads: BTreeMap<Arc<str>, u32>,
+    pub(super) symbols: BTreeMap<SymbolKey, Lookup>,
+    pub(super) findings: BTreeMap<FindingId, u32>,
+    worst: Option<Severity>,
+    pub(super) lost: u64,
+    losses: u64,
+    /// KLP013 was said and not everything was read again since.
+    loss_open: bool,
+}
+
+/// Object, symbol, sympos.
+pub(super) type SymbolKey = (Arc<str>, Arc<str>, u64);
+
+/// A symbol whose value is needed to judge a section.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NeededSymbol {
+    /// The object that has it.
+    pub object: Arc<str>,
+    /// Its own name.
+    pub symbol: Arc<str>,
+    /// Its position among its namesakes.
+    pub sympos: u64,
+}
+
+/// A section that has to be read (again) before it can be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// Address of the patch's `struct module`.
+    pub patch: Address,
+    /// The section's index.
+    pub section: u32,
+}
+
+/// How a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// The gravest finding.
+    pub worst: Option<Severity>,
+    /// Relocations whose verdict is bad now (missing, orphaned, stale, mismatch).
+    pub bad: u64,
+    /// Relocations whose verdict is `unknown` now.
+    pub unknown: u64,
+    /// Records known to be lost.
+    pub lost: u64,
+    /// Times that records were lost, or may have been.
+    pub losses: u64,
+}
+
+impl Verifier {
+    /// A verifier that has seen nothing. `clears` is taken from the session event, `false` until then.
+    pub fn new(arch: Arch) -> Self {
+        Self {
+            arch,
+            clears: false,
+            objects: Objects::default(),
+            patches: BTreeMap::new(),
+            loads: BTreeMap::new(),
+            symbols: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            worst: None,
+            lost: 0,
+            losses: 0,
+            loss_open: false,
+        }
+    }
+
+    /// Takes one event; says it, with loads numbered, and everything that follows from it. Conclusions among the
+    /// events are ignored: they are derived anew.
+    pub fn feed(&mut self, event: Event, out: &mut dyn FnMut(Event)) {
+        let Event { mono_ns, task, body } = event;
+        let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
+        match body {
+            Body::Session(session) => {
+                self.clears = session.clears;
+                say(Body::Session(session));
+            }
+            Body::Module(module) => self.module(module, say),
+            Body::Hook(hook) => self.hook(hook, say),
+            Body::PatchMetadata(metadata) => self.metadata(metadata, say),
+            Body::SymbolLookup(lookup) => self.symbol(lookup, say),
+            Body::SectionRead(read) => self.section_read(read, say),
+            Body::Transition(transition) => self.transition(transition, say),
+            Body::EventsLost(lost) => self.events_lost(&lost, say),
+            Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_) => {}
+        }
+    }
+
+    /// Whether a patch at this address is known.
+    pub fn knows(&self, patch: Address) -> bool {
+        self.patches.contains_key(&patch.0)
+    }
+
+    /// The patches known, in order of address.
+    pub fn patches(&self) -> impl Iterator<Item = &PatchRef> {
+        self.patches.values().map(|patch| &patch.r)
+    }
+
+    /// Whether the metadata of a section is known.
+    pub fn has_section(&self, patch: Address, section: u32) -> bool {
+        self.patches.get(&patch.0).is_some_and(|patch| patch.sections.contains_key(&section))
+    }
+
+    /// The objects that any section is gated on.
+    pub fn gates(&self) -> BTreeSet<Arc<str>> {
+        self.patches
+            .values()
+            .flat_map(|patch| patch.sections.values())
+            .map(|s| Arc::clone(&s.object))
+            .collect()
+    }
+
+    /// The sections that have to be read before they can be judged.
+    pub fn wants(&self) -> Vec<Want> {
+        self.patches
+            .iter()
+            .flat_map(|(&address, patch)| {
+                let wanted = patch.sections.values().filter(|section| section.wanted);
+                wanted.map(move |section| Want { patch: Address(address), section: section.r.index })
+            })
+            .collect()
+    }
+
+    /// The symbols that judging a section needs and that have not been looked up for the present load of their
+    /// object.
+    pub fn needed_symbols(&self, patch: Address, section: u32) -> BTreeSet<NeededSymbol> {
+        let section = self.patches.get(&patch.0).and_then(|patch| patch.sections.get(&section));
+        let relocs = section.into_iter().flat_map(|section| section.relocs.values());
+        relocs
+            .filter_map(|reloc| {
+                let object = reloc.symbol_object.as_ref()?;
+                let key = (Arc::clone(object), Arc::clone(&reloc.r.symbol), reloc.r.sympos);
+                let known = self.symbols.contains_key(&key);
+                let (object, symbol, sympos) = key;
+                (!known).then_some(NeededSymbol { object, symbol, sympos })
+            })
+            .collect()
+    }
+
+    /// How the session stands.
+    pub fn outcome(&self) -> Outcome {
+        let totals = self.totals();
+        let sum =
+            |wanted: fn(Verdict) -> bool| totals.iter().filter(|(v, _)| wanted(**v)).map(|(_, n)| n).sum();
+        Outcome {
+            worst: self.worst,
+            bad: sum(Verdict::is_bad),
+            unknown: sum(|verdict| verdict == Verdict::Unknown),
+            lost: self.lost,
+            losses: self.losses,
+        }
+    }
+
+    /// Relocations by verdict, of the patches loaded now. What was never read counts as `unknown`.
+    pub fn totals(&self) -> crate::event::Totals {
+        let mut totals = crate::event::Totals::new();
+        for section in self.patches.values().flat_map(|patch| patch.sections.values()) {
+            let mut judged = 0;
+            for reloc in section.relocs.values() {
+                judged += 1;
+                let verdict = if reloc.said { reloc.verdict } else { Some(Verdict::Unknown) };
+                if let Some(verdict) = verdict {
+                    *totals.entry(verdict).or_default() += 1;
+                }
+            }
+            if u64::from(section.total) > judged {
+                *totals.entry(Verdict::Unknown).or_default() += u64::from(section.total) - judged;
+            }
+        }
+        totals
+    }
+
+    /// What the last event of a session says, but for why it ended.
+    pub fn end(&self, reason: crate::event::EndReason) -> crate::event::SessionEnd {
+        let findings = self.findings.clone();
+        crate::event::SessionEnd { reason, verdicts: self.totals(), findings, lost: self.lost }
+    }
+
+    pub(super) fn say_finding(&mut self, finding: crate::event::Finding, say: &mut dyn FnMut(Body)) {
+        *self.findings.entry(finding.id).or_default() += 1;
+        self.worst = self.worst.max(Some(finding.severity));
+        say(Body::Finding(finding));
+    }
+
+    pub(super) fn count_loss(&mut self, records: u64) {
+        self.lost += records;
+        self.losses += 1;
+    }
+
+    /// True when this loss is the first since everything was last read again.
+    pub(super) fn open_loss(&mut self) -> bool {
+        !std::mem::replace(&mut self.loss_open, true)
+    }
+
+    /// Every wanted section has been read again.
+    pub(super) fn settled(&mut self) {
+        if self.loss_open && self.patches.values().all(|p| p.sections.values().all(|s| !s.wanted)) {
+            self.loss_open = false;
+        }
+    }
+
+    pub(super) fn forget_symbols(&mut self, object: &str) {
+        self.symbols.retain(|(of, _, _), _| &**of != object);
+    }
+
+    /// Sections gated on an object whose load changed unseen have to be read.
+    pub(super) fn want_gated_on(&mut self, object: &str) {
+        for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
+            if &*section.object == object {
+                section.wanted = true;
+                section.written_for = 0;
+            }
+        }
+    }
+}
