@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod completions;
+pub mod doctor;
 pub mod exit;
 pub mod failure;
 pub mod man;
@@ -34,6 +35,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Checks whether klp-trace can watch this kernel, and names a remedy for everything that is missing
+    Doctor(doctor::Args),
     /// Prints the completions of a shell
     Completions(completions::Args),
     /// Prints the manual pages, or writes them to a folder
@@ -44,6 +47,7 @@ impl Command {
     /// Runs the command to its end.
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
+            Self::Doctor(args) => doctor::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),
         }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capabilities;
+pub mod functions;
 pub mod host;
 pub mod kallsyms;
 pub mod modules;

@@ -1,0 +1,91 @@
+//! `klp-trace doctor`: what this host allows, each lack with its remedy.
+
+use std::path::Path;
+
+use super::args::{LookArgs, OutputArgs};
+use super::exit::{self, Exit};
+use super::failure::Failure;
+use crate::output::sink::LineSink;
+
+mod checks;
+mod facts;
+mod report;
+mod text;
+
+pub use report::{Check, Report, SCHEMA, Status};
+
+const EXAMPLES: &str = "\
+Examples:
+  klp-trace doctor
+      see what is missing, and how to get it
+  klp-trace doctor --json | jq -r '.checks[] | select(.status == \"lack\") | .id'
+      list what is missing, in a script
+
+";
+
+fn after_help() -> String {
+    let codes = [Exit::Clean, Exit::Usage, Exit::Runtime, Exit::Precondition];
+    format!(
+        "{EXAMPLES}{}\nWith 4, at least one check is a lack; with 0, none is.",
+        exit::help_section(&codes)
+    )
+}
+
+/// Checks whether klp-trace can watch this kernel, and names a remedy for everything that is missing
+///
+/// Changes nothing on the host. The probes are attached for a moment, where that is allowed, since only that proves
+/// that they can be.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = after_help())]
+pub struct Args {
+    /// What to write: text for people, or one JSON document
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// Where the result goes
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    /// How text looks
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// What `doctor` writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One document of the schema "klp-trace.doctor/1"
+    Json,
+}
+
+/// Examines the host and writes the report.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let report = report::Report::new(&facts::Facts::gather(Path::new("/")));
+    let json = args.json || args.format == Format::Json;
+    let text = if json {
+        serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?
+    } else {
+        text::render(&report, args.look.style(&args.output))
+    };
+    write(args, text.trim_end())?;
+    Ok(if report.ready { Exit::Clean } else { Exit::Precondition })
+}
+
+fn write(args: &Args, text: &str) -> Result<(), Failure> {
+    let written = LineSink::open(args.output.output.as_deref())
+        .and_then(|mut sink| sink.line(text.as_bytes()).and_then(|()| sink.finish()));
+    match written {
+        Err(error) if !error.is_closed() => Err(Failure::new(Exit::Runtime, error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

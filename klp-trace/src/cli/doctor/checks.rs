@@ -1,0 +1,204 @@
+//! From what was found to what it means: each precondition judged.
+
+use super::facts::{BPF_LOOP, Facts, HOOKS, Need, Symbols};
+use super::report::Check;
+use crate::arch::Arch;
+use crate::kernel::capabilities::Capability;
+use crate::kernel::settings::Lockdown;
+use crate::model::Hook;
+
+/// Every check, in the order in which a person would go through them.
+pub(super) fn all(facts: &Facts) -> Vec<Check> {
+    let mut checks = vec![livepatch(facts), architecture(facts), btf(facts)];
+    checks.extend(
+        facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, *has)),
+    );
+    checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts), bpf_loop(facts)]);
+    checks.extend(HOOKS.iter().map(|(h, need)| hook(facts, *h, *need)));
+    checks.push(clearing(facts));
+    checks
+}
+
+const NO_LIVEPATCHING: &str = "not checked: no livepatching";
+
+/// Whether the kernel was built with livepatching, by any sign of it.
+fn has_livepatching(facts: &Facts) -> bool {
+    facts.livepatch
+        || facts.livepatch_built == Some(true)
+        || facts.has_function(Hook::KlpModuleComing.name()) == Some(true)
+}
+
+fn livepatch(facts: &Facts) -> Check {
+    const ID: &str = "livepatch";
+    const WHY: &str = "without livepatching there is nothing to watch";
+    if facts.livepatch {
+        let found = match facts.patches {
+            0 => "supported; no livepatch is active now".to_owned(),
+            1 => "supported; 1 livepatch is active".to_owned(),
+            n => format!("supported; {n} livepatches are active"),
+        };
+        return Check::ok(ID, found, WHY);
+    }
+    if !facts.settings.sys_mounted {
+        return Check::lack(ID, "/sys is not mounted", WHY, "mount -t sysfs sysfs /sys");
+    }
+    if has_livepatching(facts) {
+        let found = "the kernel has livepatching, but no /sys/kernel/livepatch: it failed to start at boot";
+        return Check::lack(ID, found, WHY, "look for 'livepatch' in the kernel's log of this boot (dmesg)");
+    }
+    Check::lack(
+        ID,
+        "this kernel is built without CONFIG_LIVEPATCH",
+        WHY,
+        "boot a kernel with CONFIG_LIVEPATCH=y: grep LIVEPATCH /boot/config-*",
+    )
+}
+
+fn architecture(facts: &Facts) -> Check {
+    const ID: &str = "architecture";
+    const WHY: &str = "expected bytes are computed by the architecture's own relocation formulas";
+    if Arch::from_uname(&facts.arch).is_some() {
+        return Check::ok(ID, facts.arch.clone(), WHY);
+    }
+    let remedy =
+        "run it on x86_64; a journal made there can be judged here too: klp-trace watch --from JOURNAL";
+    Check::lack(ID, format!("{} is not supported", facts.arch), WHY, remedy)
+}
+
+fn btf(facts: &Facts) -> Check {
+    const ID: &str = "btf";
+    const WHY: &str = "says where this kernel keeps the fields that the programs read";
+    match &facts.functions {
+        Ok(_) => Check::ok(ID, "/sys/kernel/btf/vmlinux", WHY),
+        Err(error) => Check::lack(ID, error.clone(), WHY, "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"),
+    }
+}
+
+fn capability(facts: &Facts, capability: Capability, has: bool) -> Check {
+    let id = capability.name().to_lowercase().replace('_', "-");
+    let why = format!("{} is needed for {}", capability.name(), capability.purpose());
+    if has {
+        return Check::ok(&id, "held", &why);
+    }
+    let all: Vec<String> = facts.capabilities.iter().map(|(c, _)| c.name().to_lowercase()).collect();
+    let remedy = format!("run as root, or: setcap {}=ep \"$(command -v klp-trace)\"", all.join(","));
+    Check::lack(&id, format!("{} is missing", capability.name()), &why, remedy)
+}
+
+fn lockdown(facts: &Facts) -> Check {
+    const ID: &str = "lockdown";
+    const WHY: &str =
+        "in confidentiality mode the kernel lets nobody read its memory, which is what klp-trace does";
+    match facts.settings.lockdown {
+        Lockdown::Off => Check::ok(ID, "none", WHY),
+        Lockdown::Integrity => Check::ok(ID, "integrity, which allows reading", WHY),
+        Lockdown::NotShown => Check::ok(ID, "not shown: no lockdown, or securityfs is not mounted", WHY),
+        Lockdown::Confidentiality => Check::lack(
+            ID,
+            "confidentiality",
+            WHY,
+            "boot with lockdown=integrity (or without lockdown=confidentiality); it cannot be lowered at run time",
+        ),
+    }
+}
+
+fn kptr_restrict(facts: &Facts) -> Check {
+    const ID: &str = "kptr-restrict";
+    const WHY: &str =
+        "at 2 the kernel hides symbol addresses from everyone, root too, and no value can be checked";
+    match facts.settings.kptr_restrict {
+        Some(value) if value >= 2 => Check::lack(
+            ID,
+            format!("kernel.kptr_restrict is {value}"),
+            WHY,
+            "sysctl -w kernel.kptr_restrict=1",
+        ),
+        Some(value) => Check::ok(ID, format!("kernel.kptr_restrict is {value}"), WHY),
+        None => Check::note(ID, "kernel.kptr_restrict cannot be read", WHY),
+    }
+}
+
+fn kallsyms(facts: &Facts) -> Check {
+    const ID: &str = "kallsyms";
+    const WHY: &str = "where a symbol really is, is the third witness beside memory and the patch's file";
+    match &facts.symbols {
+        Symbols::Shown => Check::ok(ID, "/proc/kallsyms shows addresses", WHY),
+        Symbols::Hidden => {
+            let remedy = match facts.settings.kptr_restrict {
+                Some(value) if value >= 2 => "sysctl -w kernel.kptr_restrict=1",
+                _ => "give klp-trace CAP_SYSLOG; see cap-syslog",
+            };
+            Check::lack(ID, "/proc/kallsyms hides its addresses", WHY, remedy)
+        }
+        Symbols::Unreadable(error) => {
+            Check::lack(ID, error.clone(), WHY, "mount /proc; boot a kernel with CONFIG_KALLSYMS_ALL=y")
+        }
+    }
+}
+
+fn ftrace(facts: &Facts) -> Check {
+    const ID: &str = "ftrace-enabled";
+    const WHY: &str = "at 0 neither fentry nor kprobe fires, and nothing says so";
+    match facts.settings.ftrace_enabled {
+        Some(true) => Check::ok(ID, "kernel.ftrace_enabled is 1", WHY),
+        Some(false) => {
+            Check::lack(ID, "kernel.ftrace_enabled is 0", WHY, "sysctl -w kernel.ftrace_enabled=1")
+        }
+        None => Check::lack(
+            ID,
+            "there is no kernel.ftrace_enabled",
+            WHY,
+            "boot a kernel with CONFIG_FUNCTION_TRACER=y and CONFIG_DYNAMIC_FTRACE=y, and mount /proc",
+        ),
+    }
+}
+
+fn bpf_loop(facts: &Facts) -> Check {
+    const ID: &str = "bpf-loop";
+    const WHY: &str = "the programs walk a patch's relocations with the helper bpf_loop, new in Linux 5.17";
+    match facts.has_function(BPF_LOOP) {
+        Some(true) => Check::ok(ID, "the kernel has it", WHY),
+        Some(false) => Check::lack(ID, "this kernel has no bpf_loop", WHY, "boot Linux 5.17 or newer"),
+        None => Check::note(ID, "not checked: no kernel BTF", WHY),
+    }
+}
+
+fn hook(facts: &Facts, hook: Hook, need: Need) -> Check {
+    let id = format!("hook-{hook}");
+    let mandatory = "without this function klp-trace does not see what happens";
+    if !has_livepatching(facts) {
+        return Check::note(&id, NO_LIVEPATCHING, "follows from the lack of livepatching");
+    }
+    match (facts.has_function(hook.name()), need) {
+        (Some(true), Need::Mandatory) => Check::ok(&id, "present", mandatory),
+        (Some(true), Need::Optional(_)) => Check::ok(&id, "present", "optional"),
+        (Some(false), Need::Optional(without)) => Check::note(&id, "not in this kernel", without),
+        (Some(false), Need::Mandatory) => Check::lack(
+            &id,
+            "not in this kernel's BTF",
+            mandatory,
+            "boot another build of the kernel: the compiler has inlined or renamed this function; please report it",
+        ),
+        (None, Need::Mandatory) => Check::note(&id, "not checked: no kernel BTF", mandatory),
+        (None, Need::Optional(without)) => Check::note(&id, "not checked: no kernel BTF", without),
+    }
+}
+
+fn clearing(facts: &Facts) -> Check {
+    const ID: &str = "clearing";
+    if !has_livepatching(facts) {
+        return Check::note(ID, NO_LIVEPATCHING, "follows from the lack of livepatching");
+    }
+    match facts.has_function(Hook::ClearRelocateAdd.name()) {
+        Some(true) => {
+            Check::ok(ID, "this kernel clears relocations", "targets are cleared when their object goes")
+        }
+        Some(false) => Check::note(
+            ID,
+            "this kernel never clears relocations (x86 does from 6.3)",
+            "after its object has gone every target is stale, and the next load of the object is refused",
+        )
+        .with_remedy("do not unload patched modules, or boot Linux 6.3 or newer"),
+        None => Check::note(ID, "not checked: no kernel BTF", "decides whether targets become stale"),
+    }
+}

@@ -1,0 +1,117 @@
+//! What the host is like, gathered without judging.
+
+use std::path::Path;
+
+use crate::kernel::capabilities::{self, Capabilities, Capability};
+use crate::kernel::functions::{Functions, VMLINUX_BTF};
+use crate::kernel::host::Host;
+use crate::kernel::kallsyms::{self, KallsymsError, Query, VMLINUX};
+use crate::kernel::settings::Settings;
+use crate::kernel::sysfs::Sysfs;
+use crate::model::Hook;
+
+/// The functions that are watched, and whether `watch` can do without.
+pub(super) const HOOKS: [(Hook, Need); 10] = [
+    (Hook::KlpModuleComing, Need::Mandatory),
+    (Hook::KlpModuleGoing, Need::Mandatory),
+    (Hook::ApplyRelocateAdd, Need::Mandatory),
+    (Hook::ClearRelocateAdd, Need::Optional("this kernel does not clear relocations; nothing to watch")),
+    (
+        Hook::KlpCleanupModulePatchesLimited,
+        Need::Optional("targets are read again a moment later, in klp_module_going"),
+    ),
+    (Hook::KlpInitTransition, Need::Optional("the start of transitions is not shown")),
+    (Hook::KlpCompleteTransition, Need::Optional("the end of transitions is not shown")),
+    (Hook::KlpForceTransition, Need::Optional("forced transitions are not shown")),
+    (Hook::KlpWriteObjectRelocs, Need::Optional("not in kernels before 6.3; nothing is missed")),
+    (Hook::KlpFreePatchWorkFn, Need::Optional("the end of disabled and replaced patches is not shown")),
+];
+
+/// Whether `watch` can do without a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// No.
+    Mandatory,
+    /// Yes; what is then not seen.
+    Optional(&'static str),
+}
+
+/// Everything that the checks judge.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) release: String,
+    pub(super) arch: String,
+    pub(super) settings: Settings,
+    /// /sys/kernel/livepatch is there.
+    pub(super) livepatch: bool,
+    /// The kernel has the function klp_enable_patch; `None` when its symbols cannot be listed.
+    pub(super) livepatch_built: Option<bool>,
+    /// The active livepatches.
+    pub(super) patches: usize,
+    /// The capabilities that this kernel wants, and whether the process has each.
+    pub(super) capabilities: Vec<(Capability, bool)>,
+    pub(super) symbols: Symbols,
+    /// Which of the functions the kernel's BTF has; an error's text when there is no BTF.
+    pub(super) functions: Result<Vec<&'static str>, String>,
+}
+
+/// Whether /proc/kallsyms shows addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Symbols {
+    Shown,
+    Hidden,
+    Unreadable(String),
+}
+
+impl Facts {
+    /// Looks at the running kernel; files are taken from under `root`.
+    pub(super) fn gather(root: &Path) -> Self {
+        let host = Host::read(root);
+        let sysfs = Sysfs::new(root);
+        let effective = Capabilities::current().ok();
+        let needed = capabilities::needed(capabilities::last_capability(root));
+        let (symbols, livepatch_built) = symbols(root);
+        Self {
+            release: host.release,
+            arch: host.arch,
+            settings: Settings::read(root),
+            livepatch: sysfs.has_livepatch(),
+            livepatch_built,
+            patches: sysfs.patches().map_or(0, |patches| patches.len()),
+            capabilities: needed.iter().map(|c| (*c, effective.is_some_and(|e| e.has(*c)))).collect(),
+            symbols,
+            functions: functions(root),
+        }
+    }
+
+    /// Whether the kernel's BTF has the function; `None` without BTF.
+    pub(super) fn has_function(&self, name: &str) -> Option<bool> {
+        self.functions.as_ref().ok().map(|functions| functions.contains(&name))
+    }
+}
+
+/// The helper that the programs walk sections with; a function of that name is in BTF from 5.17 on.
+pub(super) const BPF_LOOP: &str = "bpf_loop";
+
+const ENABLE: &str = "klp_enable_patch";
+
+fn symbols(root: &Path) -> (Symbols, Option<bool>) {
+    let mut query = Query::new();
+    query.want(VMLINUX, ENABLE);
+    let path = root.join(kallsyms::PATH.trim_start_matches('/'));
+    match query.read_file(&path) {
+        Ok(found) => (Symbols::Shown, Some(!found.addresses(VMLINUX, ENABLE).is_empty())),
+        Err(KallsymsError::Hidden { .. }) => (Symbols::Hidden, None),
+        Err(error @ KallsymsError::Io { .. }) => (Symbols::Unreadable(error.to_string()), None),
+    }
+}
+
+fn functions(root: &Path) -> Result<Vec<&'static str>, String> {
+    let path = root.join(VMLINUX_BTF);
+    if !path.exists() {
+        return Err(format!("{} is not there", path.display()));
+    }
+    let btf = Functions::of_running_kernel().map_err(|error| error.to_string())?;
+    let wanted = HOOKS.iter().map(|(hook, _)| hook.name()).chain([BPF_LOOP]);
+    Ok(wanted.filter(|name| btf.has(name)).collect())
+}

@@ -1,0 +1,171 @@
+use super::facts::{BPF_LOOP, Facts, HOOKS, Symbols};
+use super::*;
+use crate::kernel::capabilities::{Capability, needed};
+use crate::kernel::settings::{Lockdown, Settings};
+use crate::output::style::Style;
+
+/// A host where everything is as it should be: 6.12 and newer.
+fn fit() -> Facts {
+    Facts {
+        release: "6.12.107".to_owned(),
+        arch: "x86_64".to_owned(),
+        settings: Settings {
+            lockdown: Lockdown::Off,
+            kptr_restrict: Some(1),
+            ftrace_enabled: Some(true),
+            unprivileged_bpf_disabled: Some(2),
+            perf_event_paranoid: Some(2),
+            sys_mounted: true,
+        },
+        livepatch: true,
+        livepatch_built: Some(true),
+        patches: 1,
+        capabilities: needed(40).iter().map(|c| (*c, true)).collect(),
+        symbols: Symbols::Shown,
+        functions: Ok(HOOKS.iter().map(|(hook, _)| hook.name()).chain([BPF_LOOP]).collect()),
+    }
+}
+
+fn without(name: &str) -> Facts {
+    let mut facts = fit();
+    facts.functions = facts.functions.map(|all| all.into_iter().filter(|f| *f != name).collect());
+    facts
+}
+
+/// The ids of the lacks; each must say what to do, and each check why it matters.
+fn lacks(facts: &Facts) -> Vec<String> {
+    let report = Report::new(facts);
+    for check in &report.checks {
+        assert!(!check.found.is_empty() && !check.why.is_empty(), "{check:?}");
+        assert!(check.status != Status::Lack || check.remedy.is_some(), "{check:?}");
+    }
+    let lacks: Vec<String> =
+        report.checks.into_iter().filter(|c| c.status == Status::Lack).map(|c| c.id).collect();
+    assert_eq!(report.ready, lacks.is_empty());
+    lacks
+}
+
+#[test]
+fn a_fit_host_is_ready_without_a_note() {
+    let report = Report::new(&fit());
+    assert!(report.ready);
+    assert!(report.checks.iter().all(|check| check.status == Status::Ok), "{report:?}");
+}
+
+#[test]
+fn ids_are_unique() {
+    let mut ids: Vec<_> = Report::new(&fit()).checks.into_iter().map(|check| check.id).collect();
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+}
+
+#[test]
+fn each_capability_is_a_lack_of_its_own() {
+    for (index, (capability, id)) in [
+        (Capability::Bpf, "cap-bpf"),
+        (Capability::Perfmon, "cap-perfmon"),
+        (Capability::Syslog, "cap-syslog"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut facts = fit();
+        assert_eq!(facts.capabilities[index].0, capability);
+        facts.capabilities[index].1 = false;
+        assert_eq!(lacks(&facts), [id]);
+    }
+}
+
+#[test]
+fn an_old_kernel_wants_sys_admin() {
+    let facts = Facts { capabilities: needed(37).iter().map(|c| (*c, false)).collect(), ..fit() };
+    assert_eq!(lacks(&facts), ["cap-sys-admin", "cap-syslog"]);
+}
+
+#[test]
+fn settings_that_blind() {
+    let mut facts = fit();
+    facts.settings.lockdown = Lockdown::Confidentiality;
+    assert_eq!(lacks(&facts), ["lockdown"]);
+    let mut facts = fit();
+    facts.settings.lockdown = Lockdown::Integrity;
+    assert!(lacks(&facts).is_empty());
+    let mut facts = fit();
+    facts.settings.ftrace_enabled = Some(false);
+    assert_eq!(lacks(&facts), ["ftrace-enabled"]);
+    let mut facts = Facts { symbols: Symbols::Hidden, ..fit() };
+    facts.settings.kptr_restrict = Some(2);
+    assert_eq!(lacks(&facts), ["kptr-restrict", "kallsyms"]);
+}
+
+#[test]
+fn no_livepatching_is_told_from_no_sysfs() {
+    let none =
+        Facts { livepatch: false, livepatch_built: Some(false), functions: Ok(vec![BPF_LOOP]), ..fit() };
+    let report = Report::new(&none);
+    assert!(report.checks[0].found.contains("CONFIG_LIVEPATCH"), "{:?}", report.checks[0]);
+    assert_eq!(lacks(&none), ["livepatch"], "the hooks follow from it");
+    let mut unmounted = Facts { livepatch: false, ..fit() };
+    unmounted.settings.sys_mounted = false;
+    assert!(Report::new(&unmounted).checks[0].found.contains("/sys is not mounted"));
+    let failed = Facts { livepatch: false, ..fit() };
+    assert!(Report::new(&failed).checks[0].found.contains("failed to start"));
+}
+
+#[test]
+fn hooks_are_mandatory_or_not() {
+    assert_eq!(lacks(&without("apply_relocate_add")), ["hook-apply_relocate_add"]);
+    assert_eq!(lacks(&without("bpf_loop")), ["bpf-loop"]);
+    assert!(lacks(&without("klp_write_object_relocs")).is_empty());
+}
+
+#[test]
+fn a_kernel_that_never_clears_is_a_note_with_its_consequence() {
+    let report = Report::new(&without("clear_relocate_add"));
+    let check = report.checks.iter().find(|check| check.id == "clearing").unwrap();
+    assert_eq!(check.status, Status::Note);
+    assert!(check.why.contains("refused") && report.ready);
+}
+
+#[test]
+fn without_btf_nothing_is_claimed_about_hooks() {
+    let facts = Facts { functions: Err("/sys/kernel/btf/vmlinux is not there".to_owned()), ..fit() };
+    assert_eq!(lacks(&facts), ["btf"]);
+    let report = Report::new(&facts);
+    let hooks = report.checks.iter().filter(|check| check.id.starts_with("hook-"));
+    assert!(hooks.into_iter().all(|check| check.status == Status::Note));
+}
+
+#[test]
+fn other_architectures_are_refused_by_name() {
+    let facts = Facts { arch: "riscv64".to_owned(), ..fit() };
+    assert_eq!(lacks(&facts), ["architecture"]);
+}
+
+#[test]
+fn text_is_aligned_escaped_and_says_what_to_do() {
+    let mut facts = fit();
+    facts.release = "6.12\u{1b}[2J".to_owned();
+    facts.settings.kptr_restrict = Some(2);
+    let text = text::render(&Report::new(&facts), Style::PLAIN);
+    assert!(text.is_ascii() && !text.contains('\u{1b}'), "{text}");
+    let lines: Vec<&str> = text.lines().filter(|l| l.starts_with(['+', 'x', '!'])).collect();
+    let column = lines[0].find("supported").unwrap();
+    assert!(lines.iter().all(|l| l.as_bytes()[column - 1] == b' ' && l.as_bytes()[column] != b' '), "{text}");
+    assert!(text.contains("x lack  kptr-restrict"), "{text}");
+    assert!(text.contains("-> sysctl -w kernel.kptr_restrict=1"), "{text}");
+    assert!(text.trim_end().ends_with("Not ready: 1 lack."), "{text}");
+}
+
+#[test]
+fn json_has_its_schema_and_the_documented_words() {
+    let json = serde_json::to_value(Report::new(&without("clear_relocate_add"))).unwrap();
+    assert_eq!(json["schema"], "klp-trace.doctor/1");
+    assert_eq!(json["ready"], true);
+    let clearing = json["checks"].as_array().unwrap().iter().find(|c| c["id"] == "clearing").unwrap();
+    assert_eq!(clearing["status"], "note");
+    assert!(clearing["remedy"].is_string());
+    assert!(json["checks"][0].get("remedy").is_none());
+}
