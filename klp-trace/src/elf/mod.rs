@@ -9,6 +9,7 @@ mod error;
 mod header;
 pub mod klp;
 pub mod limits;
+pub mod matching;
 pub mod modinfo;
 pub mod names;
 pub mod notes;

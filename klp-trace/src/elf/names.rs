@@ -11,6 +11,37 @@ pub fn display(raw: &[u8]) -> String {
     escape(raw).into_owned()
 }
 
+/// The bytes that [`display`] wrote as this text. Of text that it did not write, what is no escape stays as it is.
+pub fn bytes(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (plain, escape) = rest.split_at(at);
+        out.extend(plain.bytes());
+        let (escaped, after) =
+            one_escape(escape).unwrap_or_else(|| (b"\\".to_vec(), escape.get(1..).unwrap_or_default()));
+        out.extend(escaped);
+        rest = after;
+    }
+    out.extend(rest.bytes());
+    out
+}
+
+/// The bytes of the escape that `text` begins with, and what follows it.
+fn one_escape(text: &str) -> Option<(Vec<u8>, &str)> {
+    let text = text.strip_prefix('\\')?;
+    if let Some(rest) = text.strip_prefix('\\') {
+        return Some((b"\\".to_vec(), rest));
+    }
+    if let Some(hex) = text.strip_prefix('x') {
+        let (digits, rest) = hex.split_at_checked(2)?;
+        return Some((vec![u8::from_str_radix(digits, 16).ok()?], rest));
+    }
+    let (digits, rest) = text.strip_prefix("u{")?.split_once('}')?;
+    let c = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+    Some((c.to_string().into_bytes(), rest))
+}
+
 /// A path as text, escaped like every other name.
 pub fn path(path: &Path) -> String {
     display(path.as_os_str().as_bytes())
@@ -46,6 +77,13 @@ mod tests {
     }
 
     #[test]
+    fn text_that_was_never_escaped_stays() {
+        for text in ["", "plain", "end\\", "\\q", "\\x", "\\x1", "\\xé", "\\u{", "\\u{d800}", "\\u{zz}"] {
+            assert_eq!(bytes(text), text.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_file_names_a_module() {
         let of = |p: &str| String::from_utf8(module_of_file(Path::new(p))).expect("UTF-8");
         assert_eq!(of("/lib/kpatch-a-b.ko.xz"), "kpatch_a_b");
@@ -55,42 +93,17 @@ mod tests {
         assert_eq!(of("/"), "");
     }
 
-    /// Reads the text back, as a reader of the documentation would.
-    fn unescape(text: &str) -> Vec<u8> {
-        let mut out = Vec::new();
-        let mut chars = text.chars();
-        while let Some(c) = chars.next() {
-            if c != '\\' {
-                out.extend(c.to_string().bytes());
-                continue;
-            }
-            match chars.next().expect("an escape") {
-                'x' => {
-                    let hex: String = chars.by_ref().take(2).collect();
-                    out.push(u8::from_str_radix(&hex, 16).expect("hex"));
-                }
-                'u' => {
-                    let hex: String = chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
-                    let c = char::from_u32(u32::from_str_radix(&hex, 16).expect("hex")).expect("char");
-                    out.extend(c.to_string().bytes());
-                }
-                other => out.extend(other.to_string().bytes()),
-            }
-        }
-        out
-    }
-
     proptest! {
         #[test]
         fn nothing_is_lost_and_nothing_hides(raw in proptest::collection::vec(any::<u8>(), 0..64)) {
             let text = display(&raw);
             prop_assert!(!text.chars().any(char::is_control));
-            prop_assert_eq!(unescape(&text), raw);
+            prop_assert_eq!(bytes(&text), raw);
         }
 
         #[test]
         fn unicode_round_trips(name in any::<String>()) {
-            prop_assert_eq!(unescape(&display(name.as_bytes())), name.into_bytes());
+            prop_assert_eq!(bytes(&display(name.as_bytes())), name.into_bytes());
         }
     }
 }

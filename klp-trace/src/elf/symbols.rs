@@ -3,7 +3,7 @@
 //! While a module is COMING, kallsyms holds its whole symbol table; once its init has run, only the core symbols
 //! (`add_kallsyms()` and `is_core_symbol()` of `kernel/module/kallsyms.c`, 6.1 to 7.3, with
 //! `CONFIG_KALLSYMS_ALL`, which livepatch kernels of distributions have). So the same sympos may name different
-//! symbols, or none.
+//! symbols, or none; choosing among the occurrences is not done here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,15 +13,6 @@ use object::elf;
 use super::header::{Elf, Source};
 use super::symtab::Symtab;
 use super::{Error, Rule, limits, modinfo, names, notes, open};
-
-/// The set of a module's symbols that the kernel searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Set {
-    /// Every symbol but the undefined ones: while the module is COMING.
-    Full,
-    /// Those that stay after init.
-    Core,
-}
 
 /// One symbol of a wanted name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,28 +27,6 @@ pub struct Occurrence {
     pub value: u64,
     /// Whether it stays after the module's init.
     pub core: bool,
-}
-
-/// Why a sympos names no symbol, in the kernel's terms (`klp_find_object_symbol()`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unresolved {
-    /// "symbol '%s' not found in symbol table".
-    #[error("no such symbol")]
-    NotFound,
-    /// "unresolvable ambiguity for symbol '%s' in object '%s'".
-    #[error("sympos 0 wants a single symbol of the name, there are {count}")]
-    Ambiguous {
-        /// How many have the name.
-        count: u64,
-    },
-    /// "symbol position %lu for symbol '%s' in object '%s' not found".
-    #[error("sympos {sympos} of {count} symbols of the name")]
-    NoSuchPosition {
-        /// What was asked for.
-        sympos: u64,
-        /// How many have the name.
-        count: u64,
-    },
 }
 
 /// A module's file, read for the symbols of some names.
@@ -86,21 +55,6 @@ impl ObjectFile {
     /// The symbols of a name in the table's order, without the undefined ones.
     pub fn occurrences(&self, name: &str) -> &[Occurrence] {
         self.found.get(name).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// The symbol that the kernel finds for a name and sympos in a set.
-    pub fn resolve(&self, name: &str, sympos: u64, set: Set) -> Result<&Occurrence, Unresolved> {
-        let in_set = || self.occurrences(name).iter().filter(move |o| o.core || set == Set::Full);
-        let count = in_set().count() as u64;
-        match (sympos, count) {
-            (_, 0) => Err(Unresolved::NotFound),
-            (0, 2..) => Err(Unresolved::Ambiguous { count }),
-            (0, _) => in_set().next().ok_or(Unresolved::NotFound),
-            (n, _) => {
-                let nth = usize::try_from(n - 1).ok().and_then(|n| in_set().nth(n));
-                nth.ok_or(Unresolved::NoSuchPosition { sympos, count })
-            }
-        }
     }
 
     fn parse_source(source: Source<'_>, wanted: &BTreeSet<String>) -> Result<Self, Error> {
@@ -153,4 +107,79 @@ impl ObjectFile {
 /// not the two whose `SHF_ALLOC` it takes away (`rewrite_section_headers()`).
 fn stays(section: &[u8]) -> bool {
     !section.starts_with(b".init") && section != b".modinfo" && section != b"__versions"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elf::testing::{self, Made};
+
+    /// An ordinary module: sections 1 .text, 2 .init.text, 3 .comment (not loaded), 4 .data..percpu, 5 .modinfo.
+    fn module(symbols: &[(&str, u16, u64)]) -> Vec<u8> {
+        let (table, strings) = testing::symbols(symbols);
+        testing::build(vec![
+            testing::section(".text", 1, 6, vec![0x90; 32]),
+            testing::section(".init.text", 1, 6, vec![0x90; 32]),
+            testing::section(".comment", 1, 0, vec![0; 8]),
+            testing::section(".data..percpu", 1, 3, vec![0; 8]),
+            testing::section(".modinfo", 1, 2, b"name=some_module\0".to_vec()),
+            Made { link: 7, entsize: 24, ..testing::section(".symtab", 2, 0, table) },
+            testing::section(".strtab", 3, 0, strings),
+        ])
+    }
+
+    fn read(data: &[u8], wanted: &[&str]) -> Result<ObjectFile, Error> {
+        let wanted = wanted.iter().map(|name| (*name).to_owned()).collect();
+        ObjectFile::parse(data, Path::new("some-module.ko"), &wanted)
+    }
+
+    #[test]
+    fn occurrences_come_in_table_order_without_the_undefined() {
+        let file = module(&[
+            ("", 0, 0),
+            ("twice", 2, 16),
+            ("other", 1, 4),
+            ("twice", 0, 99),
+            ("twice", 1, 8),
+            ("twice", 0xfff1, 5),
+        ]);
+        let object = read(&file, &["twice", "absent"]).unwrap();
+        assert_eq!((object.name.as_str(), object.build_id.as_deref()), ("some_module", None));
+        let found: Vec<_> = object
+            .occurrences("twice")
+            .iter()
+            .map(|o| (o.index, o.section.as_deref(), o.value, o.core))
+            .collect();
+        assert_eq!(
+            found,
+            [(1, Some(".init.text"), 16, false), (4, Some(".text"), 8, true), (5, None, 5, false)]
+        );
+        assert!(object.occurrences("absent").is_empty());
+        assert!(object.occurrences("other").is_empty(), "not asked for");
+    }
+
+    #[test]
+    fn what_stays_after_init() {
+        let file = module(&[("", 0, 0), ("s", 1, 0), ("s", 2, 0), ("s", 3, 0), ("s", 4, 0), ("s", 5, 0)]);
+        let core: Vec<_> = read(&file, &["s"]).unwrap().occurrences("s").iter().map(|o| o.core).collect();
+        assert_eq!(core, [true, false, false, true, false]);
+    }
+
+    #[test]
+    fn damage_is_told() {
+        let mut file = module(&[("", 0, 0), ("s", 1, 0)]);
+        let at = testing::contents_at(&file, 6) + 24;
+        testing::put(&mut file, at, &[255; 4]);
+        let error = read(&file, &["s"]).unwrap_err();
+        assert!(matches!(error.rule, Rule::NameOutOfRange { .. }), "{error}");
+        assert_eq!(error.offset, at as u64);
+        assert!(matches!(read(b"\x7fELF", &[]).unwrap_err().rule, Rule::TooShort { len: 4 }));
+    }
+
+    #[test]
+    fn names_too_long_to_be_asked_for_are_passed_over() {
+        let long = "x".repeat(64 << 10);
+        let file = module(&[("", 0, 0), (&long, 1, 0), ("s", 1, 0)]);
+        assert_eq!(read(&file, &["s"]).unwrap().occurrences("s").len(), 1);
+    }
 }

@@ -1,0 +1,338 @@
+//! Whether a file is the one that was loaded: by build-id, and by what the kernel holds of its relocations.
+//!
+//! Both are needed. A build-id survives post-link tools that rewrite relocations, and not every file has one. Pure:
+//! what the kernel holds is handed in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::patch::{KlpReloc, KlpSection, PatchFile};
+
+/// How many differences are kept; the others are counted.
+pub const KEPT: usize = 8;
+
+/// The build-ids of a file and of the loaded module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BuildIds {
+    /// Both have the same.
+    Equal,
+    /// Neither has one: only the entries can tell.
+    NeitherHas,
+    /// The loaded module shows none (`/sys/module/<m>/notes/.note.gnu.build-id`).
+    LoadedLacks,
+    /// The file has none.
+    FileLacks,
+    /// They differ: another build.
+    Differ,
+}
+
+impl BuildIds {
+    /// Compares two build-ids.
+    pub fn compare(file: Option<&[u8]>, loaded: Option<&[u8]>) -> Self {
+        match (file, loaded) {
+            (Some(a), Some(b)) if a == b => Self::Equal,
+            (Some(_), Some(_)) => Self::Differ,
+            (None, None) => Self::NeitherHas,
+            (Some(_), None) => Self::LoadedLacks,
+            (None, Some(_)) => Self::FileLacks,
+        }
+    }
+}
+
+impl fmt::Display for BuildIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Equal => "build-ids are equal",
+            Self::NeitherHas => "neither the file nor the loaded module has a build-id",
+            Self::LoadedLacks => "the loaded module shows no build-id",
+            Self::FileLacks => "the file has no build-id",
+            Self::Differ => "build-ids differ",
+        })
+    }
+}
+
+/// One livepatch relocation section as the kernel holds it. Indices are the file's: the kernel keeps a livepatch's
+/// section headers and its whole symbol table (`copy_module_elf()`, 6.1 to 7.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its index (`relsec`).
+    pub index: u32,
+    /// Its name, escaped; `None` where the kernel did not say.
+    pub name: Option<String>,
+    /// The section that it writes to.
+    pub target_index: u32,
+    /// How many entries it has.
+    pub total: u32,
+    /// Those that were read: index, and what stands there.
+    pub entries: BTreeMap<u32, Rela>,
+    /// The whole names, escaped, of the symbols that are known, by index.
+    pub symbols: BTreeMap<u32, String>,
+}
+
+/// An `Elf64_Rela` as the kernel holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rela {
+    /// `r_offset`.
+    pub offset: u64,
+    /// `ELF64_R_TYPE(r_info)`.
+    pub rtype: u32,
+    /// `r_addend`.
+    pub addend: i64,
+    /// `ELF64_R_SYM(r_info)`.
+    pub symbol: u32,
+}
+
+/// What differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The file has no such livepatch section.
+    Section,
+    /// The section's name.
+    SectionName,
+    /// `sh_info`.
+    Target,
+    /// The number of entries.
+    Count,
+    /// `r_offset`.
+    Offset,
+    /// The type.
+    Type,
+    /// `r_addend`.
+    Addend,
+    /// The symbol's index.
+    Symbol,
+    /// The symbol's name.
+    SymbolName,
+}
+
+impl Field {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Section => "livepatch section",
+            Self::SectionName => "section name",
+            Self::Target => "target section",
+            Self::Count => "number of relocations",
+            Self::Offset => "offset",
+            Self::Type => "type",
+            Self::Addend => "addend",
+            Self::Symbol => "symbol index",
+            Self::SymbolName => "symbol name",
+        }
+    }
+}
+
+/// A difference between the file and the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The livepatch section.
+    pub section: u32,
+    /// The relocation, for what differs in one.
+    pub reloc: Option<u32>,
+    /// What differs.
+    pub field: Field,
+    /// What the file has.
+    pub file: String,
+    /// What the kernel has.
+    pub loaded: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "section {}", self.section)?;
+        if let Some(reloc) = self.reloc {
+            write!(f, ", relocation {reloc}")?;
+        }
+        write!(f, ": {} is {} in the file, {} in the kernel", self.field.name(), self.file, self.loaded)
+    }
+}
+
+/// What comparing a section gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// The first differences, at most [`KEPT`].
+    pub differences: Vec<Difference>,
+    /// How many there are.
+    pub different: u64,
+    /// Entries that were compared.
+    pub compared: u64,
+    /// Entries of the kernel's section that were not read, so not compared.
+    pub unread: u64,
+    /// Compared entries whose symbol's name the kernel did not give.
+    pub unnamed: u64,
+}
+
+impl Comparison {
+    /// Whether all of the section was compared and found equal. Less is no agreement.
+    pub fn agrees(&self) -> bool {
+        self.different == 0 && self.unread == 0 && self.unnamed == 0
+    }
+
+    fn differ(&mut self, section: u32, reloc: Option<u32>, field: Field, file: String, loaded: String) {
+        self.different += 1;
+        if self.differences.len() < KEPT {
+            self.differences.push(Difference { section, reloc, field, file, loaded });
+        }
+    }
+}
+
+/// Compares a file with one section that the kernel holds.
+pub fn compare(file: &PatchFile, loaded: &Loaded) -> Comparison {
+    let mut result = Comparison::default();
+    let index = loaded.index;
+    let mut section = |field, file: String, loaded: String| result.differ(index, None, field, file, loaded);
+    let Some(found) = file.sections.iter().find(|s| s.index == index) else {
+        section(Field::Section, "absent".to_owned(), "present".to_owned());
+        return result;
+    };
+    if let Some(name) = loaded.name.as_ref().filter(|name| **name != found.name) {
+        section(Field::SectionName, found.name.clone(), name.clone());
+    }
+    if found.target_index != loaded.target_index {
+        section(Field::Target, found.target_index.to_string(), loaded.target_index.to_string());
+    }
+    if found.relocs.len() as u64 != u64::from(loaded.total) {
+        section(Field::Count, found.relocs.len().to_string(), loaded.total.to_string());
+    }
+    result.unread = u64::from(loaded.total).saturating_sub(loaded.entries.len() as u64);
+    for (at, rela) in &loaded.entries {
+        match usize::try_from(*at).ok().and_then(|at| found.relocs.get(at)) {
+            Some(reloc) => entry(&mut result, file, found, loaded, reloc, *rela),
+            // Beyond the file's entries: the count differs already.
+            None => result.unread += 1,
+        }
+    }
+    result
+}
+
+fn entry(
+    result: &mut Comparison,
+    file: &PatchFile,
+    section: &KlpSection,
+    loaded: &Loaded,
+    reloc: &KlpReloc,
+    rela: Rela,
+) {
+    result.compared += 1;
+    let mut differ = |field, file: String, loaded: String| {
+        result.differ(section.index, Some(reloc.index), field, file, loaded)
+    };
+    if reloc.offset != rela.offset {
+        differ(Field::Offset, format!("{:#x}", reloc.offset), format!("{:#x}", rela.offset));
+    }
+    if reloc.rtype != rela.rtype {
+        differ(Field::Type, reloc.rtype.to_string(), rela.rtype.to_string());
+    }
+    if reloc.addend != rela.addend {
+        differ(Field::Addend, reloc.addend.to_string(), rela.addend.to_string());
+    }
+    if reloc.symbol != rela.symbol {
+        differ(Field::Symbol, reloc.symbol.to_string(), rela.symbol.to_string());
+    }
+    match (file.symbols.get(&reloc.symbol), loaded.symbols.get(&rela.symbol)) {
+        (Some(ours), Some(theirs)) if ours.raw != *theirs => {
+            differ(Field::SymbolName, ours.raw.clone(), theirs.clone());
+        }
+        (Some(_), Some(_)) => {}
+        _ => result.unnamed += 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::elf::testing;
+
+    fn file() -> PatchFile {
+        PatchFile::parse(&testing::livepatch(), Path::new("lp.ko")).unwrap()
+    }
+
+    /// What a kernel that loaded the file would hold of its first section.
+    fn loaded(file: &PatchFile) -> Loaded {
+        let section = &file.sections[0];
+        let rela =
+            |r: &KlpReloc| Rela { offset: r.offset, rtype: r.rtype, addend: r.addend, symbol: r.symbol };
+        Loaded {
+            index: section.index,
+            name: Some(section.name.clone()),
+            target_index: section.target_index,
+            total: 2,
+            entries: section.relocs.iter().map(|r| (r.index, rela(r))).collect(),
+            symbols: file.symbols.values().map(|s| (s.index, s.raw.clone())).collect(),
+        }
+    }
+
+    #[test]
+    fn the_file_that_was_loaded_agrees() {
+        let file = file();
+        let result = compare(&file, &loaded(&file));
+        assert_eq!(result, Comparison { compared: 2, ..Comparison::default() });
+        assert!(result.agrees());
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn each_field_counts() {
+        let file = file();
+        let entry = |l: &mut Loaded, change: fn(&mut Rela)| change(l.entries.get_mut(&1).unwrap());
+        let cases: &[(Field, &dyn Fn(&mut Loaded))] = &[
+            (Field::Section, &|l| l.index = testing::TEXT),
+            (Field::SectionName, &|l| l.name = Some(".klp.rela.other..text".to_owned())),
+            (Field::Target, &|l| l.target_index = 3),
+            (Field::Count, &|l| l.total = 3),
+            (Field::Offset, &|l| entry(l, |r| r.offset += 1)),
+            (Field::Type, &|l| entry(l, |r| r.rtype = 2)),
+            (Field::Addend, &|l| entry(l, |r| r.addend = 1)),
+            (Field::Symbol, &|l| entry(l, |r| r.symbol = 2)),
+            (Field::SymbolName, &|l| { l.symbols.insert(3, ".klp.sym.tmod.twice,1".to_owned()); }),
+        ];
+        for (field, change) in cases {
+            let mut kernel = loaded(&file);
+            change(&mut kernel);
+            let result = compare(&file, &kernel);
+            assert!(!result.agrees(), "{field:?}");
+            assert!(result.differences.iter().any(|d| d.field == *field), "{field:?}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_read_is_no_agreement() {
+        let file = file();
+        let mut kernel = loaded(&file);
+        kernel.entries.remove(&0);
+        let result = compare(&file, &kernel);
+        assert_eq!((result.different, result.compared, result.unread), (0, 1, 1));
+        assert!(!result.agrees());
+        let mut kernel = loaded(&file);
+        kernel.symbols.clear();
+        let result = compare(&file, &kernel);
+        assert_eq!((result.different, result.unnamed), (0, 2));
+        assert!(!result.agrees());
+    }
+
+    #[test]
+    fn differences_are_bounded_and_readable() {
+        let mut sections = testing::sections();
+        let many = (0..100).flat_map(|i| testing::rela(i, 2, 2, 0));
+        sections[testing::KLP_TEXT as usize - 1].data = many.collect();
+        let file = PatchFile::parse(&testing::build(sections), Path::new("lp.ko")).unwrap();
+        let mut kernel = Loaded { total: 100, ..loaded(&file) };
+        kernel.entries.values_mut().for_each(|r| r.addend = -4);
+        let result = compare(&file, &kernel);
+        assert_eq!((result.different, result.differences.len()), (100, KEPT));
+        let text = "section 8, relocation 0: addend is 0 in the file, -4 in the kernel";
+        assert_eq!(result.differences[0].to_string(), text);
+    }
+
+    #[test]
+    fn build_ids() {
+        let of = |a: Option<&[u8]>, b: Option<&[u8]>| BuildIds::compare(a, b);
+        assert_eq!(of(Some(b"a"), Some(b"a")), BuildIds::Equal);
+        assert_eq!(of(Some(b"a"), Some(b"ab")), BuildIds::Differ);
+        assert_eq!(of(Some(b"a"), None), BuildIds::LoadedLacks);
+        assert_eq!(of(None, Some(b"a")), BuildIds::FileLacks);
+        assert_eq!(of(None, None), BuildIds::NeitherHas);
+        assert!(BuildIds::Equal < BuildIds::Differ, "sorts best first");
+    }
+}
