@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use ruzstd::decoding::errors::FrameDecoderError;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::{Rule, limits};
@@ -44,6 +44,7 @@ pub fn decompress(format: Format, data: &[u8]) -> Result<Vec<u8>, Rule> {
     within(format, data, limits::FILE_BYTES)
 }
 
+/// The same with a limit of its own.
 fn within(format: Format, data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
     match format {
         Format::Xz => {
@@ -55,26 +56,43 @@ fn within(format: Format, data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
     }
 }
 
-/// zstd files are frames, one after another (RFC 8878, section 3); the crate's reader ends after one.
+/// zstd files are frames, one after another (RFC 8878, section 3); the crate's reader ends after one and leaves the
+/// frame's checksum to be compared.
 fn zstd(data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
     let format = Format::Zstd;
     let mut out = Vec::new();
     let mut rest = data;
-    while !rest.is_empty() {
-        let left = limit.saturating_sub(out.len() as u64);
-        let decoder = StreamingDecoder::<_, FrameDecoder>::new_with_max_window_size(
+    for _ in 0..limits::ZSTD_FRAMES {
+        if rest.is_empty() {
+            return Ok(out);
+        }
+        let opened = StreamingDecoder::<_, FrameDecoder>::new_with_max_window_size(
             &mut rest,
             limits::DICTIONARY_BYTES,
         );
-        match decoder {
-            Ok(reader) => out.extend(collect_up_to(format, reader, left, limit)?),
+        let mut reader = match opened {
+            Ok(reader) => reader,
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                length, ..
+            })) => {
+                let skipped = usize::try_from(length).ok().and_then(|length| rest.get(length..));
+                rest = skipped.ok_or_else(|| damaged(format, &"a skippable frame reaches beyond the end"))?;
+                continue;
+            }
             Err(FrameDecoderError::WindowSizeTooBig { .. }) => {
                 return Err(Rule::Dictionary { format: format.name(), limit: limits::DICTIONARY_BYTES });
             }
             Err(error) => return Err(damaged(format, &error)),
+        };
+        let left = limit.saturating_sub(out.len() as u64);
+        out.extend(collect_up_to(format, reader.by_ref(), left, limit)?);
+        let decoder = reader.into_frame_decoder();
+        if decoder.get_checksum_from_data().is_some_and(|sum| decoder.get_calculated_checksum() != Some(sum))
+        {
+            return Err(damaged(format, &"the checksum differs"));
         }
     }
-    Ok(out)
+    Err(Rule::TooMany { what: "zstd frames", limit: limits::ZSTD_FRAMES })
 }
 
 fn collect(format: Format, reader: impl Read, limit: u64) -> Result<Vec<u8>, Rule> {
@@ -101,3 +119,6 @@ fn collect_up_to(format: Format, reader: impl Read, left: u64, limit: u64) -> Re
 fn damaged(format: Format, error: &dyn std::fmt::Display) -> Rule {
     Rule::Decompress { format: format.name(), message: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

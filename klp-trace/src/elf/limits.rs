@@ -11,6 +11,9 @@ pub const COMPRESSED_BYTES: u64 = 128 << 20;
 /// without `--ultra --long` (8 MiB); `zstd -22` needs 128 MiB.
 pub const DICTIONARY_BYTES: u64 = 128 << 20;
 
+/// Frames of a zstd file. `zstd` writes one; `pzstd` one for each few MiB.
+pub const ZSTD_FRAMES: u64 = 4096;
+
 /// Bytes of a section's name. GNU tools repeat the function's name in it; the longest that C++ or Rust
 /// mangling makes are a few hundred bytes. The kernel sets no limit of its own.
 pub const SECTION_NAME_BYTES: u64 = 4096;
