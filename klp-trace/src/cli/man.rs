@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap_mangen::roff::{Roff, roman};
 
 use super::exit::{self, Exit};
 use super::failure::Failure;
@@ -59,14 +60,38 @@ fn pages() -> std::io::Result<Vec<Page>> {
     let commands = std::iter::once(main.clone()).chain(main.get_subcommands().cloned());
     commands
         .map(|command| {
-            let page = clap_mangen::Man::new(command.version(env!("CARGO_PKG_VERSION")))
+            let command = command.version(env!("CARGO_PKG_VERSION"));
+            let page = clap_mangen::Man::new(command.clone())
                 .source(concat!("klp-trace ", env!("CARGO_PKG_VERSION")))
                 .manual("klp-trace manual");
+            let after = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
             let mut text = Vec::new();
-            page.render(&mut text)?;
+            page.render_title(&mut text)?;
+            page.render_name_section(&mut text)?;
+            page.render_synopsis_section(&mut text)?;
+            page.render_description_section(&mut text)?;
+            page.render_options_section(&mut text)?;
+            if command.has_subcommands() {
+                page.render_subcommands_section(&mut text)?;
+            }
+            after_sections(&after).to_writer(&mut text)?;
             Ok((page.get_filename(), text))
         })
         .collect()
+}
+
+/// The help's last sections as man(7) names them, line for line: `clap_mangen` would run the lines together.
+fn after_sections(after: &str) -> Roff {
+    let mut roff = Roff::new();
+    for line in after.lines() {
+        match line {
+            "Examples:" => roff.control("SH", ["EXAMPLES"]).control("nf", []),
+            "Exit codes:" => roff.control("fi", []).control("SH", ["EXIT STATUS"]).control("nf", []),
+            line => roff.text([roman(line)]),
+        };
+    }
+    roff.control("fi", []);
+    roff
 }
 
 fn write_all(pages: &[Page], dir: &Path) -> anyhow::Result<()> {
@@ -89,7 +114,8 @@ mod tests {
         for command in super::super::command().get_subcommands() {
             let path = dir.path().join(format!("klp-trace-{}.1", command.get_name()));
             let text = std::fs::read_to_string(&path).expect("each command has its page");
-            assert!(text.contains("Examples:") && text.contains("Exit codes:"), "{}", path.display());
+            assert!(text.contains(".SH EXAMPLES") && text.contains(".SH \"EXIT STATUS\""), "{text}");
+            assert!(text.contains("\n    0  clean\n"), "{text}");
         }
         assert!(dir.path().join("klp-trace.1").exists());
     }

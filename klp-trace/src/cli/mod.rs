@@ -32,14 +32,12 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The commands.
+/// The commands. The doc comment of each one's `Args` is its help; one here would replace it.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "documented at their Args")]
 pub enum Command {
-    /// Checks whether klp-trace can watch this kernel, and names a remedy for everything that is missing
     Doctor(doctor::Args),
-    /// Prints the completions of a shell
     Completions(completions::Args),
-    /// Prints the manual pages, or writes them to a folder
     Man(man::Args),
 }
 
