@@ -3,6 +3,8 @@
 
 mod commands;
 mod ebpf;
+mod guest;
+mod scenario;
 mod testbed;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +23,11 @@ enum Command {
     Ebpf(commands::ebpf::Args),
     /// Builds the fixture modules for a kernel series
     Fixtures(commands::fixtures::Args),
+    /// Runs scenarios inside a test VM, and only there
+    #[command(hide = true)]
+    Guest(guest::Args),
+    /// Runs every check: of the code, and of klp-trace on real kernels
+    Test(commands::test::Args),
     /// Boots a real Debian kernel in QEMU and runs a command there
     Vm(commands::vm::Args),
 }
@@ -29,6 +36,8 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
+        Command::Guest(args) => guest::run(&args),
+        Command::Test(args) => commands::test::run(&args),
         Command::Vm(args) => commands::vm::run(&args),
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod ebpf;
 pub mod fixtures;
+pub mod test;
 pub mod vm;

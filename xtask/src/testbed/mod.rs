@@ -10,7 +10,7 @@ mod boot;
 mod console;
 mod cpio;
 mod disk;
-mod host;
+pub mod host;
 mod initramfs;
 mod kernels;
 mod lock;
