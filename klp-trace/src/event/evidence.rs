@@ -211,9 +211,11 @@ pub struct SectionRead {
     pub ret: Option<i64>,
     /// Entries of the section.
     pub total: u32,
-    /// Entries whose record was lost.
+    /// Entries whose record was lost. When there are any, the verifier lists every entry that was read, changed or
+    /// not, so that a journal tells those that were lost from those that are as they were.
     pub lost: u32,
-    /// Entries read, in order. Those that are neither here nor lost are as they were when last read.
+    /// Entries read, in order. With none lost, those that are not here (in a replay: whatever the journal did not need
+    /// to list) are as they were when last read.
     pub entries: Vec<EntryRead>,
 }
 
