@@ -112,7 +112,8 @@ pub fn unpack(packages: &[PathBuf], root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn debs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// The packages in `folder`.
+pub fn debs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();

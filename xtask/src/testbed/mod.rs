@@ -19,6 +19,7 @@ mod modules;
 mod progress;
 mod qemu;
 mod releases;
+mod root;
 mod run;
 mod series;
 
