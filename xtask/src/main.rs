@@ -4,6 +4,7 @@
 mod commands;
 mod ebpf;
 mod guest;
+mod klp;
 mod scenario;
 mod testbed;
 
