@@ -29,6 +29,8 @@ enum Command {
     Guest(guest::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
     Test(commands::test::Args),
+    /// Installs, downloads and builds everything that the tests need
+    Setup(commands::setup::Args),
     /// Boots a real Debian kernel in QEMU and runs a command there
     Vm(commands::vm::Args),
 }
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Fixtures(args) => commands::fixtures::run(&args),
         Command::Guest(args) => guest::run(&args),
         Command::Test(args) => commands::test::run(&args),
+        Command::Setup(args) => commands::setup::run(&args),
         Command::Vm(args) => commands::vm::run(&args),
     }
 }

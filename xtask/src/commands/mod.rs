@@ -2,5 +2,6 @@
 
 pub mod ebpf;
 pub mod fixtures;
+pub mod setup;
 pub mod test;
 pub mod vm;

@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let _ = fs::remove_dir_all(&own);
         std::process::exit(code);
     }
-    bail!("{:?}; the console's log is {}", outcome.verdict, outcome.log.display())
+    bail!("{}; the console's log is {}", outcome.verdict, outcome.log.display())
 }
 
 fn pair(text: &str) -> Result<(PathBuf, PathBuf), String> {

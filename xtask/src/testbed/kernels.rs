@@ -42,20 +42,31 @@ pub fn kernel(series: Series, refresh: bool) -> anyhow::Result<Kernel> {
         return Ok(kernel);
     }
     for (view, suites) in views(series) {
-        let apt = Apt::open(view, suites, refresh)?;
-        let packages = apt.names(&format!("^linux-(.*{}|kbuild-.*)$", releases::FLAVOUR))?;
-        for release in releases::newest_first(series, &packages).iter().take(TRIES) {
-            match fetch(&apt, release, &packages) {
-                Ok(()) => {
-                    let kernel = describe(series, release)?;
-                    fs::write(&stamp, release).context("cannot write a stamp")?;
-                    return Ok(kernel);
-                }
-                Err(error) => progress::note(&format!("{error:#}\n      trying the release before it")),
+        // Package lists from an earlier day name files that the archive has replaced since: with those, only
+        // the newest is worth a try before they are fetched anew.
+        let passes: &[(bool, usize)] = if refresh { &[(true, TRIES)] } else { &[(false, 1), (true, TRIES)] };
+        for (anew, tries) in passes {
+            let apt = Apt::open(view, suites, *anew)?;
+            if let Some(release) = newest(&apt, series, *tries)? {
+                let kernel = describe(series, &release)?;
+                fs::write(&stamp, release).context("cannot write a stamp")?;
+                return Ok(kernel);
             }
         }
     }
     bail!("no kernel of series {series} could be had from {}", list(views(series)))
+}
+
+/// Fetches the newest release of `series` that can be had, going at most `tries` back.
+fn newest(apt: &Apt, series: Series, tries: usize) -> anyhow::Result<Option<String>> {
+    let packages = apt.names(&format!("^linux-(.*{}|kbuild-.*)$", releases::FLAVOUR))?;
+    for release in releases::newest_first(series, &packages).into_iter().take(tries) {
+        match fetch(apt, &release, &packages) {
+            Ok(()) => return Ok(Some(release)),
+            Err(error) => progress::note(&format!("{error:#}")),
+        }
+    }
+    Ok(None)
 }
 
 /// The packages with the headers of `release`, kept from when its kernel was fetched.

@@ -23,11 +23,14 @@ mod releases;
 mod root;
 mod run;
 mod series;
+mod verdict;
 
-pub use boot::{Boot, GuestFile, Outcome, Verdict, boot};
+pub use boot::{Boot, GuestFile, Outcome, boot};
 pub use fixtures::fixtures;
 pub use kernels::kernel;
+pub use progress::Steps;
 pub use series::Series;
+pub use verdict::Verdict;
 
 use std::path::PathBuf;
 

@@ -82,7 +82,11 @@ fn lay(root: &Path) -> anyhow::Result<()> {
     }
     let downloads = cache_dir().join("root-packages");
     let packages: Vec<String> = PACKAGES.iter().map(|&package| package.to_owned()).collect();
-    let found = kernels::main_view(false)?.download_all(&packages, &downloads)?;
+    // Package lists from an earlier day name files that the archive has replaced since.
+    let found = match kernels::main_view(false)?.download_all(&packages, &downloads) {
+        Ok(found) => found,
+        Err(_) => kernels::main_view(true)?.download_all(&packages, &downloads)?,
+    };
     progress::note(&format!("unpacking {} packages", found.len()));
     // base-files first: it brings /bin, /lib, /lib64 and /sbin as the links that later packages write through.
     let (first, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|package| {
