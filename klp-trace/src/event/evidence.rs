@@ -211,11 +211,10 @@ pub struct SectionRead {
     pub ret: Option<i64>,
     /// Entries of the section.
     pub total: u32,
-    /// Entries whose record was lost. When there are any, the verifier lists every entry that was read, changed or
-    /// not, so that a journal tells those that were lost from those that are as they were.
+    /// Entries whose record was lost. When there are any, nothing of this read is judged: it has to be read again.
     pub lost: u32,
-    /// Entries read, in order. With none lost, those that are not here (in a replay: whatever the journal did not need
-    /// to list) are as they were when last read.
+    /// Entries read, in order. With none lost, those that are not here (a journal lists what is news alone) are as they
+    /// were when last listed.
     pub entries: Vec<EntryRead>,
 }
 

@@ -102,10 +102,16 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes note of a last line without a newline: the writer was interrupted in the middle of it.
-    pub fn torn(&mut self) {
+    /// Takes a last line that has no newline. If it carries its own hash it is whole, else it is torn: the writer was
+    /// interrupted in the middle of it, and nothing of it is evidence.
+    pub fn unfinished_line(&mut self, line: &[u8]) -> Result<Option<Event>, NotAJournal> {
+        if chain::is_sealed(line) {
+            return self.line(line);
+        }
         self.lines += 1;
+        self.ended = false;
         self.integrity.note(self.lines, Fault::Torn);
+        Ok(None)
     }
 
     /// At the end of the journal: whether it is whole.

@@ -260,8 +260,8 @@ pub struct HookPart {
     pub cpu: u32,
 }
 
-/// The body of a `section_read`: how the section's entries were accounted for. `total` is the sum of the others but
-/// `ret`.
+/// The body of a `section_read`: how the section's entries were accounted for. With none lost, `total` is `listed` and
+/// `unchanged` together; with any lost, nothing of the read is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WalkPart {
     /// Entries of the section.
@@ -270,7 +270,7 @@ pub struct WalkPart {
     pub lost: u32,
     /// Entries whose `reloc_state` stands before this record.
     pub listed: u32,
-    /// Entries that were read and are as they were when last listed.
+    /// Entries that are as they were when last listed.
     pub unchanged: u32,
     /// What the hooked function returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,9 +11,8 @@ use crate::model::{Address, Hook};
 /// Turns the events of sessions into sealed lines. Where the lines go is the caller's business: whole lines, in order,
 /// all of them.
 ///
-/// Before a `SectionRead` the caller passes the `RelocState`s that came of it: an entry that is not among them is as it
-/// was when last listed, or lost. Where a `SectionRead` lost entries, every entry read must be listed, else nobody can
-/// tell which these were.
+/// Before a `SectionRead` the caller passes the `RelocState`s that came of it, as the verifier does: an entry that is not
+/// among them is as it was when last listed.
 #[derive(Debug)]
 pub struct Journal {
     origin: Origin,

@@ -173,10 +173,22 @@ fn a_torn_end_is_said() {
     for line in &lines[..10] {
         reader.line(line).unwrap();
     }
-    reader.torn();
+    assert_eq!(reader.unfinished_line(&lines[10][..300]), Ok(None));
     let integrity = reader.finish().unwrap();
     assert_eq!(integrity.first, Some(Damage { line: 11, fault: Fault::Torn }));
     assert!(!integrity.ended);
+}
+
+#[test]
+fn a_last_line_without_newline_is_whole_if_its_hash_says_so() {
+    let lines = written(&one_of_each());
+    let mut reader = Reader::new();
+    for line in &lines[..10] {
+        reader.line(line).unwrap();
+    }
+    assert_eq!(reader.unfinished_line(&lines[10]), Ok(None));
+    let integrity = reader.finish().unwrap();
+    assert!(integrity.is_whole() && integrity.ended);
 }
 
 #[test]

@@ -108,12 +108,12 @@ impl Record {
                 self.section = Some(read.section.clone());
                 self.object = Some(read.object.clone());
                 self.read = Some(read.read);
-                let entries = u32::try_from(read.entries.len()).unwrap_or(u32::MAX);
+                let unchanged = if read.lost == 0 { read.total.saturating_sub(listed.0) } else { 0 };
                 self.walk = Some(WalkPart {
                     total: read.total,
                     lost: read.lost,
                     listed: listed.0,
-                    unchanged: entries.saturating_sub(listed.0),
+                    unchanged,
                     ret: read.ret,
                 });
             }

@@ -1,0 +1,4 @@
+//! Where events come from: the running kernel, or a recording of it.
+#![forbid(unsafe_code)]
+
+pub mod recording;
