@@ -82,7 +82,7 @@ fn write(args: &Args, text: &str) -> Result<(), Failure> {
     let written = LineSink::open(args.output.output.as_deref())
         .and_then(|mut sink| sink.line(text.as_bytes()).and_then(|()| sink.finish()));
     match written {
-        Err(error) if !error.is_closed() => Err(Failure::new(Exit::Runtime, error)),
+        Err(error) if !error.is_closed() => Err(error.into()),
         _ => Ok(()),
     }
 }
