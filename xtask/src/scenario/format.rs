@@ -150,8 +150,8 @@ pub struct End {
     pub sequence: Option<BTreeMap<String, Vec<String>>>,
     /// Whether verdicts between those that the steps end with are allowed (`unknown` while records are lost).
     pub detours: Option<bool>,
-    /// How many `hook` events the session may have; any number.
-    pub hooks: Option<usize>,
+    /// How many relocations the session may speak of; any number.
+    pub relocs: Option<usize>,
 }
 
 fn core() -> String {
@@ -241,7 +241,7 @@ impl End {
             lost: over.lost.or(base.lost),
             sequence: over.sequence.or(base.sequence),
             detours: over.detours.or(base.detours),
-            hooks: over.hooks.or(base.hooks),
+            relocs: over.relocs.or(base.relocs),
         }
     }
 }

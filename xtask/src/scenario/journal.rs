@@ -67,8 +67,6 @@ pub struct Journal {
     pub findings: Vec<Finding>,
     /// The `events_lost` records.
     pub lost: Vec<String>,
-    /// How many `hook` records there are.
-    pub hooks: usize,
     /// The first line.
     pub session: Option<Value>,
     /// The last.
@@ -160,7 +158,6 @@ impl Journal {
                 None => self.problem("a finding without an id", text),
             },
             "events_lost" => self.lost.push(text.to_owned()),
-            "hook" => self.hooks += 1,
             "session" if self.lines == 1 => self.session = serde_json::from_str(text).ok(),
             "session" => self.problem("a second session", text),
             "session_end" => self.end = serde_json::from_str(text).ok(),
