@@ -58,7 +58,7 @@ fn mechanism(instance: &Instance, journal: &Journal, wrong: &mut Vec<String>) {
 }
 
 fn lost(instance: &Instance, journal: &Journal, killed: bool, wrong: &mut Vec<String>) {
-    let total = journal.end.as_ref().and_then(|end| end.get("session_end")?.get("lost")?.as_u64());
+    let total = journal.end.as_ref().and_then(|end| end.get("end")?.get("lost")?.as_u64());
     if total.is_none() && !killed {
         wrong.push("the journal's last line is no session_end with its losses".to_owned());
     }
