@@ -27,6 +27,8 @@ enum Command {
     /// Runs scenarios inside a test VM, and only there
     #[command(hide = true)]
     Guest(guest::Args),
+    /// Shows klp-trace catching stale relocations on real kernels
+    Demo(commands::demo::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
     Test(commands::test::Args),
     /// Installs, downloads and builds everything that the tests need
@@ -40,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
         Command::Guest(args) => guest::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Vm(args) => commands::vm::run(&args),

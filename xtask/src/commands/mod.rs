@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod demo;
 pub mod ebpf;
 pub mod fixtures;
 pub mod setup;

@@ -7,6 +7,7 @@
 mod clean;
 mod kcore;
 mod kmsg;
+mod narrate;
 mod run;
 mod step;
 mod system;
@@ -54,7 +55,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut kmsg = kmsg::Kmsg::open()?;
     let total = plan.runs.len();
     for (number, run) in plan.runs.iter().enumerate() {
-        println!("[{}/{total}] {}", number + 1, run.name);
+        if run.narrate.is_none() {
+            println!("[{}/{total}] {}", number + 1, run.name);
+        }
         let folder = Path::new("/out").join(&run.name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let report = run::run(run, &folder, &mut kmsg);

@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::clean::Before;
 use super::kcore::Kcore;
 use super::kmsg::Kmsg;
+use super::narrate::Narrator;
 use super::watch::Watch;
 use super::{broken, step, system, write};
 use crate::scenario::exchange::{Run, RunReport, RunStep, StepReport, hex_of};
@@ -45,25 +46,34 @@ fn steps(
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     kmsg.drain()?;
+    let mut narrator = run.narrate.map(Narrator::start).transpose()?;
     if run.watch {
         *watch = Some(Watch::start(run, folder)?);
+    }
+    if let Some(narrator) = &mut narrator {
+        narrator.ready()?;
     }
     report.millis.0 = millis(started);
     for (number, planned) in run.steps.iter().enumerate() {
         let number = number + 1;
+        if let Some(narrator) = &narrator {
+            narrator.before(planned);
+        }
         let done = one(planned, watch.as_mut(), before, kmsg)
             .with_context(|| format!("step {number}, {}", planned.run))?;
-        println!(
-            "  {number} {} -> {} after {:.1} s, settled after {:.1} s{}",
-            done.run,
-            done.rc,
-            seconds(done.millis.0),
-            seconds(done.millis.1),
-            if done.settled { "" } else { " (NOT SETTLED)" }
-        );
+        match &narrator {
+            Some(narrator) => narrator.after(&done),
+            None => tell(number, &done),
+        }
         write(&folder.join(format!("step-{number}.json")), &done)?;
     }
-    Ok(())
+    narrator.map_or(Ok(()), Narrator::end)
+}
+
+fn tell(number: usize, done: &StepReport) {
+    let settled = if done.settled { "" } else { " (NOT SETTLED)" };
+    let (ended, rest) = (seconds(done.millis.0), seconds(done.millis.1));
+    println!("  {number} {} -> {} after {ended:.1} s, at rest after {rest:.1} s{settled}", done.run, done.rc);
 }
 
 fn one(

@@ -23,8 +23,20 @@ pub struct Run {
     pub args: Vec<String>,
     /// Whether it runs as nobody.
     pub unprivileged: bool,
+    /// Whether to tell people what happens, with a second klp-trace that writes text; and whether in colour.
+    #[serde(default)]
+    pub narrate: Option<Colour>,
     /// The steps.
     pub steps: Vec<RunStep>,
+}
+
+/// Whether text is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Colour {
+    /// It is.
+    Always,
+    /// It is not.
+    Never,
 }
 
 /// One step, and the signs that it has come to its end. The agent only waits for them; the host judges.
@@ -32,6 +44,9 @@ pub struct Run {
 pub struct RunStep {
     /// What is done.
     pub run: String,
+    /// What is said before it when people listen.
+    #[serde(default)]
+    pub say: String,
     /// How many relocations have each verdict, by `patch>object`.
     pub verdicts: BTreeMap<String, BTreeMap<String, usize>>,
     /// How many findings of each id the session has made so far.

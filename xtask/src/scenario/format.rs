@@ -83,6 +83,12 @@ impl Default for Vm {
 pub struct Step {
     /// `insmod M`, `rmmod M`, `disable P`, `kill-during CMD…`, else a shell command; see [`crate::guest`].
     pub run: String,
+    /// What `cargo xtask demo` says before it.
+    #[serde(default)]
+    pub say: String,
+    /// The same for single series.
+    #[serde(default)]
+    pub say_on: BTreeMap<String, String>,
     /// What must come of it.
     #[serde(default)]
     pub expect: Expect,
@@ -204,7 +210,8 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
     name.clone_into(&mut scenario.name);
     ensure!(!scenario.steps.is_empty(), "no steps");
     ensure!(!scenario.attach.is_empty(), "attach is empty");
-    let keys = scenario.steps.iter().flat_map(|step| step.on.keys()).chain(scenario.end_on.keys());
+    let steps = scenario.steps.iter().flat_map(|step| step.on.keys().chain(step.say_on.keys()));
+    let keys = steps.chain(scenario.end_on.keys());
     for key in keys {
         let series: Series = key.parse().map_err(|error| anyhow::anyhow!("{key:?}: {error}"))?;
         ensure!(scenario.series.contains(&series), "an expectation for {key}, on which it does not run");

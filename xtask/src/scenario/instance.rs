@@ -126,7 +126,8 @@ pub fn resolve(
         watch: scenario.watch,
         args,
         unprivileged: scenario.unprivileged,
-        steps: plan(scenario, &steps),
+        narrate: None,
+        steps: plan(scenario, &on, &steps),
     };
     Ok(Instance {
         name,
@@ -175,13 +176,18 @@ fn counts(
     Ok(counts)
 }
 
-fn plan(scenario: &Scenario, steps: &[Expected]) -> Vec<RunStep> {
+fn plan(scenario: &Scenario, on: &str, steps: &[Expected]) -> Vec<RunStep> {
     let mut findings: BTreeMap<String, usize> = BTreeMap::new();
     let planned = scenario.steps.iter().zip(steps).map(|(step, expected)| {
         for (id, found) in &expected.findings {
             *findings.entry(id.clone()).or_default() += found.count;
         }
-        RunStep { run: step.run.clone(), verdicts: expected.verdicts.clone(), findings: findings.clone() }
+        RunStep {
+            run: step.run.clone(),
+            say: step.say_on.get(on).unwrap_or(&step.say).clone(),
+            verdicts: expected.verdicts.clone(),
+            findings: findings.clone(),
+        }
     });
     planned.collect()
 }

@@ -71,6 +71,8 @@ pub struct Journal {
     pub session: Option<Value>,
     /// The last.
     pub end: Option<Value>,
+    /// The relocation that was spoken of last.
+    pub last: Option<Key>,
     /// Lines that are not what a journal has.
     pub problems: Vec<String>,
     /// How many lines.
@@ -177,6 +179,7 @@ impl Journal {
             loads.push(load.clone());
         }
         let key = Key { patch: patch.name, load, section: section.name, index: reloc.index };
+        self.last = Some(key.clone());
         let said = self.relocs.entry(key).or_default();
         said.object = object.name;
         said.entry = (reloc.offset, reloc.rtype, reloc.symbol, reloc.addend);

@@ -11,4 +11,5 @@ pub mod instance;
 pub mod journal;
 pub mod judge;
 pub mod ko;
+pub mod replay;
 pub mod runner;

@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::exchange::Plan;
 use super::format::Vm;
 use super::instance::Instance;
-use super::judge;
+use super::{judge, replay};
 use crate::guest;
 use crate::testbed::{self, Boot, GuestFile, Kernel, Outcome, Series, Verdict};
 
@@ -76,6 +76,19 @@ pub fn run(bench: &Bench, instances: Vec<Instance>) -> Vec<Done> {
     results.into_inner().unwrap_or_default()
 }
 
+/// Runs one instance in a boot of its own whose console is shown as it comes.
+pub fn run_shown(bench: &Bench, instance: Instance) -> Vec<Done> {
+    let work = testbed::cache_dir().join("demo").join(instance.series.to_string());
+    let batch = Batch {
+        series: instance.series,
+        group: instance.group.clone(),
+        vm: instance.vm.clone(),
+        instances: vec![instance],
+    };
+    let booted = boot_batch(bench, &batch, &work, true);
+    finish(bench, &batch, &work, &booted)
+}
+
 fn take(queue: &Mutex<VecDeque<Batch>>) -> Option<Batch> {
     queue.lock().ok()?.pop_front()
 }
@@ -99,16 +112,29 @@ fn run_batch(bench: &Bench, batch: &Batch) -> Vec<Done> {
     let names: Vec<&str> = batch.instances.iter().map(|instance| instance.name.as_str()).collect();
     println!("{place}: starting {} scenarios: {}", names.len(), names.join(", "));
     let work = testbed::cache_dir().join("scenarios").join(batch.series.to_string()).join(&batch.group);
-    let booted = boot_batch(bench, batch, &work);
-    let (out, log) = match &booted {
+    let booted = boot_batch(bench, batch, &work, false);
+    let results = finish(bench, batch, &work, &booted);
+    // One call, so that two VMs' lines do not mix.
+    let seconds = booted.map_or(0.0, |outcome| outcome.seconds);
+    let lines = results.iter().map(|done| {
+        let word = if done.wrong.is_empty() { "ok    " } else { "FAILED" };
+        format!("  {word} {} {}\n", done.series, done.name)
+    });
+    print!("{place}: {seconds:.0} s\n{}", lines.collect::<String>());
+    results
+}
+
+/// Judges what a boot left.
+fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Outcome>) -> Vec<Done> {
+    let (out, log) = match booted {
         Ok(outcome) => (outcome.out.clone(), outcome.log.clone()),
         Err(_) => (work.join("out"), work.join("console.log")),
     };
     let mut results: Vec<Done> = Vec::new();
     for instance in &batch.instances {
         let folder = out.join(&instance.name);
-        let wrong = match &booted {
-            Ok(_) => judge::judge(instance, &folder),
+        let wrong = match booted {
+            Ok(_) => judged(bench, instance, &folder),
             Err(error) => vec![format!("{error:#}")],
         };
         results.push(Done {
@@ -120,25 +146,25 @@ fn run_batch(bench: &Bench, batch: &Batch) -> Vec<Done> {
             log: log.clone(),
         });
     }
-    if let Ok(outcome) = &booted {
+    if let Ok(outcome) = booted {
         let failed = results.iter().any(|done| !done.wrong.is_empty());
         let wrong = complaints(outcome, failed);
-        println!("{place}: {:.0} s", outcome.seconds);
         if !wrong.is_empty() {
             let name = format!("the VM of group {}", batch.group);
             let about = "the machine that the scenarios share".to_owned();
             results.push(Done { name, about, series: batch.series, wrong, folder: out, log });
         }
     }
-    for done in &results {
-        println!(
-            "  {} {} {}",
-            if done.wrong.is_empty() { "ok    " } else { "FAILED" },
-            done.series,
-            done.name
-        );
-    }
     results
+}
+
+/// Judges a run, and the replays of its journal when there is nothing else to complain of.
+fn judged(bench: &Bench, instance: &Instance, folder: &Path) -> Vec<String> {
+    let mut wrong = judge::judge(instance, folder);
+    if wrong.is_empty() && instance.watch {
+        wrong = replay::check(&bench.tool, folder);
+    }
+    wrong
 }
 
 /// What the boot itself has to answer for, apart from its scenarios.
@@ -154,7 +180,7 @@ fn complaints(outcome: &Outcome, scenario_failed: bool) -> Vec<String> {
     wrong
 }
 
-fn boot_batch(bench: &Bench, batch: &Batch, work: &Path) -> anyhow::Result<Outcome> {
+fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::Result<Outcome> {
     let (kernel, fixtures) =
         bench.kernels.get(&batch.series).with_context(|| format!("no kernel {}", batch.series))?;
     std::fs::create_dir_all(work).with_context(|| format!("cannot make {}", work.display()))?;
@@ -175,7 +201,7 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path) -> anyhow::Result<Outco
         memory_mib: batch.vm.memory,
         timeout: Duration::from_mins(3 + 4 * batch.instances.len() as u64),
         work,
-        echo: false,
+        echo,
     })
 }
 
