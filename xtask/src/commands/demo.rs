@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use super::test::prepare;
 use crate::scenario::exchange::Colour;
 use crate::scenario::format::{self, Attach};
 use crate::scenario::instance::{self, Fixtures};
+use crate::scenario::prepare::prepare;
 use crate::scenario::runner::{self, Done};
-use crate::testbed::{self, Series, host};
+use crate::testbed::{self, Series};
 
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
@@ -36,8 +36,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
          2. boot each kernel and show the story: a livepatch is applied, its target is unloaded and loaded again",
         names.join(", ")
     );
-    println!("\n[1/2] preparing");
-    [host::BUILD, host::VM, host::PACKAGES].into_iter().try_for_each(host::ensure)?;
+    println!("\nPreparing");
     let bench = prepare(&series)?;
     let colour = if std::io::stdout().is_terminal() { Colour::Always } else { Colour::Never };
     let scenarios = format::load_all(&testbed::workspace().join("tests/scenarios"))?;
@@ -45,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for (number, series) in series.iter().enumerate() {
         let (kernel, fixtures) = bench.kernels.get(series).context("a kernel is missing")?;
         println!(
-            "\n[2/2] kernel {} of {}: {} ({:.0} s so far); attaching takes some seconds under emulation\n",
+            "\nKernel {} of {}: {} ({:.0} s so far); attaching takes some seconds under emulation\n",
             number + 1,
             bench.kernels.len(),
             kernel.release,

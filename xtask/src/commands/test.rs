@@ -1,14 +1,14 @@
 //! `cargo xtask test`: everything that must hold before a change goes in.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
 use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
+use crate::scenario::prepare::{cargo, install, prepare};
 use crate::scenario::runner::{self, Bench, Done};
-use crate::testbed::{self, Series, host};
+use crate::testbed::{self, Series};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -57,8 +57,7 @@ impl Tally {
 /// Runs the stages; fails when any of them did.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut tally = Tally::default();
-    let set_up = tally
-        .stage("setup", || [host::BUILD, host::VM, host::PACKAGES].into_iter().try_for_each(host::ensure));
+    let set_up = tally.stage("setup", install);
     if set_up && args.scenario.is_empty() {
         for (name, words) in CHECKS {
             tally.stage(name, || cargo(words));
@@ -87,14 +86,6 @@ const CHECKS: [(&str, &[&str]); 4] = [
     ("the eBPF object is what its source says", &["xtask", "ebpf", "check"]),
 ];
 
-fn cargo(words: &[&str]) -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(words).current_dir(testbed::workspace()).status();
-    let status = status.with_context(|| format!("cannot run cargo {}", words.join(" ")))?;
-    ensure!(status.success(), "cargo {} failed", words.join(" "));
-    Ok(())
-}
-
 fn wanted_series(args: &Args) -> Vec<Series> {
     if !args.series.is_empty() {
         args.series.clone()
@@ -103,19 +94,6 @@ fn wanted_series(args: &Args) -> Vec<Series> {
     } else {
         Series::all().to_vec()
     }
-}
-
-/// Builds and fetches what the guests need.
-pub fn prepare(series: &[Series]) -> anyhow::Result<Bench> {
-    cargo(&["build", "--quiet", "--profile", "vm", "--package", "klp-trace", "--package", "xtask"])?;
-    let built = testbed::cache_dir().with_file_name("vm");
-    let mut kernels = std::collections::BTreeMap::new();
-    for series in series {
-        let kernel = testbed::kernel(*series, false)?;
-        let fixtures = testbed::fixtures(&kernel)?;
-        kernels.insert(*series, (kernel, fixtures));
-    }
-    Ok(Bench { kernels, tool: built.join("klp-trace"), agent: built.join("xtask") })
 }
 
 fn scenarios(args: &Args, bench: &Bench, tally: &mut Tally) -> anyhow::Result<Vec<Done>> {

@@ -11,5 +11,6 @@ pub mod instance;
 pub mod journal;
 pub mod judge;
 pub mod ko;
+pub mod prepare;
 pub mod replay;
 pub mod runner;
