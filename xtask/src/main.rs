@@ -27,6 +27,8 @@ enum Command {
     /// Runs scenarios inside a test VM, and only there
     #[command(hide = true)]
     Guest(guest::Args),
+    /// Measures what klp-trace costs
+    Bench(commands::bench::Args),
     /// Shows klp-trace catching stale relocations on real kernels
     Demo(commands::demo::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
@@ -42,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
         Command::Guest(args) => guest::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Setup(args) => commands::setup::run(&args),

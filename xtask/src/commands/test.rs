@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use super::bench;
 use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, install, prepare};
@@ -74,10 +75,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(bench) => scenarios(args, bench, &mut tally)?,
         None => Vec::new(),
     };
+    if args.full && bench.is_some() {
+        tally.stage("bench attach", || bench::attach(BENCHED));
+        tally.stage("bench apply", || bench::apply(BENCHED));
+        tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
+    }
     report(&done, &tally);
     ensure!(tally.failed == 0, "{} failed", tally.failed);
     Ok(())
 }
+
+/// The kernel of the benches.
+const BENCHED: Series = Series::V6_12;
 
 const CHECKS: [(&str, &[&str]); 4] = [
     ("formatting", &["fmt", "--all", "--check"]),

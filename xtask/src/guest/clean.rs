@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
+
 use super::system;
 
 /// Until a transition is over and a module lets itself be removed.
@@ -24,6 +26,17 @@ impl Before {
     pub fn note() -> Self {
         let read = |path: &'static str| (path, std::fs::read_to_string(path).unwrap_or_default());
         Self { modules: system::modules(), probes: system::probes(), switches: SWITCHES.map(read).to_vec() }
+    }
+
+    /// Disables and removes what was loaded since, whatever is attached.
+    pub fn remove_modules(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while system::modules().iter().any(|module| !self.modules.contains(module)) {
+            ensure!(Instant::now() < deadline, "modules do not let themselves be removed");
+            self.once();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
     }
 
     /// Brings it back; what could not be.

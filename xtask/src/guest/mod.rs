@@ -4,6 +4,7 @@
 //! what it saw: exit codes, the kernel's log, memory through /proc/kcore. It judges nothing.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod clean;
 mod kcore;
 mod kmsg;
@@ -52,6 +53,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&args.plan)
         .with_context(|| format!("cannot read {}", args.plan.display()))?;
     let plan: Plan = serde_json::from_str(&text).context("the plan cannot be read")?;
+    if let Some(what) = &plan.bench {
+        return write(Path::new("/out/bench.json"), &bench::run(what)?);
+    }
     let mut kmsg = kmsg::Kmsg::open()?;
     let total = plan.runs.len();
     for (number, run) in plan.runs.iter().enumerate() {

@@ -9,8 +9,32 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// The runs, in order.
+    #[serde(default)]
     pub runs: Vec<Run>,
+    /// What is measured.
+    #[serde(default)]
+    pub bench: Option<Bench>,
 }
+
+/// What is measured in a guest; the results are in `bench.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Bench {
+    /// From the start of klp-trace, and of another tracer, to all probes attached.
+    Attach {
+        /// How often each.
+        rounds: usize,
+        /// How the other one, bpftrace, is started; its script follows.
+        other: Vec<String>,
+    },
+    /// Processor time of loading the patch with 20,000 relocations, with klp-trace attached and without.
+    Apply {
+        /// How often each.
+        rounds: usize,
+    },
+}
+
+/// Milliseconds of each round, by what was measured.
+pub type Measured = BTreeMap<String, Vec<f64>>;
 
 /// One scenario, as it is run in the guest.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -184,15 +184,11 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
     let (kernel, fixtures) =
         bench.kernels.get(&batch.series).with_context(|| format!("no kernel {}", batch.series))?;
     std::fs::create_dir_all(work).with_context(|| format!("cannot make {}", work.display()))?;
-    let plan = Plan { runs: batch.instances.iter().map(|instance| instance.run.clone()).collect() };
-    let plan_file = work.join("plan.json");
-    let text = serde_json::to_vec_pretty(&plan).context("cannot write the plan")?;
-    std::fs::write(&plan_file, text).with_context(|| format!("cannot write {}", plan_file.display()))?;
-    let file =
-        |guest: &str, host: &Path| GuestFile { guest: guest.into(), host: host.to_owned(), mode: 0o644 };
+    let runs = batch.instances.iter().map(|instance| instance.run.clone()).collect();
+    let files = files(&Plan { runs, bench: None }, fixtures, work)?;
     testbed::boot(&Boot {
         kernel,
-        files: vec![file(guest::PLAN, &plan_file), file(guest::FIXTURES, fixtures)],
+        files,
         programs: programs(bench),
         modules: Vec::new(),
         command: vec![guest::AGENT.to_owned(), "guest".to_owned()],
@@ -205,7 +201,18 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
     })
 }
 
-fn programs(bench: &Bench) -> Vec<(PathBuf, PathBuf)> {
+/// The files of every guest: the plan, written in `work`, and the fixture modules.
+pub fn files(plan: &Plan, fixtures: &Path, work: &Path) -> anyhow::Result<Vec<GuestFile>> {
+    let path = work.join("plan.json");
+    let text = serde_json::to_vec_pretty(plan).context("cannot write the plan")?;
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let file =
+        |guest: &str, host: &Path| GuestFile { guest: guest.into(), host: host.to_owned(), mode: 0o644 };
+    Ok(vec![file(guest::PLAN, &path), file(guest::FIXTURES, fixtures)])
+}
+
+/// The programs of every guest.
+pub fn programs(bench: &Bench) -> Vec<(PathBuf, PathBuf)> {
     let setpriv = PathBuf::from("/usr/bin/setpriv");
     vec![
         (guest::TOOL.into(), bench.tool.clone()),

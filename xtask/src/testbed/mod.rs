@@ -23,6 +23,7 @@ mod releases;
 mod root;
 mod run;
 mod series;
+mod tools;
 mod verdict;
 
 pub use boot::{Boot, GuestFile, Outcome, boot};
@@ -30,6 +31,7 @@ pub use fixtures::fixtures;
 pub use kernels::kernel;
 pub use progress::Steps;
 pub use series::Series;
+pub use tools::{Tool, tool};
 pub use verdict::Verdict;
 
 use std::path::PathBuf;
