@@ -8,13 +8,13 @@
 
 pub mod counters;
 pub mod hook;
-pub mod maps;
 pub mod record;
+pub mod tables;
 
 pub use counters::Counters;
 pub use hook::{Hook, Phase};
-pub use maps::{InFlight, InFlightKey, SectionKey, SectionValue};
 pub use record::{
     Begin, CHUNK, Chunk, End, Head, HookRecord, MODULE_NAME, ModuleFacts, SECTION_NAME, SYMBOL_NAME, Symbol,
     Task, Transition,
 };
+pub use tables::{InFlight, InFlightKey, SectionKey, SectionValue};

@@ -1,45 +1,68 @@
-//! Keys and values of the hash maps.
+//! The maps. Nothing is pinned: all of it ends with the process that loaded it.
 
-/// A livepatch relocation section of a loaded patch.
+use aya_ebpf::{
+    helpers::generated::bpf_ktime_get_ns,
+    macros::map,
+    maps::{HashMap, PerCpuArray, RingBuf},
+};
+use klp_trace_ebpf::{
+    Counters, Hook, InFlight, InFlightKey, Phase, SectionKey, SectionValue,
+    hook::{SLOTS, slot},
+};
+
+/// Everything that is reported, in order. User space sets the size.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(16 * 1024 * 1024, 0);
+
+/// The livepatch relocation sections of the loaded patches: what is read again when a module goes.
+#[map]
+pub static SECTIONS: HashMap<SectionKey, SectionValue> = HashMap::with_max_entries(8192, 0);
+
+/// Calls entered and not yet left.
+#[map]
+pub static CALLS: HashMap<InFlightKey, InFlight> = HashMap::with_max_entries(1024, 0);
+
+/// What each hook's phase counted.
+#[map]
+pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(SLOTS, 0);
+
+/// What one run of a program counts; added to the map once, at its end. Small: the stack is.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SectionKey {
-    /// Address of the patch's `struct module`
-    pub module: u64,
-    /// Index of the section
-    pub relsec: u64,
+#[derive(Clone, Copy, Default)]
+pub struct Tally {
+    pub records: u32,
+    pub drops: u32,
+    pub read_errors: u32,
+    pub map_full: u32,
+    pub missed_exits: u32,
+    pub helper_errors: u32,
 }
 
-/// What is known of it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SectionValue {
-    /// `CLOCK_MONOTONIC` nanoseconds of the moment it was last entered here
-    pub ktime_ns: u64,
+impl Tally {
+    /// Adds to the counters of this CPU. The kernel never runs a program twice at once on one CPU, and each slot has
+    /// one program.
+    #[inline(always)]
+    pub fn settle(&self, hook: Hook, phase: Phase) {
+        let Some(c) = COUNTERS.get_ptr_mut(slot(hook, phase)) else { return };
+        // SAFETY: a valid map value, and ours alone on this CPU (above).
+        let c = unsafe { &mut *c };
+        c.hits += 1;
+        c.records += u64::from(self.records);
+        c.drops += u64::from(self.drops);
+        c.read_errors += u64::from(self.read_errors);
+        c.map_full += u64::from(self.map_full);
+        c.missed_exits += u64::from(self.missed_exits);
+        c.helper_errors += u64::from(self.helper_errors);
+    }
 }
 
-/// A call that has been entered and not yet left.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct InFlightKey {
-    /// Thread
-    pub tid: u32,
-    /// [`crate::Hook`]'s number
-    pub hook: u32,
-}
-
-/// Its arguments, which a kretprobe cannot see.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InFlight {
-    /// `CLOCK_MONOTONIC` nanoseconds at entry
-    pub ktime_ns: u64,
-    /// `Elf64_Shdr *`, for apply and clear
-    pub sechdrs: u64,
-    /// `struct module *`
-    pub module: u64,
-    /// Index of the symbol table, for apply and clear
-    pub symindex: u32,
-    /// Index of the relocation section, for apply and clear
-    pub relsec: u32,
+/// Remembers a section, so that it is read again when its object goes.
+#[inline(always)]
+pub fn remember(module: u64, relsec: u32, tally: &mut Tally) {
+    let key = SectionKey { module, relsec: u64::from(relsec) };
+    // SAFETY: takes no arguments.
+    let value = SectionValue { ktime_ns: unsafe { bpf_ktime_get_ns() } };
+    if SECTIONS.insert(&key, &value, 0).is_err() {
+        tally.map_full += 1;
+    }
 }

@@ -1,13 +1,12 @@
 //! What the running kernel says of itself: symbols, modules, livepatches, privileges. Read-only.
 #![forbid(unsafe_code)]
 
+pub mod btf;
 pub mod capabilities;
 pub mod functions;
 pub mod host;
 pub mod kallsyms;
-mod module_files;
 pub mod modules;
-pub mod patch_file;
 pub mod resolve;
 pub mod settings;
 pub mod sysfs;

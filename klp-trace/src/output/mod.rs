@@ -2,6 +2,5 @@
 #![forbid(unsafe_code)]
 
 pub use crate::model::escape;
-pub mod filter;
 pub mod sink;
 pub mod style;

@@ -1,0 +1,164 @@
+//! Loading and attaching.
+
+use aya::{
+    Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned, maps::RingBuf, programs::RawTracePoint,
+};
+use aya_log::EbpfLogger;
+use klp_trace_ebpf::Hook;
+
+use super::{
+    HookStatus, Options, ProbeError, Probes, demand,
+    hooks::{self, SPECS, find},
+    layout::Layout,
+    loss::Ledger,
+    ring::Ring,
+};
+use crate::kernel::btf::KernelBtf;
+
+/// Made by `cargo xtask ebpf build`, checked by `cargo xtask ebpf check`.
+static OBJECT: &[u8] = include_bytes_aligned!("../../../klp-trace-ebpf/bpf/klp-trace.bpf.o");
+
+/// aya-log: a level that no message has.
+const LOG_OFF: u8 = 0;
+/// aya-log: every message.
+const LOG_ALL: u8 = 5;
+
+impl Probes {
+    /// Loads the programs and attaches every hook that the kernel has. Nothing is pinned: all of it ends with the value,
+    /// or with the process.
+    pub fn attach(options: &Options) -> Result<Self, ProbeError> {
+        let page = rustix::param::page_size();
+        if !options.ring_bytes.is_power_of_two()
+            || (options.ring_bytes as usize) < page
+            || options.ring_bytes > 1 << 31
+        {
+            return Err(ProbeError::RingSize { bytes: options.ring_bytes, page });
+        }
+        let types = KernelBtf::running()?;
+        let layout = Layout::of(&types, options.variables)?;
+        let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Object(e.to_string()))?;
+
+        // The programs are told beforehand whether cleanup is hooked. Where it has a name and cannot be hooked all the
+        // same, they are loaded once more.
+        let mut cleanup = types.has_function(Hook::Cleanup.name());
+        let mut refusal = None;
+        loop {
+            let mut bpf = load(options, &layout, cleanup)?;
+            let mut statuses: Vec<HookStatus> = Vec::new();
+            for spec in SPECS {
+                let absent = spec.is_function() && !types.has_function(spec.hook.name());
+                let status = if spec.hook == Hook::Cleanup && !cleanup {
+                    spec.missing(refusal.clone().unwrap_or_else(absence))
+                } else if absent && spec.may_be_absent() {
+                    spec.missing(absence())
+                } else {
+                    spec.attach(&mut bpf, &btf, options.attach)
+                };
+                statuses.push(status);
+                if statuses
+                    .last()
+                    .is_some_and(|s| s.hook == Hook::Cleanup && cleanup && s.mechanism.is_none())
+                {
+                    break;
+                }
+            }
+            if let Some(first) = statuses.first()
+                && cleanup
+                && first.mechanism.is_none()
+            {
+                refusal.clone_from(&first.reason);
+                cleanup = false;
+                continue;
+            }
+            return Self::finish(bpf, statuses, options, &types);
+        }
+    }
+
+    fn finish(
+        mut bpf: Ebpf,
+        statuses: Vec<HookStatus>,
+        options: &Options,
+        types: &KernelBtf,
+    ) -> Result<Self, ProbeError> {
+        let gap = statuses.iter().find(|s| {
+            s.mandatory && s.mechanism.is_none() && (s.hook != Hook::Clear || types.has_function(s.name))
+        });
+        if let Some(gap) = gap {
+            return Err(refused(gap));
+        }
+        for name in demand::PROGRAMS {
+            let program: &mut RawTracePoint = find(&mut bpf, name).map_err(|e| object(&e))?;
+            program.load().map_err(|e| permission("load the reading programs", hooks::reason(&e)))?;
+        }
+        let map = bpf.take_map("EVENTS").ok_or_else(|| ProbeError::Object("no map EVENTS".to_owned()))?;
+        let ring = RingBuf::try_from(map).map_err(|e| ProbeError::Object(e.to_string()))?;
+        let logger = if options.bpf_log {
+            Some(EbpfLogger::init(&mut bpf).map_err(|e| ProbeError::Object(e.to_string()))?)
+        } else {
+            None
+        };
+        Ok(Self { bpf, ring: Ring::new(ring), statuses, ledger: Ledger::default(), walks: 0, logger })
+    }
+}
+
+fn absence() -> String {
+    "this kernel has no such function, or has it inlined".to_owned()
+}
+
+fn load(options: &Options, layout: &Layout, cleanup: bool) -> Result<Ebpf, ProbeError> {
+    let mut loader = EbpfLoader::new();
+    for (name, offset) in &layout.offsets {
+        loader.override_global(name, offset, true);
+    }
+    for (name, word) in &layout.words {
+        loader.override_global(name, word, true);
+    }
+    let hooked = u32::from(cleanup);
+    let level = if options.bpf_log { LOG_ALL } else { LOG_OFF };
+    loader
+        .override_global("CLEANUP_HOOKED", &hooked, true)
+        .override_global("AYA_LOG_LEVEL", &level, true)
+        .map_max_entries("EVENTS", options.ring_bytes)
+        .verifier_log_level(VerifierLogLevel::STATS)
+        .load(OBJECT)
+        .map_err(|e| permission("create BPF maps", chain(&e)))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(e) = source {
+        let more = e.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = e.source();
+    }
+    text
+}
+
+fn object(error: &aya::programs::ProgramError) -> ProbeError {
+    ProbeError::Object(hooks::reason(error))
+}
+
+/// EPERM and EACCES are the host's doing, everything else the object's.
+fn permission(what: &str, reason: String) -> ProbeError {
+    if denied(&reason) {
+        ProbeError::NotPermitted { what: what.to_owned(), reason }
+    } else {
+        ProbeError::Object(reason)
+    }
+}
+
+fn refused(status: &HookStatus) -> ProbeError {
+    let reason = status.reason.clone().unwrap_or_default();
+    if denied(&reason) {
+        ProbeError::NotPermitted { what: format!("hook {}", status.name), reason }
+    } else {
+        ProbeError::Hook { hook: status.name, reason }
+    }
+}
+
+fn denied(reason: &str) -> bool {
+    ["os error 1)", "os error 13)"].iter().any(|code| reason.contains(code))
+}

@@ -1,0 +1,196 @@
+//! Reading on demand: programs that are attached nowhere, run with the question as their arguments. Their records
+//! come through the ring buffer like all others, so nothing is reordered.
+
+use std::time::{Duration, Instant};
+
+use aya::{RawTracePointRunOptions, TestRun as _, programs::RawTracePoint};
+
+use super::{
+    DemandError, ModuleFacts, Probes, RawEvent, SectionInfo, Symbol, WalkId,
+    hooks::{find, reason},
+};
+use klp_trace_ebpf::CHUNK;
+
+/// Their names in the object.
+pub(super) const PROGRAMS: [&str; 3] = [WALK, SYMBOL, MODULE];
+const WALK: &str = "demand_walk";
+const SYMBOL: &str = "demand_symbol";
+const MODULE: &str = "demand_module";
+
+/// Steps of a walk besides its chunks (klp-trace-ebpf, demand.rs).
+const STEP_BEGIN: u64 = 1 << 32;
+const STEP_END: u64 = 2 << 32;
+
+/// What the programs return.
+const SENT: i32 = 1;
+const NOTHING: i32 = 0;
+const ENOSPC: i32 = -28;
+
+/// How long a record that was sent may take to arrive: one before it may be in the hands of a preempted program.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A section read on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SectionRead {
+    /// The walk's identity, in the events handed to the sink
+    pub walk: WalkId,
+    /// Entries of the section
+    pub total: u32,
+    /// Entries that were read: all, unless the section went away meanwhile
+    pub sent: u32,
+}
+
+/// Where events go that arrive meanwhile, in their order.
+pub type Sink<'a> = dyn FnMut(RawEvent) + 'a;
+
+impl Probes {
+    /// What the `struct module` at an address says. Any address may be asked for: a wrong one is an error, no harm.
+    pub fn module(&mut self, module: u64, sink: &mut Sink<'_>) -> Result<ModuleFacts, DemandError> {
+        let unreadable = DemandError::Unreadable { address: module };
+        if !self.ask(MODULE, &[module], sink)? {
+            return Err(unreadable);
+        }
+        match self.wait(sink, &|event| matches!(event, RawEvent::Module(_)))? {
+            RawEvent::Module(facts) => Ok(facts),
+            _ => Err(unreadable),
+        }
+    }
+
+    /// The livepatch relocation sections of a patch. From now on they are read again when their object goes.
+    pub fn inventory(&mut self, module: u64, sink: &mut Sink<'_>) -> Result<Vec<SectionInfo>, DemandError> {
+        let facts = self.module(module, sink)?;
+        let mut sections = Vec::new();
+        for relsec in 0..facts.sections {
+            let walk = self.next_walk();
+            if self.ask(WALK, &[module, u64::from(relsec), STEP_BEGIN, walk.0], sink)? {
+                let wanted = |event: &RawEvent| matches!(event, RawEvent::WalkBegin(b) if b.walk == walk);
+                if let RawEvent::WalkBegin(begin) = self.wait(sink, &wanted)? {
+                    sections.push(begin.section);
+                }
+            }
+        }
+        Ok(sections)
+    }
+
+    /// Reads a section of a patch now. Its begin, chunks and end go to the sink, in order with everything else: an apply
+    /// or clear that the kernel does meanwhile shows between them.
+    pub fn read_section(
+        &mut self,
+        module: u64,
+        relsec: u32,
+        sink: &mut Sink<'_>,
+    ) -> Result<SectionRead, DemandError> {
+        let walk = self.next_walk();
+        let args = |step: u64| [module, u64::from(relsec), step, walk.0, 0];
+        if !self.ask(WALK, &args(STEP_BEGIN), sink)? {
+            return Err(DemandError::NotLivepatch { address: module, relsec });
+        }
+        let total = self.forward(sink, &mut |event| match event {
+            RawEvent::WalkBegin(begin) if begin.walk == walk => Some(begin.section.total),
+            _ => None,
+        })?;
+        let mut sent = 0;
+        for step in 0..u64::from(total).div_ceil(CHUNK as u64) {
+            match self.ask(WALK, &args(step), sink) {
+                Ok(true) => {}
+                // The patch went away: the walk ends short.
+                Ok(false) | Err(DemandError::Unreadable { .. }) => break,
+                Err(e) => return Err(e),
+            }
+            sent += self.forward(sink, &mut |event| match event {
+                RawEvent::Chunk(chunk) if chunk.walk == walk => u32::try_from(chunk.entries.len()).ok(),
+                _ => None,
+            })?;
+        }
+        let end = [module, u64::from(relsec), STEP_END, walk.0, u64::from(sent)];
+        if self.ask(WALK, &end, sink)? {
+            self.forward(sink, &mut |event| match event {
+                RawEvent::WalkEnd(end) if end.walk == walk => Some(()),
+                _ => None,
+            })?;
+        }
+        Ok(SectionRead { walk, total, sent })
+    }
+
+    /// A symbol of a patch: its name, and the value that the kernel resolved last.
+    pub fn symbol(&mut self, module: u64, index: u32, sink: &mut Sink<'_>) -> Result<Symbol, DemandError> {
+        if !self.ask(SYMBOL, &[module, u64::from(index)], sink)? {
+            return Err(DemandError::Unreadable { address: module });
+        }
+        match self.wait(sink, &|event| matches!(event, RawEvent::Symbol(_)))? {
+            RawEvent::Symbol(symbol) => Ok(symbol),
+            _ => Err(DemandError::Unreadable { address: module }),
+        }
+    }
+
+    /// An identity that no walk of the programs has: theirs end in a byte below 0xff.
+    fn next_walk(&mut self) -> WalkId {
+        self.walks += 1;
+        WalkId(self.walks << 8 | 0xff)
+    }
+
+    /// Runs a program; whether it sent a record. Makes room in the ring buffer as needed.
+    fn ask(&mut self, program: &str, args: &[u64], sink: &mut Sink<'_>) -> Result<bool, DemandError> {
+        let mut options = RawTracePointRunOptions::new();
+        for (to, from) in options.args.iter_mut().zip(args) {
+            *to = *from;
+        }
+        let started = Instant::now();
+        loop {
+            let program: &mut RawTracePoint =
+                find(&mut self.bpf, program).map_err(|e| DemandError::Run(reason(&e)))?;
+            let options = RawTracePointRunOptions { args: options.args, cpu: None };
+            let result = program.test_run(options).map_err(|e| DemandError::Run(reason(&e)))?;
+            match result.return_value.cast_signed() {
+                SENT => return Ok(true),
+                NOTHING => return Ok(false),
+                ENOSPC if started.elapsed() < PATIENCE => {
+                    if self.ring.drain(sink) == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+                ENOSPC => return Err(DemandError::RingFull),
+                _ => return Err(DemandError::Unreadable { address: args.first().copied().unwrap_or(0) }),
+            }
+        }
+    }
+
+    /// Hands events over until one is the answer, which is kept back.
+    fn wait(
+        &mut self,
+        sink: &mut Sink<'_>,
+        wanted: &dyn Fn(&RawEvent) -> bool,
+    ) -> Result<RawEvent, DemandError> {
+        let started = Instant::now();
+        loop {
+            match self.ring.next() {
+                Some(event) if wanted(&event) => return Ok(event),
+                Some(event) => sink(event),
+                None if started.elapsed() < PATIENCE => std::thread::yield_now(),
+                None => return Err(DemandError::Stalled),
+            }
+        }
+    }
+
+    /// Hands events over until one is the answer, which is handed over as well.
+    fn forward<T>(
+        &mut self,
+        sink: &mut Sink<'_>,
+        answer: &mut dyn FnMut(&RawEvent) -> Option<T>,
+    ) -> Result<T, DemandError> {
+        let started = Instant::now();
+        loop {
+            match self.ring.next() {
+                Some(event) => {
+                    let found = answer(&event);
+                    sink(event);
+                    if let Some(found) = found {
+                        return Ok(found);
+                    }
+                }
+                None if started.elapsed() < PATIENCE => std::thread::yield_now(),
+                None => return Err(DemandError::Stalled),
+            }
+        }
+    }
+}

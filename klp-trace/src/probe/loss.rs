@@ -1,0 +1,173 @@
+//! What the probes missed: counted where it happens, reported as increments.
+
+use std::{collections::HashMap, fs, os::fd::AsRawFd, os::fd::BorrowedFd};
+
+use klp_trace_ebpf::{
+    Counters, Hook, Phase,
+    hook::{SLOTS, slot},
+};
+
+/// What one hook missed since the last question. Each of them means that records or calls are missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Records that did not fit into the ring buffer
+    pub ring_full: u64,
+    /// Calls during which the kernel did not run the program: it was already running on that CPU
+    pub recursion: u64,
+    /// Calls whose exit was not seen (kretprobes are limited in number)
+    pub missed_exits: u64,
+    /// Reads of kernel memory that failed; the entries concerned say so themselves
+    pub read_errors: u64,
+    /// Sections or calls that did not fit into the programs' maps
+    pub map_full: u64,
+    /// Helpers that refused, such as a loop over more than 8,388,608 chunks
+    pub helper_errors: u64,
+}
+
+impl Lost {
+    /// Whether nothing was missed.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            ring_full: self.ring_full.saturating_sub(before.ring_full),
+            recursion: self.recursion.saturating_sub(before.recursion),
+            missed_exits: self.missed_exits.saturating_sub(before.missed_exits),
+            read_errors: self.read_errors.saturating_sub(before.read_errors),
+            map_full: self.map_full.saturating_sub(before.map_full),
+            helper_errors: self.helper_errors.saturating_sub(before.helper_errors),
+        }
+    }
+}
+
+/// What one hook missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The hook
+    pub hook: Hook,
+    /// How much
+    pub lost: Lost,
+}
+
+/// The totals of the last question.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    before: HashMap<Hook, Lost>,
+    /// Exits that never came, noticed by the thread's end
+    abandoned: HashMap<Hook, u64>,
+}
+
+impl Ledger {
+    /// An exit that never came.
+    pub fn abandon(&mut self, hook: Hook) {
+        *self.abandoned.entry(hook).or_default() += 1;
+    }
+
+    /// What a hook missed since the last call, from its totals; `None`: nothing.
+    pub fn settle(&mut self, hook: Hook, mut total: Lost) -> Option<Loss> {
+        total.missed_exits += self.abandoned.get(&hook).copied().unwrap_or(0);
+        let before = self.before.insert(hook, total).unwrap_or_default();
+        let lost = total.since(&before);
+        (!lost.is_nothing()).then_some(Loss { hook, lost })
+    }
+}
+
+/// The counters of one hook, entry and exit together, over all CPUs.
+pub(super) fn total(hook: Hook, enter: &Counters, exit: &Counters, recursion: u64) -> Lost {
+    Lost {
+        // What was asked for is asked for again: nothing is lost.
+        ring_full: if hook == Hook::Demand { 0 } else { enter.drops + exit.drops },
+        recursion,
+        missed_exits: enter.missed_exits + exit.missed_exits,
+        read_errors: enter.read_errors + exit.read_errors,
+        map_full: enter.map_full + exit.map_full,
+        helper_errors: enter.helper_errors + exit.helper_errors,
+    }
+}
+
+/// Counters as the map holds them: for each CPU the fields of [`Counters`] in their order.
+pub(super) type Row = [u64; 7];
+
+const _: () = assert!(size_of::<Row>() == size_of::<Counters>());
+const _: () = assert!(slot(Hook::FreePatch, Phase::Exit) < SLOTS);
+
+/// The sum over all CPUs.
+pub(super) fn sum<'a>(rows: impl Iterator<Item = &'a Row>) -> Counters {
+    let mut c = Counters::default();
+    for [hits, records, drops, read_errors, map_full, missed_exits, helper_errors] in rows {
+        c.hits += hits;
+        c.records += records;
+        c.drops += drops;
+        c.read_errors += read_errors;
+        c.map_full += map_full;
+        c.missed_exits += missed_exits;
+        c.helper_errors += helper_errors;
+    }
+    c
+}
+
+/// `recursion_misses` of a program (5.12 and later), from its `fdinfo`: the one place that needs no privilege.
+pub(super) fn recursion_misses(program: BorrowedFd<'_>) -> u64 {
+    let path = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
+    fs::read_to_string(path).map_or(0, |text| misses_in(&text))
+}
+
+fn misses_in(fdinfo: &str) -> u64 {
+    let value = fdinfo.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
+    value.and_then(|v| v.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn increments_alone_are_reported() {
+        let mut ledger = Ledger::default();
+        let three = Lost { ring_full: 3, ..Lost::default() };
+        assert_eq!(ledger.settle(Hook::Apply, Lost::default()), None);
+        assert_eq!(ledger.settle(Hook::Apply, three), Some(Loss { hook: Hook::Apply, lost: three }));
+        assert_eq!(ledger.settle(Hook::Apply, three), None);
+        ledger.abandon(Hook::Apply);
+        let lost = ledger.settle(Hook::Apply, Lost { ring_full: 5, ..three }).map(|l| l.lost);
+        assert_eq!(lost, Some(Lost { ring_full: 2, missed_exits: 1, ..Lost::default() }));
+        assert_eq!(ledger.settle(Hook::Clear, three), Some(Loss { hook: Hook::Clear, lost: three }));
+    }
+
+    #[test]
+    fn a_demand_that_found_no_room_is_no_loss() {
+        let full = Counters { drops: 4, read_errors: 1, ..Counters::default() };
+        let none = Counters::default();
+        assert_eq!(total(Hook::Demand, &full, &none, 0).ring_full, 0);
+        assert_eq!(
+            total(Hook::Apply, &none, &full, 2),
+            Lost { ring_full: 4, recursion: 2, read_errors: 1, ..Lost::default() }
+        );
+    }
+
+    #[test]
+    fn cpus_are_added_up() {
+        let rows: [Row; 2] = [[1, 2, 3, 4, 5, 6, 7], [10, 20, 30, 40, 50, 60, 70]];
+        let want = Counters {
+            hits: 11,
+            records: 22,
+            drops: 33,
+            read_errors: 44,
+            map_full: 55,
+            missed_exits: 66,
+            helper_errors: 77,
+        };
+        assert_eq!(sum(rows.iter()), want);
+    }
+
+    #[test]
+    fn recursion_misses_are_found_in_fdinfo() {
+        assert_eq!(
+            misses_in("pos:\t0\nprog_type:\t26\nrun_cnt:\t0\nrecursion_misses:\t12\nverified_insns:\t99\n"),
+            12
+        );
+        assert_eq!(misses_in("pos:\t0\n"), 0);
+    }
+}
