@@ -3,6 +3,9 @@
 
 mod commands;
 mod ebpf;
+mod guest;
+mod klp;
+mod scenario;
 mod testbed;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +24,17 @@ enum Command {
     Ebpf(commands::ebpf::Args),
     /// Builds the fixture modules for a kernel series
     Fixtures(commands::fixtures::Args),
+    /// Runs scenarios inside a test VM, and only there
+    #[command(hide = true)]
+    Guest(guest::Args),
+    /// Measures what klp-trace costs
+    Bench(commands::bench::Args),
+    /// Shows klp-trace catching stale relocations on real kernels
+    Demo(commands::demo::Args),
+    /// Runs every check: of the code, and of klp-trace on real kernels
+    Test(commands::test::Args),
+    /// Installs, downloads and builds everything that the tests need
+    Setup(commands::setup::Args),
     /// Boots a real Debian kernel in QEMU and runs a command there
     Vm(commands::vm::Args),
 }
@@ -29,6 +43,11 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
+        Command::Guest(args) => guest::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Test(args) => commands::test::run(&args),
+        Command::Setup(args) => commands::setup::run(&args),
         Command::Vm(args) => commands::vm::run(&args),
     }
 }

@@ -12,6 +12,8 @@ mod facts;
 mod report;
 mod text;
 
+use facts::{Depth, Facts};
+
 pub use report::{Check, Report, SCHEMA, Status};
 
 const EXAMPLES: &str = "\
@@ -65,9 +67,25 @@ pub enum Format {
     Json,
 }
 
+/// What `watch` asks before it starts: privileges and settings, so that a lack is named rather than guessed from the
+/// kernel's refusals. A failure has exit code 4 and names every lack.
+pub fn preflight() -> Result<(), Failure> {
+    judge(&Facts::gather(Path::new("/"), Depth::Settings))
+}
+
+fn judge(facts: &Facts) -> Result<(), Failure> {
+    let checks = checks::settings(facts);
+    let lacks: Vec<&Check> = checks.iter().filter(|check| check.status == Status::Lack).collect();
+    let Some(first) = lacks.first() else { return Ok(()) };
+    let found: Vec<&str> = lacks.iter().map(|check| check.found.as_str()).collect();
+    let error = anyhow::anyhow!("cannot watch this kernel: {}", found.join("; "));
+    let remedy = first.remedy.as_deref().unwrap_or_default();
+    Err(Failure::new(Exit::Precondition, error).hint(format!("{remedy} (more: klp-trace doctor)")))
+}
+
 /// Examines the host and writes the report.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let report = report::Report::new(&facts::Facts::gather(Path::new("/")));
+    let report = Report::new(&Facts::gather(Path::new("/"), Depth::Full));
     let json = args.json || args.format == Format::Json;
     let text = if json {
         serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?
@@ -82,7 +100,7 @@ fn write(args: &Args, text: &str) -> Result<(), Failure> {
     let written = LineSink::open(args.output.output.as_deref())
         .and_then(|mut sink| sink.line(text.as_bytes()).and_then(|()| sink.finish()));
     match written {
-        Err(error) if !error.is_closed() => Err(Failure::new(Exit::Runtime, error)),
+        Err(error) if !error.is_closed() => Err(error.into()),
         _ => Ok(()),
     }
 }

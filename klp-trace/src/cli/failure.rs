@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::exit::Exit;
 use crate::output::escape::Escaped;
+use crate::output::sink::SinkError;
 
 /// The end of a command that could not do its job.
 ///
@@ -37,9 +38,14 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // anyhow's alternate form is the chain "what: why: root cause".
-        let chain = format!("{:#}", self.error);
-        write!(f, "klp-trace: {}", Escaped::new(chain.as_bytes()))?;
+        let mut said = String::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            // Many an error's own text names its cause already; a reader wants it once.
+            if !said.contains(&cause) {
+                said = if said.is_empty() { cause } else { format!("{said}: {cause}") };
+            }
+        }
+        write!(f, "klp-trace: {}", Escaped::new(said.as_bytes()))?;
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {}", Escaped::new(hint.as_bytes()))?;
         }
@@ -51,6 +57,18 @@ impl fmt::Display for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::new(Exit::Runtime, error)
+    }
+}
+
+impl From<SinkError> for Failure {
+    fn from(error: SinkError) -> Self {
+        let full = matches!(error, SinkError::Full { .. });
+        let failure = Self::new(Exit::Runtime, error);
+        if full {
+            failure.hint("make room and run it again; what was written is whole lines")
+        } else {
+            failure
+        }
     }
 }
 
@@ -69,6 +87,18 @@ mod tests {
             failure.to_string(),
             "klp-trace: cannot read /x.ko: No such file\n  hint: name the patch with --ko"
         );
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let source = std::io::Error::from_raw_os_error(28);
+        let failure = Failure::from(SinkError::Full { to: "/x".to_owned(), source });
+        assert_eq!(
+            failure.to_string(),
+            "klp-trace: cannot write /x: No space left on device (os error 28)\n  hint: make room and run it again; what \
+             was written is whole lines"
+        );
+        assert_eq!(failure.exit(), Exit::Runtime);
     }
 
     #[test]

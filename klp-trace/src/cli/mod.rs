@@ -87,7 +87,7 @@ fn print_text(text: &[u8]) -> Result<Exit, Failure> {
     let mut sink = LineSink::stdout();
     let printed = sink.line(text.trim_ascii_end()).and_then(|()| sink.finish());
     match printed {
-        Err(error) if !error.is_closed() => Err(Failure::new(Exit::Runtime, error)),
+        Err(error) if !error.is_closed() => Err(error.into()),
         _ => Ok(Exit::Clean),
     }
 }

@@ -211,9 +211,10 @@ pub struct SectionRead {
     pub ret: Option<i64>,
     /// Entries of the section.
     pub total: u32,
-    /// Entries whose record was lost.
+    /// Entries whose record was lost. When there are any, nothing of this read is judged: it has to be read again.
     pub lost: u32,
-    /// Entries read, in order. Those that are neither here nor lost are as they were when last read.
+    /// Entries read, in order. With none lost, those that are not here (a journal lists what is news alone) are as they
+    /// were when last listed.
     pub entries: Vec<EntryRead>,
 }
 

@@ -4,16 +4,27 @@
 //! journal keeps both; replaying one takes the evidence and derives the conclusions anew.
 #![forbid(unsafe_code)]
 
+pub mod chain;
+pub mod envelope;
 pub mod evidence;
 pub mod outcome;
+pub mod reader;
+pub mod record;
 pub mod refs;
+pub mod writer;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use envelope::{Clock, Host, Kernel, Origin, Tool};
 pub use evidence::{
     Elf, EntryRead, EventsLost, HookEvent, HookInfo, Lookup, LossCause, MetaEntry, ModuleAction, ModuleEvent,
     PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource, Transition, TransitionStep,
 };
 pub use outcome::{EndReason, Finding, RelocState, SessionEnd, Totals};
+pub use reader::{Integrity, Reader};
 pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
+pub use writer::Journal;
 
 use std::sync::Arc;
 

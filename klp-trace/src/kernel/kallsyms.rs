@@ -103,11 +103,29 @@ impl Query {
         scanned.ok_or_else(|| KallsymsError::Hidden { path: path.to_owned() })
     }
 
+    /// Whether a file of that format shows addresses; reads only as far as the first.
+    fn any_address(source: impl Read) -> io::Result<bool> {
+        let mut scan = Scan::new(Self::new());
+        scan.stop_at_address = true;
+        scan.run(source)?;
+        Ok(scan.any_address)
+    }
+
     /// Reads that format; `None` when not a single address differs from zero.
     fn read_from(self, source: impl Read) -> io::Result<Option<Symbols>> {
         let mut scan = Scan::new(self);
         scan.run(source)?;
         Ok(scan.any_address.then(|| scan.finish()))
+    }
+}
+
+/// Whether this process sees addresses in [`PATH`], or a file of that format. Cheap: reads as far as the first address.
+pub fn check(path: &Path) -> Result<(), KallsymsError> {
+    let io = |source| KallsymsError::Io { path: path.to_owned(), source };
+    if Query::any_address(File::open(path).map_err(io)?).map_err(io)? {
+        Ok(())
+    } else {
+        Err(KallsymsError::Hidden { path: path.to_owned() })
     }
 }
 
@@ -151,12 +169,20 @@ struct Scan {
     module: Vec<u8>,
     module_index: Option<usize>,
     any_address: bool,
+    stop_at_address: bool,
 }
 
 impl Scan {
     fn new(query: Query) -> Self {
         let vmlinux = query.by_name.get(VMLINUX.as_bytes()).copied();
-        Self { query, vmlinux, module: Vec::new(), module_index: None, any_address: false }
+        Self {
+            query,
+            vmlinux,
+            module: Vec::new(),
+            module_index: None,
+            any_address: false,
+            stop_at_address: false,
+        }
     }
 
     fn run(&mut self, mut source: impl Read) -> io::Result<()> {
@@ -182,6 +208,9 @@ impl Scan {
             for end in memchr::memchr_iter(b'\n', data) {
                 self.line(data.get(start..end).unwrap_or_default());
                 start = end + 1;
+            }
+            if self.stop_at_address && self.any_address {
+                return Ok(());
             }
             filled = data.len() - start;
             buffer.copy_within(start..start + filled, 0);

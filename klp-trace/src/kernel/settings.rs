@@ -39,12 +39,17 @@ impl Settings {
         Self {
             lockdown: lockdown(&root.join("sys/kernel/security/lockdown")),
             kptr_restrict: sysctl("kptr_restrict"),
-            ftrace_enabled: sysctl("ftrace_enabled").map(|value| value != 0),
+            ftrace_enabled: ftrace_enabled(root),
             unprivileged_bpf_disabled: sysctl("unprivileged_bpf_disabled"),
             perf_event_paranoid: sysctl("perf_event_paranoid"),
             sys_mounted: root.join("sys/kernel").is_dir(),
         }
     }
+}
+
+/// kernel.ftrace_enabled alone, cheap enough to be read every second. `None` without CONFIG_FUNCTION_TRACER.
+pub fn ftrace_enabled(root: &Path) -> Option<bool> {
+    number(&root.join("proc/sys/kernel/ftrace_enabled")).map(|value| value != 0)
 }
 
 fn number(path: &Path) -> Option<i64> {

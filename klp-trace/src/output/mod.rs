@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub use crate::model::escape;
+pub mod filter;
 pub mod sink;
 pub mod style;

@@ -26,7 +26,7 @@ pub enum SinkError {
         to: String,
     },
     /// The device, the quota or the file size limit is exhausted.
-    #[error("cannot write {to}: {source}; complete up to its last whole line")]
+    #[error("cannot write {to}: {source}")]
     Full {
         /// Where the lines were going.
         to: String,

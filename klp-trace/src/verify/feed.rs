@@ -157,6 +157,8 @@ impl Verifier {
 
     /// Everything that could have changed unseen is unknown until it is read again.
     fn distrust(&mut self, say: &mut dyn FnMut(Body)) {
+        // An object may have gone and come back elsewhere.
+        self.symbols.retain(|(object, _, _), _| &**object == VMLINUX);
         let objects = &self.objects;
         let arch = self.arch;
         for patch in self.patches.values_mut() {

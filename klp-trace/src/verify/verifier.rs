@@ -119,7 +119,28 @@ impl Verifier {
 
     /// Whether the metadata of a section is known.
     pub fn has_section(&self, patch: Address, section: u32) -> bool {
-        self.patches.get(&patch.0).is_some_and(|patch| patch.sections.contains_key(&section))
+        self.section(patch, section).is_some()
+    }
+
+    fn section(&self, patch: Address, section: u32) -> Option<&super::section::Section> {
+        self.patches.get(&patch.0)?.sections.get(&section)
+    }
+
+    /// A section's name, where its metadata is known.
+    pub fn section_name(&self, patch: Address, section: u32) -> Option<Arc<str>> {
+        self.section(patch, section).map(|section| Arc::clone(&section.r.name))
+    }
+
+    /// The object that gates a section, where its metadata is known.
+    pub fn gate(&self, patch: Address, section: u32) -> Option<Arc<str>> {
+        self.section(patch, section).map(|section| Arc::clone(&section.object))
+    }
+
+    /// Wants every section read that can still change: nothing is known to have been lost, but nothing is seen.
+    pub fn want_all(&mut self) {
+        for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
+            section.wanted |= &*section.object != super::objects::VMLINUX;
+        }
     }
 
     /// The objects that any section is gated on.
@@ -145,7 +166,7 @@ impl Verifier {
     /// The symbols that judging a section needs and that have not been looked up for the present load of their
     /// object.
     pub fn needed_symbols(&self, patch: Address, section: u32) -> BTreeSet<NeededSymbol> {
-        let section = self.patches.get(&patch.0).and_then(|patch| patch.sections.get(&section));
+        let section = self.section(patch, section);
         let relocs = section.into_iter().flat_map(|section| section.relocs.values());
         relocs
             .filter_map(|reloc| {

@@ -1,5 +1,9 @@
 //! One file a command.
 
+pub mod bench;
+pub mod demo;
 pub mod ebpf;
 pub mod fixtures;
+pub mod setup;
+pub mod test;
 pub mod vm;

@@ -1,10 +1,13 @@
 //! `cargo xtask vm`: a command, or a shell, on a real Debian kernel.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::testbed::{self, Boot, Series, Verdict};
+use crate::testbed::{self, Boot, GuestFile, Series, Verdict};
 
 /// Arguments of `cargo xtask vm`.
 #[derive(clap::Args)]
@@ -24,6 +27,21 @@ pub struct Args {
     /// Seconds until the guest is killed
     #[arg(long, default_value_t = 600)]
     timeout: u64,
+    /// Put the fixture modules into /fixtures
+    #[arg(long)]
+    fixtures: bool,
+    /// Put a file or folder of this machine into the guest
+    #[arg(long, value_name = "GUEST=HOST", value_parser = pair)]
+    file: Vec<(PathBuf, PathBuf)>,
+    /// Put a program of this machine, and the libraries it needs, into the guest
+    #[arg(long, value_name = "GUEST=HOST", value_parser = pair)]
+    program: Vec<(PathBuf, PathBuf)>,
+    /// Put a module of the kernel's package, and what it depends on, into the guest
+    #[arg(long, value_name = "NAME")]
+    module: Vec<String>,
+    /// Keep what the guest leaves in /out, and the console's log, in this folder
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
     /// Resolve the newest kernel of the series anew
     #[arg(long)]
     refresh: bool,
@@ -35,12 +53,21 @@ pub struct Args {
 /// Boots and runs; the process ends with the guest's exit code.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let kernel = testbed::kernel(args.kernel, args.refresh)?;
-    let work = testbed::cache_dir().join("vm").join(format!("{}-{}", args.kernel, std::process::id()));
+    let own = testbed::cache_dir().join("vm").join(format!("{}-{}", args.kernel, std::process::id()));
+    let work = args.out.clone().unwrap_or_else(|| own.clone());
+    let mut files: Vec<GuestFile> = args
+        .file
+        .iter()
+        .map(|(guest, host)| GuestFile { guest: guest.clone(), host: host.clone(), mode: mode(host) })
+        .collect();
+    if args.fixtures {
+        files.push(GuestFile { guest: "/fixtures".into(), host: testbed::fixtures(&kernel)?, mode: 0o755 });
+    }
     let outcome = testbed::boot(&Boot {
         kernel: &kernel,
-        files: Vec::new(),
-        programs: Vec::new(),
-        modules: Vec::new(),
+        files,
+        programs: args.program.clone(),
+        modules: args.module.clone(),
         command: args.command.clone(),
         append: args.append.clone(),
         smp: args.smp,
@@ -51,8 +78,20 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     })?;
     if let Verdict::Exited(code) = outcome.verdict {
         // Nothing is left to look at once the console has been shown.
-        let _ = std::fs::remove_dir_all(&work);
+        let _ = fs::remove_dir_all(&own);
         std::process::exit(code);
     }
-    bail!("{:?}; the console's log is {}", outcome.verdict, outcome.log.display())
+    bail!("{}; the console's log is {}", outcome.verdict, outcome.log.display())
+}
+
+fn pair(text: &str) -> Result<(PathBuf, PathBuf), String> {
+    let (guest, host) = text.split_once('=').ok_or_else(|| format!("“{text}” is not GUEST=HOST"))?;
+    if !guest.starts_with('/') {
+        return Err(format!("“{guest}” is not an absolute path in the guest"));
+    }
+    Ok((guest.into(), host.into()))
+}
+
+fn mode(host: &Path) -> u32 {
+    fs::metadata(host).map_or(0o644, |file| file.permissions().mode() & 0o777)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::{cache_dir, mirror, progress, run};
+use super::{cache_dir, lock, mirror, progress, run};
 
 /// Signs every suite used here.
 pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -29,6 +29,7 @@ impl Apt {
     pub fn open(name: &str, suites: &[&str], refresh: bool) -> anyhow::Result<Self> {
         let apt = Self { folder: cache_dir().join("apt").join(name) };
         let stamp = apt.folder.join("updated");
+        let _lock = lock::take("apt")?;
         if stamp.exists() && !refresh {
             return Ok(apt);
         }
@@ -112,7 +113,8 @@ pub fn unpack(packages: &[PathBuf], root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn debs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// The packages in `folder`.
+pub fn debs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();

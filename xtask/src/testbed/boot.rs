@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::console::Sign;
-use super::{Kernel, disk, host, initramfs, progress, qemu};
+use super::{Kernel, Verdict, disk, host, initramfs, progress, qemu};
 
 /// A file, or a folder with all it holds, put into the guest.
 #[derive(Debug, Clone)]
@@ -49,23 +48,6 @@ pub struct Boot<'a> {
     pub work: &'a Path,
     /// Show the console as it comes.
     pub echo: bool,
-}
-
-/// How a boot ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The command ended by itself with this exit code and the kernel had nothing to complain of.
-    Exited(i32),
-    /// The kernel panicked; the line that said so.
-    Panic(String),
-    /// The kernel oopsed or found a bug in itself, whatever the command's exit code.
-    Oops(String),
-    /// A processor, or a task, was stuck.
-    SoftLockup(String),
-    /// Neither the command nor the kernel came to an end in time.
-    TimedOut,
-    /// Two starts, and init's first line came in neither.
-    NeverStarted,
 }
 
 /// What a boot left.
@@ -111,7 +93,7 @@ pub fn boot(spec: &Boot) -> anyhow::Result<Outcome> {
     }
     let _ = fs::remove_dir_all(work.join("modules"));
     let warnings = mem::take(&mut run.warnings);
-    Ok(Outcome { verdict: verdict(run), log, out, warnings, seconds })
+    Ok(Outcome { verdict: Verdict::of(run), log, out, warnings, seconds })
 }
 
 fn again(log: &Path, run: &qemu::Run) -> anyhow::Result<()> {
@@ -122,18 +104,6 @@ fn again(log: &Path, run: &qemu::Run) -> anyhow::Result<()> {
     file.write_all(said.as_bytes()).context("cannot write the log")
 }
 
-fn verdict(run: qemu::Run) -> Verdict {
-    match (run.complaint, run.exit) {
-        _ if !run.started => Verdict::NeverStarted,
-        (Some((Sign::Panic, line)), _) => Verdict::Panic(line),
-        (Some((Sign::SoftLockup, line)), _) => Verdict::SoftLockup(line),
-        (Some((_, line)), _) => Verdict::Oops(line),
-        (None, Some(code)) => Verdict::Exited(code),
-        // Neither said why it ended nor ran out of time: QEMU itself was ended, or init was.
-        (None, None) => Verdict::TimedOut,
-    }
-}
-
 /// A word that nothing else in the guest prints.
 fn token() -> anyhow::Result<String> {
     let mut bytes = [0; 8];
@@ -141,28 +111,4 @@ fn token() -> anyhow::Result<String> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .context("cannot read /dev/urandom")?;
     Ok(format!("testbed-{:016x}", u64::from_ne_bytes(bytes)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(started: bool, exit: Option<i32>, complaint: Option<Sign>) -> Verdict {
-        let complaint = complaint.map(|sign| (sign, "line".to_owned()));
-        verdict(qemu::Run { started, exit, complaint, ..qemu::Run::default() })
-    }
-
-    #[test]
-    fn a_good_exit_code_does_not_hide_the_kernels_complaint() {
-        assert_eq!(run(true, Some(0), None), Verdict::Exited(0));
-        assert_eq!(run(true, Some(0), Some(Sign::Oops)), Verdict::Oops("line".into()));
-        assert_eq!(run(true, Some(0), Some(Sign::SoftLockup)), Verdict::SoftLockup("line".into()));
-        assert_eq!(run(true, None, Some(Sign::Panic)), Verdict::Panic("line".into()));
-    }
-
-    #[test]
-    fn no_exit_code_is_never_a_success() {
-        assert_eq!(run(true, None, None), Verdict::TimedOut);
-        assert_eq!(run(false, None, Some(Sign::Panic)), Verdict::NeverStarted);
-    }
 }

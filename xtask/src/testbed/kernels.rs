@@ -42,20 +42,31 @@ pub fn kernel(series: Series, refresh: bool) -> anyhow::Result<Kernel> {
         return Ok(kernel);
     }
     for (view, suites) in views(series) {
-        let apt = Apt::open(view, suites, refresh)?;
-        let packages = apt.names(&format!("^linux-.*{}$", releases::FLAVOUR))?;
-        for release in releases::newest_first(series, &packages).iter().take(TRIES) {
-            match fetch(&apt, release, &packages) {
-                Ok(()) => {
-                    let kernel = describe(series, release)?;
-                    fs::write(&stamp, release).context("cannot write a stamp")?;
-                    return Ok(kernel);
-                }
-                Err(error) => progress::note(&format!("{error:#}\n      trying the release before it")),
+        // Package lists from an earlier day name files that the archive has replaced since: with those, only
+        // the newest is worth a try before they are fetched anew.
+        let passes: &[(bool, usize)] = if refresh { &[(true, TRIES)] } else { &[(false, 1), (true, TRIES)] };
+        for (anew, tries) in passes {
+            let apt = Apt::open(view, suites, *anew)?;
+            if let Some(release) = newest(&apt, series, *tries)? {
+                let kernel = describe(series, &release)?;
+                fs::write(&stamp, release).context("cannot write a stamp")?;
+                return Ok(kernel);
             }
         }
     }
     bail!("no kernel of series {series} could be had from {}", list(views(series)))
+}
+
+/// Fetches the newest release of `series` that can be had, going at most `tries` back.
+fn newest(apt: &Apt, series: Series, tries: usize) -> anyhow::Result<Option<String>> {
+    let packages = apt.names(&format!("^linux-(.*{}|kbuild-.*)$", releases::FLAVOUR))?;
+    for release in releases::newest_first(series, &packages).into_iter().take(tries) {
+        match fetch(apt, &release, &packages) {
+            Ok(()) => return Ok(Some(release)),
+            Err(error) => progress::note(&format!("{error:#}")),
+        }
+    }
+    Ok(None)
 }
 
 /// The packages with the headers of `release`, kept from when its kernel was fetched.
@@ -73,7 +84,7 @@ fn cached(series: Series, stamp: &Path) -> Option<Kernel> {
 
 fn fetch(apt: &Apt, release: &str, packages: &[String]) -> anyhow::Result<()> {
     let place = folder().join(release);
-    if place.join("complete").exists() {
+    if place.join("unpacked").exists() {
         return Ok(());
     }
     progress::note(&format!("downloading kernel {release}"));
@@ -88,10 +99,13 @@ fn fetch(apt: &Apt, release: &str, packages: &[String]) -> anyhow::Result<()> {
     apt::unpack(&apt.download(&wanted, &downloads)?, &place)?;
     fs::remove_dir_all(&downloads).context("cannot remove downloaded packages")?;
     let common = releases::without_flavour(release);
-    apt.download(
-        &[format!("linux-headers-{release}"), format!("linux-headers-{common}-common")],
-        &header_packages(release),
-    )?;
+    // 6.1 shares one package of build tools among all its releases; later series have one a release.
+    let series = common.split('.').take(2).collect::<Vec<_>>().join(".");
+    let kbuild = [common, &series].map(|of| format!("linux-kbuild-{of}"));
+    let kbuild = kbuild.into_iter().find(|package| packages.contains(package));
+    let mut headers = vec![format!("linux-headers-{release}"), format!("linux-headers-{common}-common")];
+    headers.push(kbuild.with_context(|| format!("the archive has no linux-kbuild for {release}"))?);
+    apt.download(&headers, &header_packages(release))?;
     if place.join("usr/lib/modules").is_dir() && !place.join("lib").exists() {
         std::os::unix::fs::symlink("usr/lib", place.join("lib")).context("cannot link lib to usr/lib")?;
     }
@@ -102,7 +116,7 @@ fn fetch(apt: &Apt, release: &str, packages: &[String]) -> anyhow::Result<()> {
             .arg(release),
         "list the modules' dependencies",
     )?;
-    fs::write(place.join("complete"), "").context("cannot write a stamp")
+    fs::write(place.join("unpacked"), "").context("cannot write a stamp")
 }
 
 fn image(place: &Path, release: &str) -> Option<PathBuf> {
@@ -116,7 +130,7 @@ fn describe(series: Series, release: &str) -> anyhow::Result<Kernel> {
     let image =
         image(&place, release).with_context(|| format!("no image of {release} in {}", place.display()))?;
     let modules = place.join("lib/modules").join(release);
-    if !place.join("complete").exists() {
+    if !place.join("unpacked").exists() {
         bail!("{} was not unpacked to its end", place.display());
     }
     let headers = PathBuf::from(format!("/usr/src/linux-headers-{release}"));

@@ -10,7 +10,8 @@ mod boot;
 mod console;
 mod cpio;
 mod disk;
-mod host;
+mod fixtures;
+pub mod host;
 mod initramfs;
 mod kernels;
 mod lock;
@@ -19,12 +20,19 @@ mod modules;
 mod progress;
 mod qemu;
 mod releases;
+mod root;
 mod run;
 mod series;
+mod tools;
+mod verdict;
 
-pub use boot::{Boot, GuestFile, Outcome, Verdict, boot};
+pub use boot::{Boot, GuestFile, Outcome, boot};
+pub use fixtures::fixtures;
 pub use kernels::kernel;
+pub use progress::Steps;
 pub use series::Series;
+pub use tools::{Tool, tool};
+pub use verdict::Verdict;
 
 use std::path::PathBuf;
 
@@ -54,10 +62,4 @@ pub fn cache_dir() -> PathBuf {
 pub fn workspace() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().map_or(here.clone(), PathBuf::from)
-}
-
-/// Builds the fixture modules of `tests/fixtures/` for `kernel` and gives the folder that holds the `.ko`
-/// files; cached by a hash of the sources, the kernel's release and the rewriter's version.
-pub fn fixtures(kernel: &Kernel) -> anyhow::Result<PathBuf> {
-    anyhow::bail!("no fixtures are built for {} yet", kernel.release)
 }

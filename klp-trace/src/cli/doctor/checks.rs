@@ -9,11 +9,8 @@ use crate::model::Hook;
 
 /// Every check, in the order in which a person would go through them.
 pub(super) fn all(facts: &Facts) -> Vec<Check> {
-    let mut checks = vec![livepatch(facts), architecture(facts), btf(facts)];
-    checks.extend(
-        facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, *has)),
-    );
-    checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts), bpf_loop(facts)]);
+    let mut checks = settings(facts);
+    checks.extend([btf(facts), bpf_loop(facts)]);
     checks.extend(HOOKS.iter().map(|(h, need)| hook(facts, *h, *need)));
     checks.push(clearing(facts));
     checks
@@ -26,6 +23,16 @@ fn has_livepatching(facts: &Facts) -> bool {
     facts.livepatch
         || facts.livepatch_built == Some(true)
         || facts.has_function(Hook::KlpModuleComing.name()) == Some(true)
+}
+
+/// The checks of privileges and settings, which need no look at the kernel's types.
+pub(super) fn settings(facts: &Facts) -> Vec<Check> {
+    let mut checks = vec![livepatch(facts), architecture(facts)];
+    checks.extend(
+        facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, *has)),
+    );
+    checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts)]);
+    checks
 }
 
 fn livepatch(facts: &Facts) -> Check {
@@ -46,12 +53,11 @@ fn livepatch(facts: &Facts) -> Check {
         let found = "the kernel has livepatching, but no /sys/kernel/livepatch: it failed to start at boot";
         return Check::lack(ID, found, WHY, "look for 'livepatch' in the kernel's log of this boot (dmesg)");
     }
-    Check::lack(
-        ID,
-        "this kernel is built without CONFIG_LIVEPATCH",
-        WHY,
-        "boot a kernel with CONFIG_LIVEPATCH=y: grep LIVEPATCH /boot/config-*",
-    )
+    let found = match facts.livepatch_built {
+        Some(_) => "this kernel is built without CONFIG_LIVEPATCH",
+        None => "there is no /sys/kernel/livepatch: this kernel seems to be built without CONFIG_LIVEPATCH",
+    };
+    Check::lack(ID, found, WHY, "boot a kernel with CONFIG_LIVEPATCH=y: grep LIVEPATCH /boot/config-*")
 }
 
 fn architecture(facts: &Facts) -> Check {

@@ -36,6 +36,15 @@ pub(super) enum Need {
     Optional(&'static str),
 }
 
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Privileges and settings: a moment.
+    Settings,
+    /// Also the kernel's types.
+    Full,
+}
+
 /// Everything that the checks judge.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -65,22 +74,25 @@ pub(super) enum Symbols {
 
 impl Facts {
     /// Looks at the running kernel; files are taken from under `root`.
-    pub(super) fn gather(root: &Path) -> Self {
+    pub(super) fn gather(root: &Path, depth: Depth) -> Self {
         let host = Host::read(root);
         let sysfs = Sysfs::new(root);
         let effective = Capabilities::current().ok();
         let needed = capabilities::needed(capabilities::last_capability(root));
-        let (symbols, livepatch_built) = symbols(root);
+        let livepatch = sysfs.has_livepatch();
         Self {
             release: host.release,
             arch: host.arch,
             settings: Settings::read(root),
-            livepatch: sysfs.has_livepatch(),
-            livepatch_built,
+            livepatch,
+            livepatch_built: if livepatch { Some(true) } else { livepatch_built(root) },
             patches: sysfs.patches().map_or(0, |patches| patches.len()),
             capabilities: needed.iter().map(|c| (*c, effective.is_some_and(|e| e.has(*c)))).collect(),
-            symbols,
-            functions: functions(root),
+            symbols: symbols(&root.join(KALLSYMS)),
+            functions: match depth {
+                Depth::Settings => Err("not looked at".to_owned()),
+                Depth::Full => functions(root),
+            },
         }
     }
 
@@ -95,15 +107,22 @@ pub(super) const BPF_LOOP: &str = "bpf_loop";
 
 const ENABLE: &str = "klp_enable_patch";
 
-fn symbols(root: &Path) -> (Symbols, Option<bool>) {
+const KALLSYMS: &str = "proc/kallsyms";
+
+fn symbols(path: &Path) -> Symbols {
+    match kallsyms::check(path) {
+        Ok(()) => Symbols::Shown,
+        Err(KallsymsError::Hidden { .. }) => Symbols::Hidden,
+        Err(error @ KallsymsError::Io { .. }) => Symbols::Unreadable(error.to_string()),
+    }
+}
+
+/// Whether the kernel has the function, by its symbol table.
+fn livepatch_built(root: &Path) -> Option<bool> {
     let mut query = Query::new();
     query.want(VMLINUX, ENABLE);
-    let path = root.join(kallsyms::PATH.trim_start_matches('/'));
-    match query.read_file(&path) {
-        Ok(found) => (Symbols::Shown, Some(!found.addresses(VMLINUX, ENABLE).is_empty())),
-        Err(KallsymsError::Hidden { .. }) => (Symbols::Hidden, None),
-        Err(error @ KallsymsError::Io { .. }) => (Symbols::Unreadable(error.to_string()), None),
-    }
+    let found = query.read_file(&root.join(KALLSYMS)).ok()?;
+    Some(!found.addresses(VMLINUX, ENABLE).is_empty())
 }
 
 fn functions(root: &Path) -> Result<Vec<&'static str>, String> {

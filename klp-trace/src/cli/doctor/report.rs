@@ -19,6 +19,8 @@ pub struct Report {
     pub kernel: Kernel,
     /// Whether `klp-trace watch` can work here: no check is a lack.
     pub ready: bool,
+    /// The capabilities that klp-trace needs on this kernel, by name; it needs no other.
+    pub capabilities: Vec<&'static str>,
     /// The checks, in the order in which a person would go through them.
     pub checks: Vec<Check>,
 }
@@ -75,6 +77,7 @@ impl Report {
             schema: SCHEMA,
             tool: Tool { version: env!("CARGO_PKG_VERSION") },
             kernel: Kernel { release: facts.release.clone(), arch: facts.arch.clone() },
+            capabilities: facts.capabilities.iter().map(|(capability, _)| capability.name()).collect(),
             ready: checks.iter().all(|check| check.status != Status::Lack),
             checks,
         }

@@ -1,4 +1,4 @@
-use super::facts::{BPF_LOOP, Facts, HOOKS, Symbols};
+use super::facts::{BPF_LOOP, HOOKS, Symbols};
 use super::*;
 use crate::kernel::capabilities::{Capability, needed};
 use crate::kernel::settings::{Lockdown, Settings};
@@ -160,10 +160,25 @@ fn text_is_aligned_escaped_and_says_what_to_do() {
 }
 
 #[test]
+fn preflight_names_every_lack_and_the_first_remedy() {
+    assert!(judge(&fit()).is_ok());
+    let mut facts = Facts { symbols: Symbols::Hidden, ..fit() };
+    facts.capabilities[2].1 = false;
+    let failure = judge(&facts).unwrap_err();
+    assert_eq!(failure.exit(), Exit::Precondition);
+    let text = failure.to_string();
+    assert!(text.contains("CAP_SYSLOG is missing; /proc/kallsyms hides its addresses"), "{text}");
+    assert!(text.contains("setcap cap_bpf,cap_perfmon,cap_syslog=ep"), "{text}");
+    // The kernel's types are not looked at: the probes themselves say what they miss.
+    assert!(judge(&Facts { functions: Err("not looked at".to_owned()), ..fit() }).is_ok());
+}
+
+#[test]
 fn json_has_its_schema_and_the_documented_words() {
     let json = serde_json::to_value(Report::new(&without("clear_relocate_add"))).unwrap();
     assert_eq!(json["schema"], "klp-trace.doctor/1");
     assert_eq!(json["ready"], true);
+    assert_eq!(json["capabilities"], serde_json::json!(["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG"]));
     let clearing = json["checks"].as_array().unwrap().iter().find(|c| c["id"] == "clearing").unwrap();
     assert_eq!(clearing["status"], "note");
     assert!(clearing["remedy"].is_string());

@@ -100,3 +100,40 @@ fn hostile_names_come_out_escaped() {
     assert_eq!(patch.sections[0].object, "t\\x1b[2J");
     assert_eq!(patch.sections[0].name, ".klp.rela.t\\x1b[2J..te\\u{202e}xt");
 }
+
+/// The facts are those that `readelf -SrsnW` prints of the file.
+#[test]
+fn a_patch_that_kpatch_build_made() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/fixtures/kpatch-veth-6.12.107+deb13-cloud-amd64.ko.xz"
+    );
+    let patch = PatchFile::read(Path::new(file)).unwrap();
+    assert_eq!(patch.name, "kpatch_veth");
+    let build_id = patch.build_id.as_deref().map(notes::hex);
+    assert_eq!(build_id.as_deref(), Some("61aab049ad46a45f8aab3bfca6aa52b9b9af27eb"));
+    let vermagic = "6.12.107+deb13-cloud-amd64 SMP preempt mod_unload modversions ";
+    assert_eq!(patch.vermagic.as_deref(), Some(vermagic));
+    let [section] = patch.sections.as_slice() else { panic!("{} sections", patch.sections.len()) };
+    assert_eq!((section.index, section.name.as_str()), (77, ".klp.rela.veth..text.veth_setup"));
+    assert_eq!((section.object.as_str(), section.target_name.as_str()), ("veth", ".text.veth_setup"));
+    assert_eq!((section.target_index, section.target_size, section.target_writable), (8, 0xe7, false));
+    let relocs: Vec<_> = section
+        .relocs
+        .iter()
+        .map(|r| (r.offset, patch.arch.type_name(r.rtype), r.addend, patch.symbols[&r.symbol].raw.as_str()))
+        .collect();
+    let s32 = Some("R_X86_64_32S");
+    assert_eq!(
+        relocs,
+        [
+            (0x2f, s32, 0, ".klp.sym.veth.veth_netdev_ops,1"),
+            (0x6c, s32, 0, ".klp.sym.veth.veth_xdp_metadata_ops,1"),
+            (0x9f, s32, 0, ".klp.sym.veth.veth_ethtool_ops,1"),
+            (0xc5, s32, 0, ".klp.sym.veth.veth_dev_free,1"),
+        ]
+    );
+    assert_eq!(patch.symbols.keys().copied().collect::<Vec<_>>(), [88, 89, 90, 91]);
+    assert!(section.relocs.iter().all(|r| r.original[..4] == [0; 4] && r.in_target));
+    assert!(patch.unmarked.is_empty());
+}

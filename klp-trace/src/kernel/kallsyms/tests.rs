@@ -75,6 +75,9 @@ fn all_zeros_are_hidden_and_a_missing_file_is_not() {
     let path = dir.path().join("kallsyms");
     std::fs::write(&path, &zeros).unwrap();
     assert!(matches!(query(&[("tmod", "dup")]).read_file(&path), Err(KallsymsError::Hidden { .. })));
+    assert!(matches!(check(&path), Err(KallsymsError::Hidden { .. })));
+    std::fs::write(&path, LIVE).unwrap();
+    assert!(check(&path).is_ok());
     assert!(matches!(query(&[]).read_file(&dir.path().join("none")), Err(KallsymsError::Io { .. })));
 }
 
@@ -118,6 +121,21 @@ fn lines_may_be_torn_anywhere_by_the_reads() {
             assert_eq!(torn.addresses(object, "dup"), whole.addresses(object, "dup"), "step {step}");
         }
     }
+}
+
+#[test]
+fn the_check_stops_at_the_first_address() {
+    /// Fails when asked for more than the first line.
+    struct Once(bool);
+    impl Read for Once {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let line = b"ffffffff81000000 T _stext\n";
+            assert!(!std::mem::replace(&mut self.0, true), "read on");
+            out[..line.len()].copy_from_slice(line);
+            Ok(line.len())
+        }
+    }
+    assert!(Query::any_address(Once(false)).unwrap());
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! Whether a journal is whole.
+
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// What the chain and the records of a journal say of its wholeness.
+///
+/// A whole journal without a signature, and without its last hash kept elsewhere, is undamaged; whether it was forged
+/// it cannot say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Integrity {
+    /// The first damage.
+    pub first: Option<Damage>,
+    /// Damages in all; one line may have several.
+    pub damages: u64,
+    /// Records read.
+    pub records: u64,
+    /// Whether the last session ends with its `session_end`. If not, the tool was killed, or the end was cut off.
+    pub ended: bool,
+    /// Sessions before the last one that do not.
+    pub unended: u64,
+    /// Records passed over because this version does not know their kind, by kind.
+    pub unknown_kinds: BTreeMap<String, u64>,
+}
+
+impl Integrity {
+    /// Whether nothing in the journal is altered, missing or torn. See also [`Integrity::ended`].
+    pub fn is_whole(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(super) fn note(&mut self, line: u64, fault: Fault) {
+        self.damages += 1;
+        if self.first.is_none() {
+            self.first = Some(Damage { line, fault });
+        }
+    }
+}
+
+/// A damage and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {fault}")]
+pub struct Damage {
+    /// The line, from 1.
+    pub line: u64,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// The line's bytes do not have the hash that it carries.
+    #[error("the record was altered: its bytes do not have the hash that it carries")]
+    Altered,
+    /// The line carries no hash.
+    #[error("the record was altered: it carries no hash")]
+    Unsealed,
+    /// The line before is not the one that this record followed.
+    #[error("records are missing or exchanged: record {seq} follows record {after} but not by its hash")]
+    Gap {
+        /// `seq` of the record before.
+        after: u64,
+        /// `seq` of this record.
+        seq: u64,
+    },
+    /// The journal does not start with a session.
+    #[error("the start is missing: the first record is number {seq}, not the session's first")]
+    NoStart {
+        /// `seq` of the first record.
+        seq: u64,
+    },
+    /// The line is no record.
+    #[error("not a record: {why}")]
+    NoRecord {
+        /// Why.
+        why: String,
+    },
+    /// The line is too long to be read.
+    #[error("the line is longer than {} bytes", super::MAX_LINE)]
+    TooLong,
+    /// The last line has no newline.
+    #[error("the last line is torn: the writer was interrupted, or the end was cut off")]
+    Torn,
+    /// A section_read without all of its reloc_state records.
+    #[error("a section_read should have {listed} reloc_state records before it, {found} are there")]
+    Unlisted {
+        /// As the section_read says.
+        listed: u32,
+        /// As found.
+        found: u32,
+    },
+    /// reloc_state records without their section_read.
+    #[error("{count} reloc_state records have no section_read after them")]
+    Stray {
+        /// How many.
+        count: u32,
+    },
+    /// More reloc_state records before a section_read than any section has entries.
+    #[error("more than {} reloc_state records before one section_read", super::regroup::MAX_ENTRIES)]
+    TooMany,
+}

@@ -1,0 +1,303 @@
+//! One line of the journal: a flat JSON object in which each kind of event fills the parts it needs.
+//!
+//! docs/journal.md says what each field means. A field that is not there is not known or does not apply; `null` is
+//! never written. Fields that this version does not know are passed over when reading.
+
+use super::chain::Hash;
+use super::envelope::{EventId, Host, Schema, Time, Tool};
+use super::evidence::{Elf, EventsLost, Lookup, MetaEntry, ModuleEvent, Session, TransitionStep};
+use super::outcome::SessionEnd;
+use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
+use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+mod read;
+mod write;
+
+pub use read::Malformed;
+pub use write::{Envelope, Listed};
+
+/// A record of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format: [`super::envelope::SCHEMA`].
+    pub schema: Schema,
+    /// Number of the record in its session, from 1.
+    pub seq: u64,
+    /// Wall-clock time of the event.
+    pub time: Time,
+    /// CLOCK_MONOTONIC of the event, nanoseconds.
+    pub mono_ns: u64,
+    /// What kind of event, and its id.
+    pub event: EventPart,
+    /// The host that was watched.
+    pub host: Arc<Host>,
+    /// The tool that watched.
+    pub tool: Arc<Tool>,
+    /// The task in whose context it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Arc<Task>>,
+    /// The patch it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<PatchRef>,
+    /// The object it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectRef>,
+    /// The section it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<SectionRef>,
+    /// The relocation it is about; of a finding, the first one that it covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reloc: Option<RelocRef>,
+    /// The relocated location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetPart>,
+    /// The symbol's value as the kernel recorded it (st_value).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Address>,
+    /// At which hook the memory was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Hook>,
+    /// The relocation's verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
+    pub verdict: Option<Verdict>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
+    pub reason: Option<Reason>,
+    /// The verdict before.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
+    pub previous: Option<Verdict>,
+    /// Of a `finding`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingPart>,
+    /// Of a `session`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+    /// Of a `patch_metadata`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataPart>,
+    /// Of a `symbol_lookup`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<SymbolPart>,
+    /// Of a `module`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<ModuleEvent>,
+    /// Of a `hook`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookPart>,
+    /// Of a `section_read`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walk: Option<WalkPart>,
+    /// Of a `transition`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<TransitionPart>,
+    /// Of an `events_lost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<EventsLost>,
+    /// Of a `session_end`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<SessionEnd>,
+    /// The hash of the line before.
+    pub prev: Hash,
+    /// The hash of this line; none until the line is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
+}
+
+/// What kind of event a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventPart {
+    /// The kind.
+    pub kind: Kind,
+    /// The record's name among those of all hosts.
+    pub id: EventId,
+}
+
+/// The kinds of records, a closed list within one `schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// First of a session.
+    Session,
+    /// What a patch's ELF says of one section.
+    PatchMetadata,
+    /// Where a symbol is.
+    SymbolLookup,
+    /// A module came, went or was found.
+    Module,
+    /// A watched function was entered or left.
+    Hook,
+    /// The state of one relocation.
+    RelocState,
+    /// A section was read.
+    SectionRead,
+    /// A step of a patch's transition.
+    Transition,
+    /// Something a person acts on.
+    Finding,
+    /// Records were lost.
+    EventsLost,
+    /// Last of a session.
+    SessionEnd,
+}
+
+impl Kind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 11] = [
+        Self::Session,
+        Self::PatchMetadata,
+        Self::SymbolLookup,
+        Self::Module,
+        Self::Hook,
+        Self::RelocState,
+        Self::SectionRead,
+        Self::Transition,
+        Self::Finding,
+        Self::EventsLost,
+        Self::SessionEnd,
+    ];
+
+    /// The kind's name in the journal.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::PatchMetadata => "patch_metadata",
+            Self::SymbolLookup => "symbol_lookup",
+            Self::Module => "module",
+            Self::Hook => "hook",
+            Self::RelocState => "reloc_state",
+            Self::SectionRead => "section_read",
+            Self::Transition => "transition",
+            Self::Finding => "finding",
+            Self::EventsLost => "events_lost",
+            Self::SessionEnd => "session_end",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether records of this kind are conclusions, which a replay derives anew.
+    pub const fn is_conclusion(self) -> bool {
+        matches!(self, Self::Finding | Self::SessionEnd)
+    }
+}
+
+/// The relocated location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetPart {
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// The bytes that should be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Bytes>,
+    /// The bytes that are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Bytes>,
+}
+
+/// The body of a `finding`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingPart {
+    /// Its stable id.
+    pub id: FindingId,
+    /// Its stable name.
+    pub name: Cow<'static, str>,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What.
+    pub message: String,
+    /// Why.
+    pub why: String,
+    /// What to do.
+    pub action: String,
+    /// How many relocations it covers.
+    pub relocations: u32,
+}
+
+/// The body of a `patch_metadata`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataPart {
+    /// Where this was read.
+    pub elf: Elf,
+    /// Name of the section that is relocated.
+    pub target: Arc<str>,
+    /// Whether it is writable at run time.
+    pub writable: bool,
+    /// Entries of the whole section.
+    pub total: u32,
+    /// The entries of this record.
+    pub entries: Vec<MetaEntry>,
+}
+
+/// The body of a `symbol_lookup`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SymbolPart {
+    /// The symbol's own name.
+    pub name: Arc<str>,
+    /// Its position among its namesakes; 0: must be unique.
+    pub sympos: u64,
+    /// What was found.
+    pub lookup: Lookup,
+}
+
+/// The body of a `hook`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookPart {
+    /// Which.
+    pub name: Hook,
+    /// Entered or left.
+    pub phase: Phase,
+    /// What it returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ret: Option<i64>,
+    /// The processor.
+    pub cpu: u32,
+}
+
+/// The body of a `section_read`: how the section's entries were accounted for. With none lost, `total` is `listed` and
+/// `unchanged` together; with any lost, nothing of the read is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalkPart {
+    /// Entries of the section.
+    pub total: u32,
+    /// Entries whose record was lost.
+    pub lost: u32,
+    /// Entries whose `reloc_state` stands before this record.
+    pub listed: u32,
+    /// Entries that are as they were when last listed.
+    pub unchanged: u32,
+    /// What the hooked function returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ret: Option<i64>,
+}
+
+/// The body of a `transition`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionPart {
+    /// What happened.
+    pub step: TransitionStep,
+}
+
+/// Reads a word of a closed list; a word that this version does not know is passed over, like a field that it does not
+/// know. For conclusions only: a replay derives them anew, so nothing rests on them.
+fn known_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'word> Deserialize<'word>,
+{
+    let word = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+    Ok(word.and_then(|word| {
+        let word: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+            serde::de::IntoDeserializer::into_deserializer(&*word);
+        T::deserialize(word).ok()
+    }))
+}
+
+#[cfg(test)]
+mod tests;

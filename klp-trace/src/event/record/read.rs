@@ -1,0 +1,118 @@
+//! From a record to its event.
+
+use super::{Kind, Record};
+use crate::event::evidence::{HookEvent, PatchMetadata, SectionRead, SymbolLookup, Transition};
+use crate::event::outcome::{Finding, RelocState};
+use crate::event::{Body, Event};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A record lacks a part that its kind needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a {} record without `{part}`", kind.name())]
+pub struct Malformed {
+    /// The record's kind.
+    pub kind: Kind,
+    /// The part that is not there.
+    pub part: &'static str,
+}
+
+impl Record {
+    /// The event that the record holds. A `section_read` comes without entries: they stand in the `reloc_state` records
+    /// before it, and [`crate::event::reader::Reader`] brings them together.
+    pub fn into_event(self) -> Result<Event, Malformed> {
+        let (mono_ns, task) = (self.mono_ns, self.task.clone());
+        Ok(Event { mono_ns, task, body: self.into_body()? })
+    }
+
+    fn into_body(self) -> Result<Body, Malformed> {
+        let kind = self.event.kind;
+        let lacks = |part| Malformed { kind, part };
+        Ok(match kind {
+            Kind::Session => Body::Session(self.session.ok_or(lacks("session"))?),
+            Kind::PatchMetadata => {
+                let meta = self.metadata.ok_or(lacks("metadata"))?;
+                Body::PatchMetadata(PatchMetadata {
+                    patch: self.patch.ok_or(lacks("patch"))?,
+                    section: self.section.ok_or(lacks("section"))?,
+                    object: self.object.ok_or(lacks("object"))?.name,
+                    elf: meta.elf,
+                    target: meta.target,
+                    writable: meta.writable,
+                    total: meta.total,
+                    entries: meta.entries,
+                })
+            }
+            Kind::SymbolLookup => {
+                let symbol = self.symbol.ok_or(lacks("symbol"))?;
+                Body::SymbolLookup(SymbolLookup {
+                    object: self.object.ok_or(lacks("object"))?,
+                    symbol: symbol.name,
+                    sympos: symbol.sympos,
+                    outcome: symbol.lookup,
+                })
+            }
+            Kind::Module => Body::Module(self.module.ok_or(lacks("module"))?),
+            Kind::Hook => {
+                let hook = self.hook.ok_or(lacks("hook"))?;
+                Body::Hook(HookEvent {
+                    hook: hook.name,
+                    phase: hook.phase,
+                    ret: hook.ret,
+                    cpu: hook.cpu,
+                    patch: self.patch,
+                    object: self.object,
+                    section: self.section,
+                })
+            }
+            Kind::RelocState => Body::RelocState(RelocState {
+                patch: self.patch.ok_or(lacks("patch"))?,
+                object: self.object.ok_or(lacks("object"))?,
+                section: self.section.ok_or(lacks("section"))?,
+                reloc: self.reloc.ok_or(lacks("reloc"))?,
+                address: self.target.and_then(|target| target.address),
+                expected: self.target.and_then(|target| target.expected),
+                actual: self.target.and_then(|target| target.actual),
+                recorded: self.recorded,
+                read: self.read,
+                verdict: self.verdict,
+                reason: self.reason,
+                previous: self.previous,
+            }),
+            Kind::SectionRead => {
+                let walk = self.walk.ok_or(lacks("walk"))?;
+                Body::SectionRead(SectionRead {
+                    patch: self.patch.ok_or(lacks("patch"))?,
+                    section: self.section.ok_or(lacks("section"))?,
+                    object: self.object.ok_or(lacks("object"))?,
+                    read: self.read.ok_or(lacks("read"))?,
+                    ret: walk.ret,
+                    total: walk.total,
+                    lost: walk.lost,
+                    entries: Vec::new(),
+                })
+            }
+            Kind::Transition => Body::Transition(Transition {
+                patch: self.patch,
+                step: self.transition.ok_or(lacks("transition"))?.step,
+            }),
+            Kind::Finding => {
+                let finding = self.finding.ok_or(lacks("finding"))?;
+                Body::Finding(Finding {
+                    id: finding.id,
+                    severity: finding.severity,
+                    message: finding.message,
+                    why: finding.why,
+                    action: finding.action,
+                    patch: self.patch,
+                    object: self.object,
+                    section: self.section,
+                    relocations: finding.relocations,
+                    first: self.reloc.map(Arc::new),
+                })
+            }
+            Kind::EventsLost => Body::EventsLost(self.lost.ok_or(lacks("lost"))?),
+            Kind::SessionEnd => Body::SessionEnd(self.end.ok_or(lacks("end"))?),
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! From an event to its record.
+
+use super::{
+    EventPart, FindingPart, HookPart, Kind, MetadataPart, Record, SymbolPart, TargetPart, TransitionPart,
+    WalkPart,
+};
+use crate::event::chain::Hash;
+use crate::event::envelope::{EventId, Origin, Schema};
+use crate::event::outcome::{Finding, RelocState};
+use crate::event::refs::ObjectRef;
+use crate::event::{Body, Event};
+use std::borrow::Cow;
+
+/// What the journal adds to an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// Where the events come from.
+    pub origin: &'a Origin,
+    /// The session's number.
+    pub session: u64,
+    /// The record's number in its session, from 1.
+    pub seq: u64,
+    /// The hash of the line before.
+    pub prev: Hash,
+}
+
+/// How many `reloc_state` records stand before a `section_read` and belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Listed(pub u32);
+
+impl Record {
+    /// The record of an event, not yet sealed. `listed` is used for a `section_read` alone.
+    pub fn from_event(event: &Event, envelope: &Envelope<'_>, listed: Listed) -> Self {
+        let origin = envelope.origin;
+        let mut record = Self {
+            schema: Schema,
+            seq: envelope.seq,
+            time: origin.clock.time(event.mono_ns),
+            mono_ns: event.mono_ns,
+            event: EventPart {
+                kind: kind_of(&event.body),
+                id: EventId { session: envelope.session, seq: envelope.seq },
+            },
+            host: origin.host.clone(),
+            tool: origin.tool.clone(),
+            task: event.task.clone(),
+            patch: None,
+            object: None,
+            section: None,
+            reloc: None,
+            target: None,
+            recorded: None,
+            read: None,
+            verdict: None,
+            reason: None,
+            previous: None,
+            finding: None,
+            session: None,
+            metadata: None,
+            symbol: None,
+            module: None,
+            hook: None,
+            walk: None,
+            transition: None,
+            lost: None,
+            end: None,
+            prev: envelope.prev,
+            hash: None,
+        };
+        record.fill(&event.body, listed);
+        record
+    }
+
+    fn fill(&mut self, body: &Body, listed: Listed) {
+        match body {
+            Body::Session(session) => self.session = Some(session.clone()),
+            Body::PatchMetadata(meta) => {
+                self.patch = Some(meta.patch.clone());
+                self.section = Some(meta.section.clone());
+                self.object = Some(ObjectRef { name: meta.object.clone(), address: None, load: None });
+                self.metadata = Some(MetadataPart {
+                    elf: meta.elf.clone(),
+                    target: meta.target.clone(),
+                    writable: meta.writable,
+                    total: meta.total,
+                    entries: meta.entries.clone(),
+                });
+            }
+            Body::SymbolLookup(lookup) => {
+                self.object = Some(lookup.object.clone());
+                self.symbol = Some(SymbolPart {
+                    name: lookup.symbol.clone(),
+                    sympos: lookup.sympos,
+                    lookup: lookup.outcome,
+                });
+            }
+            Body::Module(module) => self.module = Some(module.clone()),
+            Body::Hook(hook) => {
+                self.patch.clone_from(&hook.patch);
+                self.object.clone_from(&hook.object);
+                self.section.clone_from(&hook.section);
+                self.hook =
+                    Some(HookPart { name: hook.hook, phase: hook.phase, ret: hook.ret, cpu: hook.cpu });
+            }
+            Body::RelocState(state) => self.fill_state(state),
+            Body::SectionRead(read) => {
+                self.patch = Some(read.patch.clone());
+                self.section = Some(read.section.clone());
+                self.object = Some(read.object.clone());
+                self.read = Some(read.read);
+                let unchanged = if read.lost == 0 { read.total.saturating_sub(listed.0) } else { 0 };
+                self.walk = Some(WalkPart {
+                    total: read.total,
+                    lost: read.lost,
+                    listed: listed.0,
+                    unchanged,
+                    ret: read.ret,
+                });
+            }
+            Body::Transition(transition) => {
+                self.patch.clone_from(&transition.patch);
+                self.transition = Some(TransitionPart { step: transition.step });
+            }
+            Body::Finding(finding) => self.fill_finding(finding),
+            Body::EventsLost(lost) => self.lost = Some(lost.clone()),
+            Body::SessionEnd(end) => self.end = Some(end.clone()),
+        }
+    }
+
+    fn fill_state(&mut self, state: &RelocState) {
+        self.patch = Some(state.patch.clone());
+        self.object = Some(state.object.clone());
+        self.section = Some(state.section.clone());
+        self.reloc = Some(state.reloc.clone());
+        let target = TargetPart { address: state.address, expected: state.expected, actual: state.actual };
+        let known = target.address.is_some() || target.expected.is_some() || target.actual.is_some();
+        self.target = known.then_some(target);
+        self.recorded = state.recorded;
+        self.read = state.read;
+        self.verdict = state.verdict;
+        self.reason = state.reason;
+        self.previous = state.previous;
+    }
+
+    fn fill_finding(&mut self, finding: &Finding) {
+        self.patch.clone_from(&finding.patch);
+        self.object.clone_from(&finding.object);
+        self.section.clone_from(&finding.section);
+        self.reloc = finding.first.as_deref().cloned();
+        self.finding = Some(FindingPart {
+            id: finding.id,
+            name: Cow::Borrowed(finding.id.name()),
+            severity: finding.severity,
+            message: finding.message.clone(),
+            why: finding.why.clone(),
+            action: finding.action.clone(),
+            relocations: finding.relocations,
+        });
+    }
+}
+
+fn kind_of(body: &Body) -> Kind {
+    match body {
+        Body::Session(_) => Kind::Session,
+        Body::PatchMetadata(_) => Kind::PatchMetadata,
+        Body::SymbolLookup(_) => Kind::SymbolLookup,
+        Body::Module(_) => Kind::Module,
+        Body::Hook(_) => Kind::Hook,
+        Body::RelocState(_) => Kind::RelocState,
+        Body::SectionRead(_) => Kind::SectionRead,
+        Body::Transition(_) => Kind::Transition,
+        Body::Finding(_) => Kind::Finding,
+        Body::EventsLost(_) => Kind::EventsLost,
+        Body::SessionEnd(_) => Kind::SessionEnd,
+    }
+}

@@ -1,0 +1,276 @@
+//! For tests: any event whatever.
+
+use crate::event::*;
+use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::sync::Arc;
+
+fn name() -> impl Strategy<Value = Arc<str>> {
+    // Quotes, backslashes, controls, and what could be taken for the journal's own syntax.
+    prop_oneof![any::<String>(), Just(",\"hash\":\"".to_owned()), "[a-z_]{1,9}"].prop_map(Into::into)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    name().prop_map(|name| name.to_string())
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    any::<u64>().prop_map(Address)
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    (any::<[u8; 8]>(), 0usize..=8).prop_map(|(data, len)| Bytes::new(data, len))
+}
+
+fn patch() -> impl Strategy<Value = PatchRef> {
+    (name(), address(), any::<u32>()).prop_map(|(name, address, load)| PatchRef { name, address, load })
+}
+
+fn object() -> impl Strategy<Value = ObjectRef> {
+    (name(), of(address()), of(any::<u32>())).prop_map(|(name, address, load)| ObjectRef {
+        name,
+        address,
+        load,
+    })
+}
+
+fn section() -> impl Strategy<Value = SectionRef> {
+    (any::<u32>(), name()).prop_map(|(index, name)| SectionRef { index, name })
+}
+
+fn reloc() -> impl Strategy<Value = RelocRef> {
+    (any::<u32>(), address(), name(), name(), any::<u64>(), any::<i64>()).prop_map(
+        |(index, offset, rtype, symbol, sympos, addend)| RelocRef {
+            index,
+            offset,
+            rtype,
+            symbol,
+            sympos,
+            addend,
+        },
+    )
+}
+
+fn hook() -> impl Strategy<Value = Hook> {
+    select(Hook::ALL.as_slice())
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    select(Verdict::ALL.as_slice())
+}
+
+fn session() -> impl Strategy<Value = Body> {
+    let info = (hook(), of(text()), of(text())).prop_map(|(name, mechanism, reason)| HookInfo {
+        name,
+        mechanism,
+        reason,
+    });
+    (prop::collection::vec(text(), 0..4), prop::collection::vec(info, 0..4), any::<bool>(), any::<u32>())
+        .prop_map(|(command, hooks, clears, ring_bytes)| {
+            Body::Session(Session { command, hooks, clears, ring_bytes })
+        })
+}
+
+fn metadata() -> impl Strategy<Value = Body> {
+    let elf = prop_oneof![
+        (text(), of(text())).prop_map(|(path, build_id)| Elf::File { path, build_id }),
+        text().prop_map(|why| Elf::Memory { why }),
+        (text(), text()).prop_map(|(path, difference)| Elf::Differs { path, difference }),
+    ];
+    let entry = (any::<u32>(), address(), any::<u32>(), any::<i64>(), name(), bytes()).prop_map(
+        |(index, offset, rtype, addend, symbol, original)| MetaEntry {
+            index,
+            offset,
+            rtype,
+            addend,
+            symbol,
+            original,
+        },
+    );
+    let entries = prop::collection::vec(entry, 0..4);
+    (patch(), section(), name(), elf, name(), any::<bool>(), any::<u32>(), entries).prop_map(
+        |(patch, section, object, elf, target, writable, total, entries)| {
+            Body::PatchMetadata(PatchMetadata {
+                patch,
+                section,
+                object,
+                elf,
+                target,
+                writable,
+                total,
+                entries,
+            })
+        },
+    )
+}
+
+fn lookup() -> impl Strategy<Value = Body> {
+    let set = select([SymbolSet::Full, SymbolSet::Core].as_slice());
+    let from = select([SymbolSource::Kallsyms, SymbolSource::ObjectFile].as_slice());
+    let outcome = prop_oneof![
+        (address(), set, from).prop_map(|(address, set, from)| Lookup::Found { address, set, from }),
+        Just(Lookup::Failed { why: Reason::SymbolsGone }),
+    ];
+    (object(), name(), any::<u64>(), outcome).prop_map(|(object, symbol, sympos, outcome)| {
+        Body::SymbolLookup(SymbolLookup { object, symbol, sympos, outcome })
+    })
+}
+
+fn module() -> impl Strategy<Value = Body> {
+    let action = select(
+        [ModuleAction::Present, ModuleAction::Absent, ModuleAction::Loaded, ModuleAction::Freed].as_slice(),
+    );
+    (action, name(), of(address()), any::<bool>()).prop_map(|(action, name, address, livepatch)| {
+        Body::Module(ModuleEvent { action, name, address, livepatch })
+    })
+}
+
+fn hook_event() -> impl Strategy<Value = Body> {
+    let phase = select([Phase::Enter, Phase::Exit].as_slice());
+    (hook(), phase, of(any::<i64>()), any::<u32>(), of(patch()), of(object()), of(section())).prop_map(
+        |(hook, phase, ret, cpu, patch, object, section)| {
+            Body::Hook(HookEvent { hook, phase, ret, cpu, patch, object, section })
+        },
+    )
+}
+
+fn state() -> impl Strategy<Value = Body> {
+    let who = (patch(), object(), section(), reloc());
+    let memory = (of(address()), of(bytes()), of(bytes()), of(address()), of(hook()));
+    let reason = of(select([Reason::EventsLost, Reason::WrittenAtRunTime].as_slice()));
+    (who, memory, of(verdict()), reason, of(verdict())).prop_map(
+        |(
+            (patch, object, section, reloc),
+            (address, expected, actual, recorded, read),
+            verdict,
+            reason,
+            previous,
+        )| {
+            Body::RelocState(RelocState {
+                patch,
+                object,
+                section,
+                reloc,
+                address,
+                expected,
+                actual,
+                recorded,
+                read,
+                verdict,
+                reason,
+                previous,
+            })
+        },
+    )
+}
+
+fn section_read() -> impl Strategy<Value = Body> {
+    (patch(), section(), object(), hook(), of(any::<i64>()), any::<u32>(), any::<u32>()).prop_map(
+        |(patch, section, object, read, ret, total, lost)| {
+            Body::SectionRead(SectionRead {
+                patch,
+                section,
+                object,
+                read,
+                ret,
+                total,
+                lost,
+                entries: Vec::new(),
+            })
+        },
+    )
+}
+
+fn transition() -> impl Strategy<Value = Body> {
+    let step = select(
+        [
+            TransitionStep::Patching,
+            TransitionStep::Unpatching,
+            TransitionStep::Complete,
+            TransitionStep::Forced,
+            TransitionStep::Detached,
+        ]
+        .as_slice(),
+    );
+    (of(patch()), step).prop_map(|(patch, step)| Body::Transition(Transition { patch, step }))
+}
+
+fn finding() -> impl Strategy<Value = Body> {
+    let id = select(FindingId::ALL);
+    let severity = select([Severity::Info, Severity::Warning, Severity::Error].as_slice());
+    let said = (text(), text(), text(), any::<u32>());
+    (id, severity, said, of(patch()), of(object()), of(section()), of(reloc())).prop_map(
+        |(id, severity, (message, why, action, relocations), patch, object, section, first)| {
+            let first = first.map(Arc::new);
+            Body::Finding(Finding {
+                id,
+                severity,
+                message,
+                why,
+                action,
+                patch,
+                object,
+                section,
+                relocations,
+                first,
+            })
+        },
+    )
+}
+
+fn lost() -> impl Strategy<Value = Body> {
+    let cause = select(
+        [
+            LossCause::RingFull,
+            LossCause::Recursion,
+            LossCause::MissedExit,
+            LossCause::MapFull,
+            LossCause::BlindWindow,
+            LossCause::FtraceDisabled,
+            LossCause::Incomplete,
+        ]
+        .as_slice(),
+    );
+    (hook(), cause, any::<u64>())
+        .prop_map(|(hook, cause, count)| Body::EventsLost(EventsLost { hook, cause, count }))
+}
+
+fn end() -> impl Strategy<Value = Body> {
+    let reason = select(
+        [
+            EndReason::Signal,
+            EndReason::Duration,
+            EndReason::EndOfRecording,
+            EndReason::OutputClosed,
+            EndReason::Failure,
+        ]
+        .as_slice(),
+    );
+    let verdicts = prop::collection::btree_map(verdict(), any::<u64>(), 0..4);
+    let findings = prop::collection::btree_map(select(FindingId::ALL), any::<u32>(), 0..4);
+    (reason, verdicts, findings, any::<u64>()).prop_map(|(reason, verdicts, findings, lost)| {
+        Body::SessionEnd(SessionEnd { reason, verdicts, findings, lost })
+    })
+}
+
+/// Any event of any kind; a `SectionRead` without entries.
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    let task = (any::<[u32; 3]>(), of(any::<u32>()), of(any::<u32>()), name())
+        .prop_map(|([pid, tgid, uid], ppid, auid, comm)| Arc::new(Task { pid, tgid, ppid, uid, auid, comm }));
+    let body = prop_oneof![
+        session(),
+        metadata(),
+        lookup(),
+        module(),
+        hook_event(),
+        state(),
+        section_read(),
+        transition(),
+        finding(),
+        lost(),
+        end(),
+    ];
+    (any::<u64>(), of(task), body).prop_map(|(mono_ns, task, body)| Event { mono_ns, task, body })
+}

@@ -1,0 +1,286 @@
+//! `--filter`: what is shown, on every command alike; never what is judged, journalled, or the exit code.
+//!
+//! `patch=lp* object=nfsd verdict!=applied,cleared`: terms are separated by spaces and must all hold, alternatives by
+//! commas, `*` stands for any characters. A term with `=` holds of an event that has such a part and matches; a term with
+//! `!=` holds of every other event.
+
+use crate::event::record::Kind;
+use crate::event::{Body, Event};
+use crate::model::{FindingId, Severity, Verdict};
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A filter; the default one lets everything through.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    terms: Vec<Term>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Term {
+    key: Key,
+    negated: bool,
+    /// In lower case where the key's words have no case.
+    patterns: Vec<String>,
+}
+
+/// What a term may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// The patch's name.
+    Patch,
+    /// The patched module, or vmlinux.
+    Object,
+    /// The name of the `.klp.rela.*` section.
+    Section,
+    /// The referenced symbol's own name.
+    Symbol,
+    /// The verdict of a relocation.
+    Verdict,
+    /// The id or the name of a finding.
+    Finding,
+    /// The severity of a finding.
+    Severity,
+    /// The kind of an event, as the journal has it.
+    Kind,
+}
+
+/// Why a filter cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FilterError {
+    /// A term without `=`.
+    #[error("{term:?} is not a term of a filter: write KEY=VALUE or KEY!=VALUE, such as patch=lp*")]
+    NoTerm {
+        /// The term.
+        term: String,
+    },
+    /// A key that does not exist.
+    #[error("there is no filter key {key:?}; did you mean {nearest}? (the keys: {})", Key::names())]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The key most like it.
+        nearest: &'static str,
+    },
+    /// A term without a value, or with an empty alternative.
+    #[error("the filter key {key} has an empty value; write {key}=* for any")]
+    NoValue {
+        /// The key.
+        key: Key,
+    },
+    /// A word that the key's closed list does not have: the term could never hold.
+    #[error("{word:?} is no {key}; did you mean {nearest}? (the words: {})", key.words().join(", "))]
+    UnknownWord {
+        /// The key.
+        key: Key,
+        /// The word.
+        word: String,
+        /// The word most like it.
+        nearest: String,
+    },
+}
+
+impl Key {
+    const ALL: [Self; 8] = [
+        Self::Patch,
+        Self::Object,
+        Self::Section,
+        Self::Symbol,
+        Self::Verdict,
+        Self::Finding,
+        Self::Severity,
+        Self::Kind,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Patch => "patch",
+            Self::Object => "object",
+            Self::Section => "section",
+            Self::Symbol => "symbol",
+            Self::Verdict => "verdict",
+            Self::Finding => "finding",
+            Self::Severity => "severity",
+            Self::Kind => "kind",
+        }
+    }
+
+    fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    /// The words that exist, in lower case, for keys with a closed list of them.
+    fn words(self) -> Vec<String> {
+        match self {
+            Self::Patch | Self::Object | Self::Section | Self::Symbol => Vec::new(),
+            Self::Verdict => Verdict::ALL.iter().map(ToString::to_string).collect(),
+            Self::Severity => {
+                [Severity::Info, Severity::Warning, Severity::Error].iter().map(ToString::to_string).collect()
+            }
+            Self::Kind => Kind::ALL.iter().map(|kind| kind.name().to_owned()).collect(),
+            Self::Finding => {
+                let names = FindingId::ALL.iter().map(|id| id.name().to_owned());
+                FindingId::ALL.iter().map(|id| id.to_string().to_lowercase()).chain(names).collect()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let terms = text.split_whitespace().map(term).collect::<Result<_, _>>()?;
+        Ok(Self { terms })
+    }
+}
+
+fn term(text: &str) -> Result<Term, FilterError> {
+    let (key, values) = text.split_once('=').ok_or_else(|| FilterError::NoTerm { term: text.to_owned() })?;
+    let (name, negated) = key.strip_suffix('!').map_or((key, false), |name| (name, true));
+    let key = Key::ALL.into_iter().find(|key| key.name() == name).ok_or_else(|| {
+        let nearest = nearest(name, Key::ALL.map(Key::name)).unwrap_or("patch");
+        FilterError::UnknownKey { key: name.to_owned(), nearest }
+    })?;
+    let words = key.words();
+    let mut patterns = Vec::new();
+    for value in values.split(',') {
+        if value.is_empty() {
+            return Err(FilterError::NoValue { key });
+        }
+        if words.is_empty() {
+            patterns.push(value.to_owned());
+            continue;
+        }
+        let pattern = value.to_lowercase();
+        if !words.iter().any(|word| matches(&pattern, word)) {
+            let nearest = nearest(&pattern, words.iter().map(String::as_str)).unwrap_or_default().to_owned();
+            return Err(FilterError::UnknownWord { key, word: value.to_owned(), nearest });
+        }
+        patterns.push(pattern);
+    }
+    Ok(Term { key, negated, patterns })
+}
+
+fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    among.into_iter().min_by_key(|known| strsim::damerau_levenshtein(word, known))
+}
+
+impl Filter {
+    /// Whether everything is let through.
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// Whether an event is to be shown.
+    pub fn matches(&self, event: &Event) -> bool {
+        self.terms.iter().all(|term| term.holds(&event.body))
+    }
+}
+
+impl Term {
+    fn holds(&self, body: &Body) -> bool {
+        self.values(body) != self.negated
+    }
+
+    /// Whether the event has the part that is asked for, with one of the values.
+    fn values(&self, body: &Body) -> bool {
+        let any = |value: &str| self.patterns.iter().any(|pattern| matches(pattern, value));
+        let some = |value: Option<&str>| value.is_some_and(any);
+        match self.key {
+            Key::Patch => some(patch(body)),
+            Key::Object => some(object(body)),
+            Key::Section => some(section(body)),
+            Key::Symbol => some(symbol(body)),
+            Key::Kind => any(body.kind()),
+            Key::Verdict => match body {
+                Body::RelocState(state) => some(state.verdict.map(Verdict::word)),
+                _ => false,
+            },
+            Key::Severity => match body {
+                Body::Finding(finding) => any(&finding.severity.to_string()),
+                _ => false,
+            },
+            Key::Finding => match body {
+                Body::Finding(finding) => {
+                    any(&finding.id.to_string().to_lowercase()) || any(finding.id.name())
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+fn patch(body: &Body) -> Option<&str> {
+    let patch = match body {
+        Body::PatchMetadata(meta) => &meta.patch,
+        Body::RelocState(state) => &state.patch,
+        Body::SectionRead(read) => &read.patch,
+        Body::Hook(hook) => hook.patch.as_ref()?,
+        Body::Transition(transition) => transition.patch.as_ref()?,
+        Body::Finding(finding) => finding.patch.as_ref()?,
+        Body::Module(module) => return module.livepatch.then_some(&*module.name),
+        Body::Session(_) | Body::SymbolLookup(_) | Body::EventsLost(_) | Body::SessionEnd(_) => return None,
+    };
+    Some(&patch.name)
+}
+
+fn object(body: &Body) -> Option<&str> {
+    let object = match body {
+        Body::RelocState(state) => &state.object,
+        Body::SectionRead(read) => &read.object,
+        Body::SymbolLookup(lookup) => &lookup.object,
+        Body::Hook(hook) => hook.object.as_ref()?,
+        Body::Finding(finding) => finding.object.as_ref()?,
+        Body::PatchMetadata(meta) => return Some(&meta.object),
+        Body::Module(module) => return (!module.livepatch).then_some(&*module.name),
+        Body::Session(_) | Body::Transition(_) | Body::EventsLost(_) | Body::SessionEnd(_) => return None,
+    };
+    Some(&object.name)
+}
+
+fn section(body: &Body) -> Option<&str> {
+    let section = match body {
+        Body::PatchMetadata(meta) => &meta.section,
+        Body::RelocState(state) => &state.section,
+        Body::SectionRead(read) => &read.section,
+        Body::Hook(hook) => hook.section.as_ref()?,
+        Body::Finding(finding) => finding.section.as_ref()?,
+        _ => return None,
+    };
+    Some(&section.name)
+}
+
+fn symbol(body: &Body) -> Option<&str> {
+    match body {
+        Body::RelocState(state) => Some(&state.reloc.symbol),
+        Body::SymbolLookup(lookup) => Some(&lookup.symbol),
+        Body::Finding(finding) => finding.first.as_ref().map(|reloc| &*reloc.symbol),
+        _ => None,
+    }
+}
+
+/// Whether a name is as a pattern says: every character for itself, `*` for any number of any.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        // The earliest place leaves the most for what follows.
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests;

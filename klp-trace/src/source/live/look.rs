@@ -1,0 +1,128 @@
+//! A look at what is loaded: at the start, and after records were lost.
+
+use super::{Live, Out, Reader};
+use crate::{
+    event::{Body, ModuleAction, ModuleEvent, TransitionStep},
+    kernel::{
+        kallsyms::Query,
+        modules::{Module, Modules, State},
+    },
+    model::Address,
+};
+use std::sync::Arc;
+
+impl<R: Reader> Live<R> {
+    pub(super) fn look(&mut self, out: Out) {
+        let Ok(modules) = Modules::read(&self.root) else { return };
+        self.refresh(&modules);
+        let livepatches: Vec<&Module> = modules.iter().filter(|module| module.is_livepatch()).collect();
+        self.forget_gone(&modules, out);
+        for gate in self.gates.clone() {
+            self.tell_presence(gate, out);
+        }
+        self.meet_all(&livepatches, out);
+    }
+
+    /// The table of modules, from the kernel's own list; addresses already known are kept.
+    fn refresh(&mut self, modules: &Modules) {
+        let known = std::mem::take(&mut self.modules);
+        for module in modules.iter().filter(|module| module.state != State::Unloading) {
+            let name: Arc<str> = Arc::from(module.name.as_str());
+            let address = known.get(&name).copied().flatten();
+            self.modules.insert(name, address);
+        }
+    }
+
+    fn forget_gone(&mut self, modules: &Modules, out: Out) {
+        let gone: Vec<(u64, Arc<str>)> = self
+            .patches
+            .iter()
+            .filter(|(_, facts)| modules.get(&facts.name).is_none())
+            .map(|(address, facts)| (*address, Arc::clone(&facts.name)))
+            .collect();
+        for (address, name) in gone {
+            self.forget_patch(address, &name, out);
+        }
+    }
+
+    fn tell_presence(&mut self, object: Arc<str>, out: Out) {
+        if &*object == crate::kernel::kallsyms::VMLINUX {
+            return;
+        }
+        let action =
+            if self.modules.contains_key(&object) { ModuleAction::Present } else { ModuleAction::Absent };
+        let address = self.address_of(&object);
+        let module = ModuleEvent { action, name: object, address, livepatch: false };
+        self.say(None, Body::Module(module), out);
+    }
+
+    /// Has the sections of all livepatches read whose state is not known.
+    fn meet_all(&mut self, livepatches: &[&Module], out: Out) {
+        let unknown: Vec<&Module> = livepatches
+            .iter()
+            .filter(|module| !self.patches.values().any(|facts| *facts.name == *module.name))
+            .copied()
+            .collect();
+        if !unknown.is_empty() {
+            let mut query = Query::new();
+            for module in &unknown {
+                query.want_module(&module.name);
+            }
+            let symbols = query.read().ok();
+            for module in unknown {
+                if let Some(address) = symbols.as_ref().and_then(|symbols| symbols.this_module(&module.name))
+                {
+                    self.first_look(address, module, out);
+                }
+            }
+        }
+        for (address, step) in self.steps() {
+            if self.verifier.knows(Address(address)) {
+                self.tell_step(address, step, out);
+            } else if let Some(facts) = self.patches.get_mut(&address) {
+                facts.step = Some(step);
+            }
+        }
+        self.read_unread(out);
+    }
+
+    fn first_look(&mut self, address: u64, module: &Module, out: Out) {
+        let name: Arc<str> = Arc::from(module.name.as_str());
+        self.modules.insert(Arc::clone(&name), Some(address));
+        self.meet(address, &name);
+        let event = ModuleEvent {
+            action: ModuleAction::Present,
+            name,
+            address: Some(Address(address)),
+            livepatch: true,
+        };
+        self.say(None, Body::Module(event), out);
+    }
+
+    /// Where each patch stands by sysfs: livepatch lists the enabled ones alone.
+    fn steps(&self) -> Vec<(u64, TransitionStep)> {
+        let step = |(address, facts): (&u64, &super::PatchFacts)| {
+            let step = match self.sysfs.patch(&facts.name).ok()? {
+                Some(patch) if patch.enabled => TransitionStep::Patching,
+                Some(_) => TransitionStep::Unpatching,
+                None => TransitionStep::Detached,
+            };
+            Some((*address, step))
+        };
+        self.patches.iter().filter_map(step).collect()
+    }
+
+    /// Reads sections that the verifier has never heard of; the others it asks for itself.
+    fn read_unread(&mut self, out: Out) {
+        let addresses: Vec<u64> = self.patches.keys().copied().collect();
+        for address in addresses {
+            let Ok(sections) = self.reader.sections(address, &mut self.queue) else { continue };
+            for section in sections {
+                if !self.verifier.has_section(Address(address), section.relsec) {
+                    let _ = self.reader.read_section(address, section.relsec, &mut self.queue);
+                }
+            }
+        }
+        self.take_all(out);
+    }
+}

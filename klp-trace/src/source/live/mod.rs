@@ -1,0 +1,227 @@
+//! The running kernel as a source: records of the probes become events, in the kernel's order, and the verifier's
+//! wishes become reads.
+//!
+//! [`Live::start`] takes a first look at what is loaded, after the probes were attached; [`Live::step`] then moves on
+//! as far as there is something to do, and never waits.
+
+mod blind;
+mod convert;
+mod look;
+mod patches;
+mod reader;
+mod symbols;
+mod take;
+mod walks;
+
+pub use reader::Reader;
+
+use crate::{
+    arch::Arch,
+    event::{Body, Event, EventsLost, Session, Task},
+    kernel::{patch_file::Finder, sysfs::Sysfs},
+    model::Address,
+    probe::event::RawEvent,
+    verify::{Verifier, Want},
+};
+use patches::PatchFacts;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    path::PathBuf,
+    sync::Arc,
+};
+use symbols::Lookups;
+use walks::{Walk, Walks};
+
+/// Where the events and conclusions go.
+pub type Out<'a> = &'a mut dyn FnMut(Event);
+
+/// How often a section that would not hold still is read in one step.
+const ATTEMPTS: u32 = 3;
+
+/// What a live source is made of.
+pub struct Parts<R> {
+    /// The probes.
+    pub reader: R,
+    /// Of this kernel.
+    pub arch: Arch,
+    /// Where /proc and /sys are mounted: `/`.
+    pub root: PathBuf,
+    /// Finds the files of patches and objects.
+    pub finder: Finder,
+}
+
+/// The running kernel, and the verifier that judges it.
+pub struct Live<R> {
+    reader: R,
+    verifier: Verifier,
+    root: PathBuf,
+    sysfs: Sysfs,
+    lookups: Lookups,
+    queue: VecDeque<RawEvent>,
+    walks: Walks,
+    /// Load-time writes whose section has no name yet, by patch and section.
+    held: BTreeMap<(u64, u32), Walk>,
+    patches: BTreeMap<u64, PatchFacts>,
+    /// Every module loaded: its `struct module`, where that is known. Kept current from the hooks.
+    modules: BTreeMap<Arc<str>, Option<u64>>,
+    /// Objects between the entry and the exit of klp_module_coming.
+    coming: BTreeSet<Arc<str>>,
+    /// Modules whose klp_module_coming was seen, until they go.
+    seen_coming: BTreeSet<u64>,
+    /// The objects that sections are gated on.
+    gates: BTreeSet<Arc<str>>,
+    /// Calls that write relocations and have not returned: thread and hook.
+    writing: BTreeSet<(u32, u32)>,
+    /// How often relocations were, or may have been, written.
+    writes: u64,
+    blind: blind::Blindness,
+    /// Something was lost: the kernel is to be looked at again.
+    look_again: bool,
+}
+
+impl<R: Reader> Live<R> {
+    /// A source that has seen nothing.
+    pub fn new(parts: Parts<R>) -> Self {
+        let Parts { reader, arch, root, finder } = parts;
+        Self {
+            reader,
+            verifier: Verifier::new(arch),
+            sysfs: Sysfs::new(&root),
+            lookups: Lookups { sysfs: Sysfs::new(&root), finder },
+            root,
+            queue: VecDeque::new(),
+            walks: Walks::default(),
+            held: BTreeMap::new(),
+            patches: BTreeMap::new(),
+            modules: BTreeMap::new(),
+            coming: BTreeSet::new(),
+            seen_coming: BTreeSet::new(),
+            gates: BTreeSet::new(),
+            writing: BTreeSet::new(),
+            writes: 0,
+            blind: blind::Blindness::default(),
+            look_again: false,
+        }
+    }
+
+    /// The verifier, for its totals and its outcome.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The probes.
+    pub fn reader(&self) -> &R {
+        &self.reader
+    }
+
+    /// Begins a session: says so, and takes a first look. The probes are attached by now, so that nothing falls
+    /// between the look and the watching.
+    pub fn start(&mut self, session: Session, out: Out) {
+        self.say(None, Body::Session(session), out);
+        self.look(out);
+        self.step(out);
+    }
+
+    /// Takes all that has arrived, and reads what the verifier wants read.
+    pub fn step(&mut self, out: Out) {
+        self.take_all(out);
+        self.notice_loss(out);
+        if std::mem::take(&mut self.look_again) {
+            self.look(out);
+        }
+        self.satisfy(out);
+    }
+
+    /// What is to be done about once a second: notices that the hooks have gone blind.
+    pub fn tick(&mut self, out: Out) {
+        self.watch_ftrace(out);
+        self.step(out);
+    }
+
+    fn take_all(&mut self, out: Out) {
+        loop {
+            self.reader.drain(&mut self.queue);
+            let Some(raw) = self.queue.pop_front() else { break };
+            self.take(raw, out);
+            while let Some(raw) = self.queue.pop_front() {
+                self.take(raw, out);
+            }
+        }
+    }
+
+    fn notice_loss(&mut self, out: Out) {
+        let lost = self.reader.loss();
+        if lost.is_empty() {
+            return;
+        }
+        for lost in lost {
+            self.lost(lost, out);
+        }
+        // What was half known is forgotten: the records that would complete it may not come.
+        self.walks.clear();
+        self.writing.clear();
+        self.coming.clear();
+    }
+
+    fn lost(&mut self, lost: EventsLost, out: Out) {
+        self.say(None, Body::EventsLost(lost), out);
+        self.look_again = true;
+    }
+
+    /// Has every section read that the verifier wants read. What will not hold still stays wanted.
+    fn satisfy(&mut self, out: Out) {
+        for _ in 0..ATTEMPTS {
+            let wants = self.verifier.wants();
+            if wants.is_empty() || !self.writing.is_empty() {
+                return;
+            }
+            let patches: BTreeSet<u64> = wants.iter().map(|want| want.patch.0).collect();
+            for Want { patch, section } in wants {
+                // A patch that cannot be read has gone, or its verdicts stay unknown.
+                let _ = self.reader.read_section(patch.0, section, &mut self.queue);
+                self.take_all(out);
+            }
+            self.drop_vanished(&patches, out);
+        }
+    }
+
+    /// Tells the verifier of patches that are no longer loaded.
+    fn drop_vanished(&mut self, patches: &BTreeSet<u64>, out: Out) {
+        let Ok(modules) = crate::kernel::modules::Modules::read(&self.root) else { return };
+        for address in patches {
+            let Some(name) = self.patches.get(address).map(|facts| Arc::clone(&facts.name)) else { continue };
+            if modules.get(&name).is_none() {
+                self.forget_patch(*address, &name, out);
+            }
+        }
+    }
+
+    fn say(&mut self, task: Option<Arc<Task>>, body: Body, out: Out) {
+        self.say_at(now(), task, body, out);
+    }
+
+    fn say_at(&mut self, mono_ns: u64, task: Option<Arc<Task>>, body: Body, out: Out) {
+        let known = matches!(body, Body::PatchMetadata(_));
+        self.verifier.feed(Event { mono_ns, task, body }, out);
+        if known {
+            self.gates = self.verifier.gates();
+        }
+    }
+
+    /// Whether a module matters: a livepatch, or an object that one waits for.
+    fn concerns(&self, name: &str, livepatch: bool) -> bool {
+        livepatch || self.gates.contains(name)
+    }
+
+    fn address_of(&self, object: &str) -> Option<Address> {
+        self.modules.get(object).copied().flatten().map(Address)
+    }
+}
+
+/// CLOCK_MONOTONIC, nanoseconds: the clock of the kernel's own records.
+fn now() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let (seconds, nanos) =
+        (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}

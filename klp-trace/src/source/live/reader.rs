@@ -1,0 +1,30 @@
+//! What a live source needs of the probes; a seam, so that its rules can be tried without a kernel.
+
+use crate::{
+    event::EventsLost,
+    probe::event::{RawEvent, SectionInfo, Symbol},
+};
+use std::collections::VecDeque;
+
+/// Reads the kernel. Records that arrive while an answer is awaited go to `queue`, in the kernel's order.
+pub trait Reader {
+    /// Moves what has arrived to `queue`; never waits.
+    fn drain(&mut self, queue: &mut VecDeque<RawEvent>);
+
+    /// What was lost since the last call.
+    fn loss(&mut self) -> Vec<EventsLost>;
+
+    /// The livepatch sections of the patch at `module`.
+    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String>;
+
+    /// Has a section read; its walk arrives in `queue`.
+    fn read_section(
+        &mut self,
+        module: u64,
+        relsec: u32,
+        queue: &mut VecDeque<RawEvent>,
+    ) -> Result<(), String>;
+
+    /// A symbol of the patch at `module`.
+    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String>;
+}

@@ -1,0 +1,100 @@
+//! Where referenced symbols really are: an independent lookup by the kernel's rules.
+
+use crate::{
+    elf::{matching::BuildIds, notes, symbols::ObjectFile},
+    event::{Lookup, ObjectRef, SymbolLookup, SymbolSet},
+    kernel::{
+        kallsyms::{KallsymsError, Query, Symbols, VMLINUX},
+        patch_file::Finder,
+        resolve::{FileOccurrence, Listed, Question, resolve},
+        sysfs::Sysfs,
+    },
+    model::Address,
+    verify::NeededSymbol,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Looks up symbols.
+pub(super) struct Lookups {
+    pub sysfs: Sysfs,
+    pub finder: Finder,
+}
+
+impl Lookups {
+    /// Looks up all of `needed` in one pass over kallsyms. `coming` says which objects were being loaded when the kernel
+    /// resolved their symbols.
+    pub(super) fn look_up(
+        &self,
+        needed: &BTreeSet<NeededSymbol>,
+        coming: &dyn Fn(&str) -> bool,
+    ) -> Vec<SymbolLookup> {
+        let mut query = Query::new();
+        for symbol in needed {
+            query.want(&*symbol.object, &*symbol.symbol);
+        }
+        let listed = query.read();
+        let files = self.files(needed);
+        needed.iter().map(|symbol| self.one(symbol, &listed, &files, coming)).collect()
+    }
+
+    /// The files of objects where a position counts: only they tell .init's symbols from the others.
+    fn files(&self, needed: &BTreeSet<NeededSymbol>) -> BTreeMap<String, ObjectFile> {
+        let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for symbol in needed.iter().filter(|symbol| symbol.sympos > 0 && &*symbol.object != VMLINUX) {
+            wanted.entry(symbol.object.to_string()).or_default().insert(symbol.symbol.to_string());
+        }
+        let find = |(object, names): (String, BTreeSet<String>)| {
+            let note = self.sysfs.build_id_note(&object).ok().flatten();
+            let build_id = note.and_then(|note| notes::build_id(&note).ok().flatten());
+            let found = self.finder.object(&object, build_id.as_deref(), &names);
+            let same = found.files.into_iter().find(|found| found.build_ids != BuildIds::Differ)?;
+            Some((object, same.file))
+        };
+        wanted.into_iter().filter_map(find).collect()
+    }
+
+    fn one(
+        &self,
+        symbol: &NeededSymbol,
+        listed: &Result<Symbols, KallsymsError>,
+        files: &BTreeMap<String, ObjectFile>,
+        coming: &dyn Fn(&str) -> bool,
+    ) -> SymbolLookup {
+        let object = &*symbol.object;
+        let listed = match listed {
+            Ok(symbols) if object == VMLINUX || symbols.present(object) => {
+                Listed::Here(symbols.addresses(object, &*symbol.symbol))
+            }
+            Ok(_) => Listed::Gone,
+            Err(_) => Listed::Hidden,
+        };
+        let file = files.get(object).map(|file| self.occurrences(object, file, &symbol.symbol));
+        let set = if object != VMLINUX && coming(object) { SymbolSet::Full } else { SymbolSet::Core };
+        let question = Question { sympos: symbol.sympos, set, listed, file: file.as_deref() };
+        let outcome = match resolve(&question) {
+            Ok(found) => {
+                Lookup::Found { address: Address(found.address), set: found.set, from: found.source }
+            }
+            Err(error) => Lookup::Failed { why: error.reason() },
+        };
+        SymbolLookup {
+            object: ObjectRef { name: symbol.object.clone(), address: None, load: None },
+            symbol: symbol.symbol.clone(),
+            sympos: symbol.sympos,
+            outcome,
+        }
+    }
+
+    fn occurrences(&self, object: &str, file: &ObjectFile, symbol: &str) -> Vec<FileOccurrence> {
+        let bases = self.sysfs.sections(object).unwrap_or_default();
+        let address = |section: &Option<String>, value: u64| {
+            // Zero: hidden from this user.
+            let base = bases.get(section.as_ref()?).filter(|base| **base != 0)?;
+            Some(base.wrapping_add(value))
+        };
+        file.occurrences(symbol)
+            .iter()
+            .map(|found| FileOccurrence { core: found.core, address: address(&found.section, found.value) })
+            .collect()
+    }
+}

@@ -1,0 +1,276 @@
+//! One record of the probes after the other.
+
+use super::{Live, Out, Reader, convert, patches::PatchFacts, walks::Walk};
+use crate::{
+    elf::notes,
+    event::{
+        Body, EventsLost, HookEvent, LossCause, ModuleAction, ModuleEvent, ObjectRef, PatchRef, SectionRead,
+        SectionRef, Transition, TransitionStep,
+    },
+    kernel::kallsyms::VMLINUX,
+    model::{Address, Hook, Phase},
+    probe::event as raw,
+};
+use std::sync::Arc;
+
+impl<R: Reader> Live<R> {
+    pub(super) fn take(&mut self, event: raw::RawEvent, out: Out) {
+        match event {
+            raw::RawEvent::Enter(event) => self.entered(&event, out),
+            raw::RawEvent::Exit(event) => self.left(&event, out),
+            raw::RawEvent::WalkBegin(begin) => {
+                let quiet_since = self.writing.is_empty().then_some(self.writes);
+                self.walks.begin(*begin, quiet_since);
+            }
+            raw::RawEvent::Chunk(chunk) => self.walks.chunk(&chunk),
+            raw::RawEvent::WalkEnd(end) => {
+                if let Some(walk) = self.walks.end(&end, self.writes) {
+                    self.walked(walk, out);
+                }
+            }
+            raw::RawEvent::ModuleLoad(event) => self.loaded(&event, out),
+            raw::RawEvent::ModuleFree(event) => self.freed(&event, out),
+            raw::RawEvent::Transition(transition) => self.transition(&transition, out),
+            raw::RawEvent::Malformed { .. } => {
+                let lost = EventsLost { hook: Hook::Demand, cause: LossCause::Incomplete, count: 1 };
+                self.lost(lost, out);
+            }
+            // Answers to questions are taken where they are asked.
+            raw::RawEvent::Symbol(_) | raw::RawEvent::Module(_) => {}
+        }
+    }
+
+    /// Whether a hook's call writes relocations that somebody judges.
+    fn writes(&self, event: &raw::HookEvent, name: &str) -> bool {
+        match event.hook {
+            raw::Hook::Apply | raw::Hook::Clear => true,
+            raw::Hook::Coming | raw::Hook::Going | raw::Hook::Cleanup => self.gates.contains(name),
+            _ => false,
+        }
+    }
+
+    fn entered(&mut self, event: &raw::HookEvent, out: Out) {
+        let name = convert::name(&event.module.name);
+        if event.hook == raw::Hook::Coming {
+            self.seen_coming.insert(event.module.address);
+            self.modules.insert(Arc::clone(&name), Some(event.module.address));
+            self.coming.insert(Arc::clone(&name));
+        }
+        if self.writes(event, &name) {
+            self.writing.insert((event.task.pid, event.hook as u32));
+            self.writes += 1;
+        }
+        self.say_hook(event, Phase::Enter, name, out);
+    }
+
+    fn left(&mut self, event: &raw::HookEvent, out: Out) {
+        let name = convert::name(&event.module.name);
+        match event.hook {
+            raw::Hook::Coming => {
+                self.coming.remove(&name);
+                if event.ret.is_some_and(|ret| ret < 0) {
+                    self.modules.remove(&name);
+                }
+            }
+            raw::Hook::Going => {
+                self.modules.remove(&name);
+                self.seen_coming.remove(&event.module.address);
+            }
+            raw::Hook::ModuleLoad => return,
+            _ => {}
+        }
+        self.writing.remove(&(event.task.pid, event.hook as u32));
+        if self.writes(event, &name) {
+            self.writes += 1;
+        }
+        self.say_hook(event, Phase::Exit, name, out);
+        if event.hook == raw::Hook::Going && event.module.livepatch {
+            self.patches.remove(&event.module.address);
+            self.held.retain(|(patch, _), _| *patch != event.module.address);
+        }
+    }
+
+    fn say_hook(&mut self, event: &raw::HookEvent, phase: Phase, name: Arc<str>, out: Out) {
+        if !self.concerns(&name, event.module.livepatch) {
+            return;
+        }
+        let address = Address(event.module.address);
+        let on_section = matches!(event.hook, raw::Hook::Apply | raw::Hook::Clear);
+        let section = event.relsec.filter(|_| on_section).map(|index| SectionRef {
+            index,
+            name: self.verifier.section_name(address, index).unwrap_or_else(|| Arc::from("")),
+        });
+        let body = Body::Hook(HookEvent {
+            hook: convert::hook(event.hook),
+            phase,
+            ret: event.ret.filter(|_| phase == Phase::Exit),
+            cpu: event.stamp.cpu,
+            patch: on_section.then(|| PatchRef { name: Arc::clone(&name), address, load: 0 }),
+            object: (!on_section).then_some(ObjectRef { name, address: Some(address), load: None }),
+            section,
+        });
+        self.say_at(event.stamp.mono_ns, Some(convert::task(&event.task)), body, out);
+    }
+
+    fn loaded(&mut self, event: &raw::HookEvent, out: Out) {
+        let name = convert::name(&event.module.name);
+        let address = event.module.address;
+        self.modules.insert(Arc::clone(&name), Some(address));
+        let blind = !self.seen_coming.contains(&address);
+        if event.module.livepatch {
+            self.meet(address, &name);
+        }
+        if self.concerns(&name, event.module.livepatch) {
+            let livepatch = event.module.livepatch;
+            let action = ModuleAction::Loaded;
+            let module = ModuleEvent { action, name, address: Some(Address(address)), livepatch };
+            let task = Some(convert::task(&event.task));
+            self.say_at(event.stamp.mono_ns, task, Body::Module(module), out);
+        }
+        if blind {
+            // Said once a load.
+            self.seen_coming.insert(address);
+            self.blind_window(out);
+        }
+    }
+
+    fn freed(&mut self, event: &raw::HookEvent, out: Out) {
+        let name = convert::name(&event.module.name);
+        let address = event.module.address;
+        self.seen_coming.remove(&address);
+        let livepatch = event.module.livepatch || self.verifier.knows(Address(address));
+        if self.modules.get(&name).copied().flatten() == Some(address) {
+            self.modules.remove(&name);
+        }
+        if self.concerns(&name, livepatch) {
+            let module = ModuleEvent {
+                action: ModuleAction::Freed,
+                name: Arc::clone(&name),
+                address: Some(Address(address)),
+                livepatch,
+            };
+            self.say_at(event.stamp.mono_ns, Some(convert::task(&event.task)), Body::Module(module), out);
+        }
+        self.patches.remove(&address);
+        self.held.retain(|(patch, _), _| *patch != address);
+    }
+
+    fn transition(&mut self, event: &raw::Transition, out: Out) {
+        let Some(step) = convert::step(event) else { return };
+        let patch = event.module.map(|address| PatchRef {
+            name: convert::name(&event.name),
+            address: Address(address),
+            load: 0,
+        });
+        if let Some(address) = event.module
+            && !self.verifier.knows(Address(address))
+            && let Some(facts) = self.patches.get_mut(&address)
+        {
+            facts.step = Some(step);
+        }
+        let body = Body::Transition(Transition { patch, step });
+        self.say_at(event.stamp.mono_ns, Some(convert::task(&event.task)), body, out);
+    }
+
+    /// Takes note of a patch, and finds its file.
+    pub(super) fn meet(&mut self, address: u64, name: &Arc<str>) {
+        if self.patches.get(&address).is_some_and(|facts| facts.name == *name) {
+            return;
+        }
+        let note = self.sysfs.build_id_note(name).ok().flatten();
+        let build_id = note.and_then(|note| notes::build_id(&note).ok().flatten());
+        self.patches.insert(address, PatchFacts::new(Arc::clone(name), build_id, &self.lookups.finder));
+    }
+
+    pub(super) fn forget_patch(&mut self, address: u64, name: &Arc<str>, out: Out) {
+        self.patches.remove(&address);
+        let module = ModuleEvent {
+            action: ModuleAction::Absent,
+            name: Arc::clone(name),
+            address: Some(Address(address)),
+            livepatch: true,
+        };
+        self.say(None, Body::Module(module), out);
+    }
+
+    /// A walk is complete, or as complete as it will be.
+    fn walked(&mut self, mut walk: Walk, out: Out) {
+        let key = (walk.begin.module, walk.begin.section.relsec);
+        if walk.begin.hook == raw::Hook::Demand && walk.disturbed {
+            return; // still wanted; it will be read again
+        }
+        if walk.begin.section.name.is_none() {
+            if let Some(name) = self.verifier.section_name(Address(key.0), key.1) {
+                walk.begin.section.name = Some(raw::KernelName(name.as_bytes().to_vec()));
+            } else {
+                self.held.insert(key, walk);
+                return;
+            }
+        }
+        if let Some(mut held) = self.held.remove(&key) {
+            held.begin.section = walk.begin.section.clone();
+            self.read(&held, out);
+        }
+        self.read(&walk, out);
+    }
+
+    /// Says what a walk found, after all that is needed to judge it.
+    fn read(&mut self, walk: &Walk, out: Out) {
+        let (address, index) = (Address(walk.begin.module), walk.begin.section.relsec);
+        let name = convert::name(&walk.begin.name);
+        self.meet(walk.begin.module, &name);
+        if walk.lost() == 0 && !self.verifier.has_section(address, index) {
+            self.describe(walk, out);
+        }
+        let Some(object) = self.verifier.gate(address, index) else { return };
+        let there = |object: &str| object == VMLINUX || self.modules.contains_key(object);
+        if matches!(walk.begin.hook, raw::Hook::Apply | raw::Hook::Demand) && there(&object) {
+            let needed = self.verifier.needed_symbols(address, index);
+            if !needed.is_empty() {
+                let coming = &self.coming;
+                let found = self.lookups.look_up(&needed, &|object| coming.contains(object));
+                for lookup in found {
+                    self.say(None, Body::SymbolLookup(lookup), out);
+                }
+            }
+        }
+        let body = Body::SectionRead(SectionRead {
+            patch: PatchRef { name, address, load: 0 },
+            section: SectionRef { index, name: Arc::from("") },
+            object: ObjectRef { address: self.address_of(&object), name: object, load: None },
+            read: convert::hook(walk.begin.hook),
+            ret: walk.begin.ret,
+            total: walk.total,
+            lost: walk.lost(),
+            entries: if walk.lost() == 0 { walk.reads() } else { Vec::new() },
+        });
+        self.say_at(walk.mono_ns, Some(convert::task(&walk.begin.task)), body, out);
+    }
+
+    fn describe(&mut self, walk: &Walk, out: Out) {
+        let Some(facts) = self.patches.get_mut(&walk.begin.module) else { return };
+        let metadata = facts.describe(walk, &mut self.reader, &mut self.queue);
+        let step = facts.step;
+        let Some(object) = metadata.first().map(|part| Arc::clone(&part.object)) else { return };
+        if &*object != VMLINUX && !self.gates.contains(&object) {
+            let action =
+                if self.modules.contains_key(&object) { ModuleAction::Present } else { ModuleAction::Absent };
+            let module =
+                ModuleEvent { action, address: self.address_of(&object), name: object, livepatch: false };
+            self.say(None, Body::Module(module), out);
+        }
+        for part in metadata {
+            self.say(None, Body::PatchMetadata(part), out);
+        }
+        if let Some(step) = step {
+            self.tell_step(walk.begin.module, step, out);
+        }
+    }
+
+    pub(super) fn tell_step(&mut self, address: u64, step: TransitionStep, out: Out) {
+        let Some(facts) = self.patches.get_mut(&address) else { return };
+        facts.step = None;
+        let patch = PatchRef { name: Arc::clone(&facts.name), address: Address(address), load: 0 };
+        self.say(None, Body::Transition(Transition { patch: Some(patch), step }), out);
+    }
+}

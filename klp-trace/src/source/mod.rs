@@ -1,0 +1,5 @@
+//! Where events come from: the running kernel, or a recording of it.
+#![forbid(unsafe_code)]
+
+pub mod live;
+pub mod recording;

@@ -1,0 +1,109 @@
+//! `cargo xtask bench`: what klp-trace costs, measured in a VM.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use crate::guest;
+use crate::scenario::exchange::{Bench, Measured, Plan};
+use crate::scenario::prepare::prepare;
+use crate::scenario::runner;
+use crate::testbed::{self, Boot, GuestFile, Series, Verdict};
+
+/// Arguments of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// Kernel series: 6.1, 6.12 or 7
+    #[arg(long, value_name = "SERIES", default_value = "6.12", global = true)]
+    kernel: Series,
+}
+
+#[derive(clap::Subcommand, Clone, Copy)]
+enum What {
+    /// From start to probes attached: at least 4 times faster than bpftrace
+    Attach,
+    /// Loading a patch of 20,000 relocations: at most 1.1 times the processor time with klp-trace attached
+    Apply,
+}
+
+/// Measures; fails when the promise is not kept.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    match args.what {
+        What::Attach => attach(args.kernel),
+        What::Apply => apply(args.kernel),
+    }
+}
+
+/// How much faster klp-trace attaches than bpftrace with the same probes.
+pub fn attach(series: Series) -> anyhow::Result<()> {
+    let other = testbed::tool("bpftrace", "/usr/bin/bpftrace")?;
+    let bench = Bench::Attach { rounds: 5, other: other.command.clone() };
+    let measured = measure(series, bench, other.files, 3072)?;
+    let (ours, theirs) = (median(&measured, "klp-trace")?, median(&measured, "bpftrace")?);
+    let ratio = theirs / ours;
+    println!(
+        "start to attached, medians of 5: klp-trace {ours:.0} ms, bpftrace {theirs:.0} ms: {ratio:.1}x faster"
+    );
+    ensure!(ratio >= 4.0, "klp-trace is to be at least 4 times faster");
+    Ok(())
+}
+
+/// What klp-trace adds to the time in which the kernel applies 20,000 relocations.
+pub fn apply(series: Series) -> anyhow::Result<()> {
+    let measured = measure(series, Bench::Apply { rounds: 11 }, Vec::new(), 1536)?;
+    let (with, without) = (median(&measured, "with")?, median(&measured, "without")?);
+    let ratio = with / without;
+    println!(
+        "loading 20,000 relocations, medians of 11: {without:.0} ms without, {with:.0} ms with: {ratio:.3}x"
+    );
+    ensure!(ratio <= 1.1, "klp-trace may add at most a tenth");
+    Ok(())
+}
+
+fn measure(series: Series, what: Bench, more: Vec<GuestFile>, memory_mib: u32) -> anyhow::Result<Measured> {
+    let bench = prepare(&[series])?;
+    let (kernel, fixtures) = bench.kernels.get(&series).context("the kernel is missing")?;
+    let work = testbed::cache_dir().join("bench").join(series.to_string());
+    std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
+    let plan = Plan { runs: Vec::new(), bench: Some(what) };
+    let mut files = runner::files(&plan, fixtures, &work)?;
+    files.extend(more);
+    let outcome = testbed::boot(&Boot {
+        kernel,
+        files,
+        programs: runner::programs(&bench),
+        modules: Vec::new(),
+        command: vec![guest::AGENT.to_owned(), "guest".to_owned()],
+        append: guest::PASSWORD.to_owned(),
+        smp: 1,
+        memory_mib,
+        timeout: Duration::from_mins(15),
+        work: &work,
+        echo: true,
+    })?;
+    let log = outcome.log.display();
+    ensure!(outcome.verdict == Verdict::Exited(0), "the VM ended with {:?}; see {log}", outcome.verdict);
+    let path = outcome.out.join("bench.json");
+    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+fn median(measured: &Measured, what: &str) -> anyhow::Result<f64> {
+    let mut times = measured.get(what).cloned().unwrap_or_default();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().with_context(|| format!("nothing was measured of {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_one_in_the_middle() {
+        let measured = Measured::from([("x".to_owned(), vec![9.0, 1.0, 5.0, 100.0, 2.0])]);
+        assert!((median(&measured, "x").unwrap() - 5.0).abs() < f64::EPSILON);
+        assert!(median(&measured, "y").is_err());
+    }
+}

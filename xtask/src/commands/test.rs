@@ -1,0 +1,165 @@
+//! `cargo xtask test`: everything that must hold before a change goes in.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use super::bench;
+use crate::scenario::format::{self, Scenario};
+use crate::scenario::instance::{self, Fixtures, Instance};
+use crate::scenario::prepare::{cargo, install, prepare};
+use crate::scenario::runner::{self, Bench, Done};
+use crate::testbed::{self, Series};
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run the scenarios on this series only: 6.1, 6.12 or 7; may be repeated
+    #[arg(long, value_name = "SERIES")]
+    series: Vec<Series>,
+    /// Run this scenario only, and nothing but scenarios; may be repeated
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// The checks of the code, and the core scenarios on the newest kernel
+    #[arg(long)]
+    quick: bool,
+    /// Everything there is: benches and 20 minutes of fuzzing too
+    #[arg(long, conflicts_with_all = ["quick", "scenario", "series"])]
+    full: bool,
+}
+
+/// What was counted, and how long it took.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    stages: Vec<(String, Duration)>,
+}
+
+impl Tally {
+    /// Runs a stage that passes or fails as one.
+    fn stage(&mut self, name: &str, run: impl FnOnce() -> anyhow::Result<()>) -> bool {
+        println!("\n== {name}");
+        let begun = Instant::now();
+        let result = run();
+        self.stages.push((name.to_owned(), begun.elapsed()));
+        match &result {
+            Ok(()) => self.passed += 1,
+            Err(error) => {
+                self.failed += 1;
+                println!("FAILED {name}: {error:#}");
+            }
+        }
+        result.is_ok()
+    }
+}
+
+/// Runs the stages; fails when any of them did.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let mut tally = Tally::default();
+    let set_up = tally.stage("setup", install);
+    if set_up && args.scenario.is_empty() {
+        for (name, words) in CHECKS {
+            tally.stage(name, || cargo(words));
+        }
+    }
+    let mut bench = None;
+    if set_up {
+        tally.stage("kernels, fixtures and the guest's programs", || {
+            bench = Some(prepare(&wanted_series(args))?);
+            Ok(())
+        });
+    }
+    let done = match &bench {
+        Some(bench) => scenarios(args, bench, &mut tally)?,
+        None => Vec::new(),
+    };
+    if args.full && bench.is_some() {
+        tally.stage("bench attach", || bench::attach(BENCHED));
+        tally.stage("bench apply", || bench::apply(BENCHED));
+        tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
+    }
+    report(&done, &tally);
+    ensure!(tally.failed == 0, "{} failed", tally.failed);
+    Ok(())
+}
+
+/// The kernel of the benches.
+const BENCHED: Series = Series::V6_12;
+
+const CHECKS: [(&str, &[&str]); 4] = [
+    ("formatting", &["fmt", "--all", "--check"]),
+    ("clippy", &["clippy", "--workspace", "--all-targets", "--quiet"]),
+    ("unit tests", &["test", "--workspace", "--quiet"]),
+    ("the eBPF object is what its source says", &["xtask", "ebpf", "check"]),
+];
+
+fn wanted_series(args: &Args) -> Vec<Series> {
+    if !args.series.is_empty() {
+        args.series.clone()
+    } else if args.quick {
+        vec![Series::V7]
+    } else {
+        Series::all().to_vec()
+    }
+}
+
+fn scenarios(args: &Args, bench: &Bench, tally: &mut Tally) -> anyhow::Result<Vec<Done>> {
+    let all = format::load_all(&testbed::workspace().join("tests/scenarios"))?;
+    for name in &args.scenario {
+        let known: Vec<&str> = all.iter().map(|scenario| scenario.name.as_str()).collect();
+        ensure!(known.contains(&name.as_str()), "no scenario {name}; there are {}", known.join(", "));
+    }
+    let chosen: Vec<Instance> = choose(args, bench, &all)?;
+    let possible: usize = all.iter().map(|scenario| scenario.series.len() * scenario.attach.len()).sum();
+    tally.skipped += possible - chosen.len();
+    println!("\n== {} scenarios in VMs", chosen.len());
+    let begun = Instant::now();
+    let done = runner::run(bench, chosen);
+    tally.stages.push(("scenarios in VMs".to_owned(), begun.elapsed()));
+    let failed = done.iter().filter(|done| !done.wrong.is_empty()).count();
+    tally.failed += failed;
+    tally.passed += done.len() - failed;
+    Ok(done)
+}
+
+fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<Instance>> {
+    let mut chosen = Vec::new();
+    for (series, (_, folder)) in &bench.kernels {
+        let mut fixtures = Fixtures::new(folder);
+        for scenario in all {
+            let named = args.scenario.is_empty() || args.scenario.contains(&scenario.name);
+            let quick = !args.quick || scenario.group == "core";
+            if !named || !quick || !scenario.series.contains(series) {
+                continue;
+            }
+            for attach in scenario.attach.iter().take(if args.quick { 1 } else { usize::MAX }) {
+                let instance = instance::resolve(scenario, *series, *attach, &mut fixtures);
+                chosen.push(instance.with_context(|| format!("scenario {} on {series}", scenario.name))?);
+            }
+        }
+    }
+    if chosen.is_empty() {
+        bail!("no scenario is left to run");
+    }
+    Ok(chosen)
+}
+
+fn report(done: &[Done], tally: &Tally) {
+    for done in done.iter().filter(|done| !done.wrong.is_empty()) {
+        println!("\nFAILED {} on {}: {}", done.name, done.series, done.about);
+        for wrong in &done.wrong {
+            println!("  - {wrong}");
+        }
+        println!("  journal: {}", done.folder.join("journal.ndjson").display());
+        println!("  console: {}", done.log.display());
+    }
+    println!("\nminutes");
+    for (name, took) in &tally.stages {
+        println!("{:7.1}  {name}", took.as_secs_f64() / 60.0);
+    }
+    let total: Duration = tally.stages.iter().map(|(_, took)| *took).sum();
+    println!("{:7.1}  in all", total.as_secs_f64() / 60.0);
+    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
+}

@@ -1,0 +1,14 @@
+//! Turns marked symbols of a built module into livepatch relocations, as klp-convert, kpatch-build and
+//! `objtool klp` do (Documentation/livepatch/module-elf-format.rst in the kernel's source).
+#![forbid(unsafe_code)]
+
+mod convert;
+mod name;
+#[cfg(test)]
+mod tests;
+
+pub use convert::convert;
+pub use name::KlpName;
+
+/// The rewriter's own sources: a cache of what it made is stale once they change.
+pub const SOURCES: [&str; 2] = [include_str!("convert.rs"), include_str!("name.rs")];

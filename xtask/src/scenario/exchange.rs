@@ -1,0 +1,126 @@
+//! What the host tells the agent in the guest, and what the agent brings back: JSON files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+/// The plan of one boot, `/plan.json` in the guest.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// The runs, in order.
+    #[serde(default)]
+    pub runs: Vec<Run>,
+    /// What is measured.
+    #[serde(default)]
+    pub bench: Option<Bench>,
+}
+
+/// What is measured in a guest; the results are in `bench.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Bench {
+    /// From the start of klp-trace, and of another tracer, to all probes attached.
+    Attach {
+        /// How often each.
+        rounds: usize,
+        /// How the other one, bpftrace, is started; its script follows.
+        other: Vec<String>,
+    },
+    /// Processor time of loading the patch with 20,000 relocations, with klp-trace attached and without.
+    Apply {
+        /// How often each.
+        rounds: usize,
+    },
+}
+
+/// Milliseconds of each round, by what was measured.
+pub type Measured = BTreeMap<String, Vec<f64>>;
+
+/// One scenario, as it is run in the guest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Run {
+    /// Its name; also that of its folder in `/out`.
+    pub name: String,
+    /// Whether `klp-trace watch` runs beside the steps.
+    pub watch: bool,
+    /// More arguments for `klp-trace watch`.
+    pub args: Vec<String>,
+    /// Whether it runs as nobody.
+    pub unprivileged: bool,
+    /// Whether to tell people what happens, with a second klp-trace that writes text; and whether in colour.
+    #[serde(default)]
+    pub narrate: Option<Colour>,
+    /// The steps.
+    pub steps: Vec<RunStep>,
+}
+
+/// Whether text is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Colour {
+    /// It is.
+    Always,
+    /// It is not.
+    Never,
+}
+
+/// One step, and the signs that it has come to its end. The agent only waits for them; the host judges.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunStep {
+    /// What is done.
+    pub run: String,
+    /// What is said before it when people listen.
+    #[serde(default)]
+    pub say: String,
+    /// How many relocations have each verdict, by `patch>object`.
+    pub verdicts: BTreeMap<String, BTreeMap<String, usize>>,
+    /// How many findings of each id the session has made so far.
+    pub findings: BTreeMap<String, usize>,
+}
+
+/// What came of one step: `step-N.json`, N from 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// What was done.
+    pub run: String,
+    /// The command's exit code; 128 and the signal's number when a signal ended it.
+    pub rc: i32,
+    /// What it wrote, both streams.
+    pub output: String,
+    /// Whether the awaited signs came before the time was over.
+    pub settled: bool,
+    /// Length of the journal then, in bytes.
+    pub journal_bytes: u64,
+    /// The kernel's log since the step before, one message a line.
+    pub dmesg: Vec<String>,
+    /// The modules then loaded.
+    pub modules: Vec<String>,
+    /// Addresses of the sections of the loaded livepatches, by patch and section.
+    pub sections: BTreeMap<String, BTreeMap<String, u64>>,
+    /// From /proc/kcore, up to eight bytes in hex at every target address that the journal gives for a patch that is
+    /// loaded; empty where kcore shows nothing.
+    pub memory: BTreeMap<u64, String>,
+    /// Milliseconds until the command ended, and until it had settled.
+    pub millis: (u64, u64),
+}
+
+/// What came of one run: `run.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Why the run could not be carried through; none when it was.
+    pub error: Option<String>,
+    /// Exit code of `klp-trace watch`, 128 and the signal's number when a signal ended it; none when it did not run.
+    pub exit: Option<i32>,
+    /// What was still there after cleaning up: modules, patches, probes.
+    pub left: Vec<String>,
+    /// Milliseconds from start to ready, and of the whole run.
+    pub millis: (u64, u64),
+}
+
+/// Bytes as two hex digits each, in the order of memory.
+pub fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

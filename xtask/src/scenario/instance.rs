@@ -1,0 +1,261 @@
+//! A scenario on one series with one mechanism: every expectation resolved, every relocation counted.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+
+use super::exchange::{Run, RunStep};
+use super::format::{Attach, End, Found, Scenario, Verdicts, Vm};
+use super::ko::{self, Reloc};
+use crate::testbed::Series;
+
+/// Counts of verdicts, by `patch>object`.
+pub type Counts = BTreeMap<String, BTreeMap<String, usize>>;
+
+/// The livepatch relocations of the fixtures of one kernel, each file read once.
+#[derive(Debug)]
+pub struct Fixtures {
+    folder: PathBuf,
+    patches: BTreeMap<String, Vec<Reloc>>,
+}
+
+/// One run, ready to be planned and judged.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// `<scenario>`, or `<scenario>-kprobe`.
+    pub name: String,
+    /// One sentence on what it shows.
+    pub about: String,
+    /// The series.
+    pub series: Series,
+    /// The mechanism.
+    pub attach: Attach,
+    /// The boot it belongs to.
+    pub group: String,
+    /// What that boot is like.
+    pub vm: Vm,
+    /// Whether klp-trace runs.
+    pub watch: bool,
+    /// What is run.
+    pub run: Run,
+    /// What must come of each step.
+    pub steps: Vec<Expected>,
+    /// What the whole must come to.
+    pub end: End,
+    /// By patch, the relocations of its file.
+    pub relocs: BTreeMap<String, Vec<Reloc>>,
+    /// The verdicts that the relocations of `patch>object` go through, for each load of the patch; none where
+    /// a step's verdicts are not the same for all of them.
+    pub sequences: BTreeMap<String, Vec<Vec<String>>>,
+}
+
+/// What must come of a step.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// Exit code.
+    pub rc: i32,
+    /// Verdicts of all relocations of loaded patches.
+    pub verdicts: Counts,
+    /// Findings made in this step.
+    pub findings: BTreeMap<String, Found>,
+    /// Parts of lines of the kernel's log.
+    pub dmesg: Vec<String>,
+    /// What no line may hold.
+    pub dmesg_not: Vec<String>,
+    /// Parts of the command's output.
+    pub output: Vec<String>,
+    /// What the output may not hold.
+    pub output_not: Vec<String>,
+}
+
+impl Fixtures {
+    /// The fixtures in `folder`.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), patches: BTreeMap::new() }
+    }
+
+    fn patch(&mut self, name: &str) -> anyhow::Result<Vec<Reloc>> {
+        if let Some(relocs) = self.patches.get(name) {
+            return Ok(relocs.clone());
+        }
+        let relocs = ko::relocations(&self.folder.join(format!("{name}.ko")))?;
+        ensure!(!relocs.is_empty(), "{name}.ko has no livepatch relocations");
+        self.patches.insert(name.to_owned(), relocs.clone());
+        Ok(relocs)
+    }
+}
+
+/// Resolves `scenario` for a series and a mechanism.
+pub fn resolve(
+    scenario: &Scenario,
+    series: Series,
+    attach: Attach,
+    fixtures: &mut Fixtures,
+) -> anyhow::Result<Instance> {
+    let on = series.to_string();
+    let mut relocs = BTreeMap::new();
+    let mut steps: Vec<Expected> = Vec::new();
+    for step in &scenario.steps {
+        let expect = step.expect.with(step.on.get(&on));
+        let verdicts = match &expect.verdicts {
+            Some(given) => {
+                counts(given, &mut relocs, fixtures).with_context(|| format!("step {:?}", step.run))?
+            }
+            None => steps.last().map(|step| step.verdicts.clone()).unwrap_or_default(),
+        };
+        steps.push(Expected {
+            rc: expect.rc.unwrap_or(0),
+            verdicts,
+            findings: expect.findings.unwrap_or_default(),
+            dmesg: expect.dmesg.unwrap_or_default(),
+            dmesg_not: expect.dmesg_not.unwrap_or_default(),
+            output: expect.output.unwrap_or_default(),
+            output_not: expect.output_not.unwrap_or_default(),
+        });
+    }
+    let end = scenario.end.with(scenario.end_on.get(&on));
+    let kprobe = attach == Attach::Kprobe;
+    let name = if kprobe { format!("{}-kprobe", scenario.name) } else { scenario.name.clone() };
+    let mut args = scenario.args.clone();
+    if kprobe {
+        args.extend(["--attach".to_owned(), "kprobe".to_owned()]);
+    }
+    let run = Run {
+        name: name.clone(),
+        watch: scenario.watch,
+        args,
+        unprivileged: scenario.unprivileged,
+        narrate: None,
+        steps: plan(scenario, &on, &steps),
+    };
+    Ok(Instance {
+        name,
+        about: scenario.about.clone(),
+        series,
+        attach,
+        group: if kprobe { format!("{}-kprobe", scenario.group) } else { scenario.group.clone() },
+        vm: scenario.vm.clone(),
+        watch: scenario.watch,
+        run,
+        sequences: sequences(&steps, &end),
+        steps,
+        end,
+        relocs,
+    })
+}
+
+/// Turns what a step says into numbers, and checks that it speaks of every relocation of each patch it names.
+fn counts(
+    given: &BTreeMap<String, Verdicts>,
+    relocs: &mut BTreeMap<String, Vec<Reloc>>,
+    fixtures: &mut Fixtures,
+) -> anyhow::Result<Counts> {
+    let mut counts = Counts::new();
+    for (group, verdicts) in given {
+        let Some((patch, object)) = group.split_once('>') else { bail!("{group:?} is not PATCH>OBJECT") };
+        if !relocs.contains_key(patch) {
+            relocs.insert(patch.to_owned(), fixtures.patch(patch)?);
+        }
+        let all = relocs.get(patch).into_iter().flatten().filter(|reloc| reloc.object == object).count();
+        ensure!(all > 0, "{patch} has no relocations gated on {object}");
+        let resolved = match verdicts {
+            Verdicts::All(verdict) => BTreeMap::from([(verdict.clone(), all)]),
+            Verdicts::Counts(counts) => counts.clone(),
+        };
+        let sum: usize = resolved.values().sum();
+        ensure!(sum == all, "{group}: the verdicts are of {sum} relocations, the file has {all}");
+        counts.insert(group.clone(), resolved);
+    }
+    for patch in given.keys().filter_map(|group| Some(group.split_once('>')?.0)) {
+        for reloc in relocs.get(patch).into_iter().flatten() {
+            let group = format!("{patch}>{}", reloc.object);
+            ensure!(counts.contains_key(&group), "nothing is said of {group}");
+        }
+    }
+    Ok(counts)
+}
+
+fn plan(scenario: &Scenario, on: &str, steps: &[Expected]) -> Vec<RunStep> {
+    let mut findings: BTreeMap<String, usize> = BTreeMap::new();
+    let planned = scenario.steps.iter().zip(steps).map(|(step, expected)| {
+        for (id, found) in &expected.findings {
+            *findings.entry(id.clone()).or_default() += found.count;
+        }
+        RunStep {
+            run: step.run.clone(),
+            say: step.say_on.get(on).unwrap_or(&step.say).clone(),
+            verdicts: expected.verdicts.clone(),
+            findings: findings.clone(),
+        }
+    });
+    planned.collect()
+}
+
+fn sequences(steps: &[Expected], end: &End) -> BTreeMap<String, Vec<Vec<String>>> {
+    let groups: std::collections::BTreeSet<&String> =
+        steps.iter().flat_map(|step| step.verdicts.keys()).collect();
+    let mut sequences = BTreeMap::new();
+    for group in groups {
+        let loads = loads(steps, group);
+        if let Some(given) = end.sequence.as_ref().and_then(|given| given.get(group)) {
+            let times = loads.map_or(1, |loads| loads.len());
+            sequences.insert(group.clone(), vec![given.clone(); times]);
+        } else if let Some(loads) = loads {
+            sequences.insert(group.clone(), loads);
+        }
+    }
+    sequences
+}
+
+/// For each time that the patch is loaded, the verdicts its relocations go through, step by step.
+fn loads(steps: &[Expected], group: &str) -> Option<Vec<Vec<String>>> {
+    let mut loads: Vec<Vec<String>> = Vec::new();
+    let mut present = false;
+    for step in steps {
+        let Some(counts) = step.verdicts.get(group) else {
+            present = false;
+            continue;
+        };
+        let [verdict] = counts.keys().collect::<Vec<_>>()[..] else { return None };
+        if !present {
+            loads.push(Vec::new());
+        }
+        present = true;
+        if let Some(load) = loads.last_mut().filter(|load| load.last() != Some(verdict)) {
+            load.push(verdict.clone());
+        }
+    }
+    Some(loads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(verdicts: &[(&str, &str)]) -> Expected {
+        let counts = verdicts
+            .iter()
+            .map(|(group, verdict)| ((*group).to_owned(), BTreeMap::from([((*verdict).to_owned(), 3)])));
+        Expected { verdicts: counts.collect(), ..Expected::default() }
+    }
+
+    #[test]
+    fn a_sequence_is_what_the_steps_say_load_by_load() {
+        let steps = [
+            step(&[]),
+            step(&[("p>t", "applied")]),
+            step(&[("p>t", "applied")]),
+            step(&[("p>t", "stale")]),
+            step(&[]),
+            step(&[("p>t", "pending")]),
+        ];
+        assert_eq!(
+            sequences(&steps, &End::default())["p>t"],
+            [vec!["applied".to_owned(), "stale".to_owned()], vec!["pending".to_owned()]]
+        );
+        let mut mixed = step(&[("p>t", "applied")]);
+        mixed.verdicts.get_mut("p>t").unwrap().insert("unknown".to_owned(), 1);
+        assert!(sequences(&[mixed], &End::default()).is_empty());
+    }
+}

@@ -1,0 +1,338 @@
+//! Reading a journal as anybody could: from its lines alone, without klp-trace's own code.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One relocation of one load of a patch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The patch.
+    pub patch: String,
+    /// Address of its module and the load there.
+    pub load: (String, u64),
+    /// The section's name.
+    pub section: String,
+    /// The entry's index.
+    pub index: u32,
+}
+
+/// What a journal says of one relocation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The object that gates it.
+    pub object: String,
+    /// r_offset, type and symbol as written; and the addend.
+    pub entry: (String, String, String, i64),
+    /// Its target, once there was one.
+    pub address: Option<u64>,
+    /// The bytes last read there, hex; none when the last record had none.
+    pub actual: Option<String>,
+    /// The verdicts, one for each record that has one.
+    pub verdicts: Vec<String>,
+    /// Records whose `previous` is not the verdict before.
+    pub torn: usize,
+    /// Records without a verdict (R_*_NONE).
+    pub unjudged: usize,
+}
+
+impl Said {
+    /// The last verdict.
+    pub fn verdict(&self) -> &str {
+        self.verdicts.last().map_or("", String::as_str)
+    }
+}
+
+/// A finding, as far as a scenario asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Its id.
+    pub id: String,
+    /// The whole record, as JSON.
+    pub text: String,
+}
+
+/// All that was read so far.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// The relocations.
+    pub relocs: BTreeMap<Key, Said>,
+    /// The loads of each patch, in the order in which they were first spoken of.
+    pub loads: BTreeMap<String, Vec<(String, u64)>>,
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// The `events_lost` records.
+    pub lost: Vec<String>,
+    /// The first line.
+    pub session: Option<Value>,
+    /// The last.
+    pub end: Option<Value>,
+    /// The relocation that was spoken of last.
+    pub last: Option<Key>,
+    /// Lines that are not what a journal has.
+    pub problems: Vec<String>,
+    /// How many lines.
+    pub lines: u64,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    seq: Option<u64>,
+    event: EventRef,
+    patch: Option<PatchRef>,
+    object: Option<NameRef>,
+    section: Option<NameRef>,
+    reloc: Option<RelocRef>,
+    target: Option<Target>,
+    verdict: Option<String>,
+    previous: Option<String>,
+    finding: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct EventRef {
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct NameRef {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct PatchRef {
+    name: String,
+    #[serde(default)]
+    address: String,
+    #[serde(default)]
+    load: u64,
+}
+
+#[derive(Deserialize)]
+struct RelocRef {
+    index: u32,
+    #[serde(default)]
+    offset: String,
+    #[serde(default, rename = "type")]
+    rtype: String,
+    #[serde(default)]
+    symbol: String,
+    #[serde(default)]
+    addend: i64,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    address: Option<String>,
+    actual: Option<String>,
+}
+
+impl Journal {
+    /// Reads one line, without its newline.
+    pub fn line(&mut self, text: &str) {
+        self.lines += 1;
+        match serde_json::from_str::<Line>(text) {
+            Ok(line) => self.take(line, text),
+            Err(error) => self.problem(&format!("{error}"), text),
+        }
+    }
+
+    fn problem(&mut self, what: &str, text: &str) {
+        let shown: String = text.chars().take(300).collect();
+        self.problems.push(format!("line {}: {what}: {shown}", self.lines));
+    }
+
+    fn take(&mut self, line: Line, text: &str) {
+        if self.end.is_some() {
+            self.problem("comes after session_end", text);
+        }
+        if line.seq.is_some_and(|seq| seq != self.lines) {
+            self.problem("seq leaves a gap", text);
+        }
+        match line.event.kind.as_str() {
+            "reloc_state" => self.reloc(line, text),
+            "finding" => match line.finding.as_ref().and_then(|f| f.get("id")).and_then(Value::as_str) {
+                Some(id) => self.findings.push(Finding { id: id.to_owned(), text: text.to_owned() }),
+                None => self.problem("a finding without an id", text),
+            },
+            "events_lost" => self.lost.push(text.to_owned()),
+            "session" if self.lines == 1 => self.session = serde_json::from_str(text).ok(),
+            "session" => self.problem("a second session", text),
+            "session_end" => self.end = serde_json::from_str(text).ok(),
+            _ => {}
+        }
+    }
+
+    fn reloc(&mut self, line: Line, text: &str) {
+        let (Some(patch), Some(object), Some(section), Some(reloc)) =
+            (line.patch, line.object, line.section, line.reloc)
+        else {
+            return self.problem("a relocation's state without patch, object, section or reloc", text);
+        };
+        let load = (patch.address, patch.load);
+        let loads = self.loads.entry(patch.name.clone()).or_default();
+        if !loads.contains(&load) {
+            loads.push(load.clone());
+        }
+        let key = Key { patch: patch.name, load, section: section.name, index: reloc.index };
+        self.last = Some(key.clone());
+        let said = self.relocs.entry(key).or_default();
+        said.object = object.name;
+        said.entry = (reloc.offset, reloc.rtype, reloc.symbol, reloc.addend);
+        if let Some(target) = line.target {
+            said.address = target.address.and_then(|text| hex(&text)).or(said.address);
+            said.actual = target.actual;
+        }
+        let Some(verdict) = line.verdict else {
+            said.unjudged += 1;
+            return;
+        };
+        if line.previous.as_deref() != said.verdicts.last().map(String::as_str) {
+            said.torn += 1;
+        }
+        said.verdicts.push(verdict);
+    }
+
+    /// Which load of its patch a relocation belongs to, from 0.
+    pub fn load_number(&self, key: &Key) -> Option<usize> {
+        self.loads.get(&key.patch)?.iter().position(|load| *load == key.load)
+    }
+
+    /// The relocations of the patches in `loaded`, each in its patch's last load; without R_*_NONE.
+    pub fn current<'a>(&'a self, loaded: &'a [String]) -> impl Iterator<Item = (&'a Key, &'a Said)> {
+        self.relocs.iter().filter(|(key, said)| {
+            self.loads.get(&key.patch).and_then(|loads| loads.last()) == Some(&key.load)
+                && !said.verdicts.is_empty()
+                && loaded.contains(&key.patch)
+        })
+    }
+
+    /// How many of the current relocations have each verdict, by `patch>object`.
+    pub fn counts(&self, loaded: &[String]) -> BTreeMap<String, BTreeMap<String, usize>> {
+        let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        for (key, said) in self.current(loaded) {
+            let group = counts.entry(format!("{}>{}", key.patch, said.object)).or_default();
+            *group.entry(said.verdict().to_owned()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// How many findings of each id there are.
+    pub fn found(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for finding in &self.findings {
+            *counts.entry(finding.id.clone()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// Follows a journal that grows.
+#[derive(Debug, Default)]
+pub struct Follower {
+    /// What was read.
+    pub journal: Journal,
+    /// Bytes of whole lines read.
+    pub bytes: u64,
+}
+
+impl Follower {
+    /// Reads the whole lines that are there and not read yet, none beyond `limit` bytes; whether there were any.
+    pub fn advance(&mut self, path: &Path, limit: u64) -> anyhow::Result<bool> {
+        let Ok(mut file) = std::fs::File::open(path) else { return Ok(false) };
+        let before = self.bytes;
+        file.seek(SeekFrom::Start(before)).context("cannot seek in the journal")?;
+        let mut text = Vec::new();
+        file.take(limit.saturating_sub(before)).read_to_end(&mut text).context("cannot read the journal")?;
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let Some(whole) = line.strip_suffix(b"\n") else { break };
+            self.bytes += line.len() as u64;
+            self.journal.line(&String::from_utf8_lossy(whole));
+        }
+        Ok(self.bytes > before)
+    }
+}
+
+/// The number that `0x…` writes.
+pub fn hex(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(index: u32, load: u64, verdict: &str, previous: &str) -> String {
+        let previous =
+            if previous.is_empty() { String::new() } else { format!(r#","previous":"{previous}""#) };
+        format!(
+            r#"{{"event":{{"kind":"reloc_state","id":"x"}},"patch":{{"name":"lp","address":"0x1","load":{load}}},
+            "object":{{"name":"t"}},"section":{{"index":3,"name":".klp.rela.t..text"}},
+            "reloc":{{"index":{index},"offset":"0x8","type":"R_X86_64_PC32","symbol":"s","sympos":0,"addend":-4}},
+            "target":{{"address":"0x1000","actual":"01020304"}},"verdict":"{verdict}"{previous}}}"#
+        )
+        .replace('\n', "")
+    }
+
+    #[test]
+    fn the_last_load_of_a_loaded_patch_counts() {
+        let mut journal = Journal::default();
+        for line in [
+            state(0, 1, "pending", ""),
+            state(0, 1, "applied", "pending"),
+            state(0, 2, "pending", ""),
+            state(1, 2, "applied", ""),
+        ] {
+            journal.line(&line);
+        }
+        assert_eq!(journal.problems, Vec::<String>::new());
+        let counts = journal.counts(&["lp".to_owned()]);
+        assert_eq!(counts["lp>t"], BTreeMap::from([("pending".to_owned(), 1), ("applied".to_owned(), 1)]));
+        assert!(journal.counts(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_verdict_that_does_not_follow_is_noticed() {
+        let mut journal = Journal::default();
+        journal.line(&state(0, 1, "pending", ""));
+        journal.line(&state(0, 1, "stale", "applied"));
+        assert_eq!(journal.relocs.values().map(|said| said.torn).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn the_tools_own_example_is_read_without_a_problem() {
+        let path = crate::testbed::workspace().join("klp-trace/src/event/writer/golden.ndjson");
+        let mut follower = Follower::default();
+        follower.advance(&path, u64::MAX).unwrap();
+        let journal = follower.journal;
+        assert_eq!(journal.problems, Vec::<String>::new());
+        assert!(!journal.relocs.is_empty() && !journal.findings.is_empty() && !journal.lost.is_empty());
+        assert!(journal.session.unwrap()["session"]["hooks"].is_array());
+        assert!(journal.end.unwrap()["end"]["lost"].is_u64());
+    }
+
+    #[test]
+    fn what_is_not_a_journal_is_a_problem() {
+        let mut journal = Journal::default();
+        for line in ["nonsense", r#"{"event":{"kind":"finding"}}"#, r#"{"event":{"kind":"reloc_state"}}"#] {
+            journal.line(line);
+        }
+        assert_eq!(journal.problems.len(), 3);
+    }
+
+    #[test]
+    fn half_a_line_waits_for_its_end() {
+        let path = std::env::temp_dir().join(format!("klp-xtask-follow-{}", std::process::id()));
+        let line = state(0, 1, "pending", "");
+        std::fs::write(&path, format!("{line}\n{}", &line[..40])).unwrap();
+        let mut follower = Follower::default();
+        assert!(follower.advance(&path, u64::MAX).unwrap());
+        assert!(!follower.advance(&path, u64::MAX).unwrap());
+        assert_eq!((follower.journal.lines, follower.bytes), (1, line.len() as u64 + 1));
+        std::fs::remove_file(path).unwrap();
+    }
+}

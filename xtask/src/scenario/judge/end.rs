@@ -1,0 +1,102 @@
+//! The whole run: exit code, loss, and that each relocation was reported once for each change.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::scenario::exchange::RunReport;
+use crate::scenario::format::Attach;
+use crate::scenario::instance::Instance;
+use crate::scenario::journal::Journal;
+
+/// Killed by SIGKILL: no session_end is to be had.
+const KILLED: i32 = 137;
+
+/// Judges it; `steps_right` says that no step went wrong.
+pub fn judge(
+    instance: &Instance,
+    report: &RunReport,
+    journal: &Journal,
+    steps_right: bool,
+    wrong: &mut Vec<String>,
+) {
+    if !report.left.is_empty() {
+        wrong.push(format!("left behind: {}", report.left.join(", ")));
+    }
+    if !instance.watch || report.error.is_some() {
+        return;
+    }
+    let expected = instance.end.exit.unwrap_or(0);
+    if steps_right && report.exit != Some(expected) {
+        wrong.push(format!("klp-trace ended with {:?}, expected {expected}", report.exit));
+    }
+    wrong.extend(journal.problems.iter().take(3).map(|problem| format!("the journal's {problem}")));
+    if let Some(relocs) = instance.end.relocs.filter(|relocs| journal.relocs.len() != *relocs) {
+        wrong.push(format!("it speaks of {} relocations, expected {relocs}", journal.relocs.len()));
+    }
+    mechanism(instance, journal, wrong);
+    lost(instance, journal, expected == KILLED, wrong);
+    if expected != KILLED {
+        changes(instance, journal, steps_right, wrong);
+    }
+}
+
+fn mechanism(instance: &Instance, journal: &Journal, wrong: &mut Vec<String>) {
+    let wanted = match instance.attach {
+        Attach::Fentry => "fentry",
+        Attach::Kprobe => "kprobe",
+    };
+    let hooks = journal.session.as_ref().and_then(|session| session.get("session")?.get("hooks"));
+    let hooks = hooks.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for name in ["klp_module_coming", "klp_module_going", "apply_relocate_add"] {
+        let hook = hooks.iter().find(|hook| hook.get("name").and_then(Value::as_str) == Some(name));
+        let mechanism = hook.and_then(|hook| hook.get("mechanism")).and_then(Value::as_str);
+        if mechanism != Some(wanted) {
+            wrong.push(format!("{name} is attached by {mechanism:?}, expected {wanted}"));
+        }
+    }
+}
+
+fn lost(instance: &Instance, journal: &Journal, killed: bool, wrong: &mut Vec<String>) {
+    let total = journal.end.as_ref().and_then(|end| end.get("end")?.get("lost")?.as_u64());
+    if total.is_none() && !killed {
+        wrong.push("the journal's last line is no session_end with its losses".to_owned());
+    }
+    let lost = instance.end.lost.unwrap_or(false);
+    if lost && journal.lost.is_empty() {
+        wrong.push("no events_lost record, expected at least one".to_owned());
+    }
+    if !lost && (!journal.lost.is_empty() || total.is_some_and(|total| total > 0)) {
+        wrong.push(format!("events were lost: {total:?}, {:?}", journal.lost.iter().take(3)));
+    }
+}
+
+/// Each relocation's verdicts: those of the steps, each once, each following on the one before.
+fn changes(instance: &Instance, journal: &Journal, steps_right: bool, wrong: &mut Vec<String>) {
+    let torn: usize = journal.relocs.values().map(|said| said.torn).sum();
+    if torn > 0 {
+        wrong.push(format!("{torn} records whose previous verdict is not the one recorded before"));
+    }
+    let repeated = journal.relocs.values().filter(|said| said.verdicts.windows(2).any(|w| w[0] == w[1]));
+    let repeated = repeated.count();
+    if repeated > 0 {
+        wrong.push(format!("{repeated} relocations were reported without a change of their verdict"));
+    }
+    if !steps_right || instance.end.detours.unwrap_or(false) {
+        return;
+    }
+    for (group, loads) in &instance.sequences {
+        for (load, expected) in loads.iter().enumerate() {
+            let mut others: BTreeMap<&[String], usize> = BTreeMap::new();
+            for (key, said) in &journal.relocs {
+                let this = journal.load_number(key) == Some(load);
+                if this && format!("{}>{}", key.patch, said.object) == *group && said.verdicts != *expected {
+                    *others.entry(&said.verdicts).or_default() += 1;
+                }
+            }
+            for (sequence, count) in others.into_iter().take(3) {
+                wrong.push(format!("{group}: {count} relocations went {sequence:?}, expected {expected:?}"));
+            }
+        }
+    }
+}

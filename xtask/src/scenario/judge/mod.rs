@@ -1,0 +1,63 @@
+//! Whether what was recorded in the guest is what the scenario says.
+
+mod end;
+mod relocs;
+mod step;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::exchange::{RunReport, StepReport};
+use super::instance::Instance;
+use super::journal::Follower;
+
+/// What is wrong, each with what was expected and what was found; empty when nothing is.
+pub fn judge(instance: &Instance, folder: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if let Err(error) = judge_run(instance, folder, &mut wrong) {
+        wrong.push(format!("{error:#}"));
+    }
+    wrong
+}
+
+fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> anyhow::Result<()> {
+    let report: RunReport = read(&folder.join("run.json")).context("it was not run to its end")?;
+    let journal = folder.join("journal.ndjson");
+    let mut follower = Follower::default();
+    let mut findings = 0;
+    let mut failed_steps = 0;
+    for (number, expected) in instance.steps.iter().enumerate() {
+        let Ok(seen) = read::<StepReport>(&folder.join(format!("step-{}.json", number + 1))) else { break };
+        follower.advance(&journal, seen.journal_bytes)?;
+        let mut here = Vec::new();
+        step::judge(expected, &seen, &mut here);
+        if instance.watch {
+            let new = follower.journal.findings.get(findings..).unwrap_or_default();
+            step::findings(expected, new, &mut here);
+            findings = follower.journal.findings.len();
+            relocs::judge(instance, expected, &seen, &follower.journal, &mut here);
+        }
+        if !seen.settled && here.is_empty() {
+            here.push("what was awaited came too late, or not at all".to_owned());
+        }
+        failed_steps += usize::from(!here.is_empty());
+        let place = format!("step {}, {}: ", number + 1, seen.run);
+        wrong.extend(here.into_iter().map(|what| place.clone() + &what));
+    }
+    if let Some(error) = &report.error {
+        wrong.push(error.clone());
+    }
+    follower.advance(&journal, u64::MAX)?;
+    for late in follower.journal.findings.get(findings..).unwrap_or_default() {
+        wrong.push(format!("a finding after the last step: {}", late.text));
+    }
+    // After a step has gone wrong the sums at the end say nothing new.
+    end::judge(instance, &report, &follower.journal, failed_steps == 0, wrong);
+    Ok(())
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} cannot be read", path.display()))
+}

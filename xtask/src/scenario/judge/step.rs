@@ -1,0 +1,124 @@
+//! One step: exit code, output, the kernel's log, findings.
+
+use std::collections::BTreeMap;
+
+use crate::scenario::exchange::StepReport;
+use crate::scenario::format::Found;
+use crate::scenario::instance::Expected;
+use crate::scenario::journal::Finding;
+
+/// What the kernel does not say in a run where all is well; a scenario that expects one of these says so.
+const SUSPICIOUS: [&str; 14] = [
+    "WARNING:",
+    "BUG:",
+    "Oops",
+    "Call Trace:",
+    "general protection fault",
+    "soft lockup",
+    "invalid opcode",
+    "existing value is nonzero",
+    "does not match expected",
+    "refusing to load",
+    "failed to initialize patch",
+    "failed to apply patch",
+    "overflow in relocation",
+    "Unknown symbol",
+];
+
+/// Judges what does not come from the journal.
+pub fn judge(expected: &Expected, seen: &StepReport, wrong: &mut Vec<String>) {
+    if seen.rc != expected.rc {
+        wrong.push(format!("exit code {}, expected {}: {}", seen.rc, expected.rc, seen.output.trim()));
+    }
+    for part in expected.output.iter().filter(|part| !seen.output.contains(*part)) {
+        wrong.push(format!("no {part:?} in its output: {}", seen.output.trim()));
+    }
+    for part in expected.output_not.iter().filter(|part| seen.output.contains(*part)) {
+        wrong.push(format!("{part:?} in its output: {}", seen.output.trim()));
+    }
+    for part in &expected.dmesg {
+        if !seen.dmesg.iter().any(|line| line.contains(part)) {
+            wrong.push(format!("the kernel did not say {part:?}, but {:?}", seen.dmesg));
+        }
+    }
+    for line in &seen.dmesg {
+        let allowed = expected.dmesg.iter().any(|part| line.contains(part));
+        let forbidden = SUSPICIOUS.iter().copied().chain(expected.dmesg_not.iter().map(String::as_str));
+        if !allowed && forbidden.into_iter().any(|part| line.contains(part)) {
+            wrong.push(format!("the kernel said {line:?}"));
+        }
+    }
+}
+
+/// Judges the findings made in a step: these and no other.
+pub fn findings(expected: &Expected, made: &[Finding], wrong: &mut Vec<String>) {
+    let mut by_id: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in made {
+        by_id.entry(&finding.id).or_default().push(finding);
+    }
+    for (id, found) in &expected.findings {
+        one(id, found, &by_id.remove(id.as_str()).unwrap_or_default(), wrong);
+    }
+    for finding in by_id.values().flatten() {
+        wrong.push(format!("a finding that nothing calls for: {}", finding.text));
+    }
+}
+
+fn one(id: &str, expected: &Found, made: &[&Finding], wrong: &mut Vec<String>) {
+    let right = if expected.count == 0 { !made.is_empty() } else { made.len() == expected.count };
+    if !right {
+        let wanted = if expected.count == 0 { "some".to_owned() } else { expected.count.to_string() };
+        let texts: Vec<&str> = made.iter().map(|finding| finding.text.as_str()).collect();
+        wrong.push(format!("{} findings {id}, expected {wanted} {texts:?}", made.len()));
+    }
+    for (part, finding) in expected.text.iter().flat_map(|part| made.iter().map(move |f| (part, f))) {
+        if !finding.text.contains(part) {
+            wrong.push(format!("{id} does not say {part:?}: {}", finding.text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(id: &str, text: &str) -> Finding {
+        Finding { id: id.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn the_findings_expected_and_no_other() {
+        let found = Found { count: 1, text: vec!["refused".to_owned()] };
+        let expected =
+            Expected { findings: BTreeMap::from([("KLP001".to_owned(), found)]), ..Expected::default() };
+        let judge = |made: &[Finding]| {
+            let mut wrong = Vec::new();
+            findings(&expected, made, &mut wrong);
+            wrong.len()
+        };
+        assert_eq!(judge(&[finding("KLP001", "will be refused")]), 0);
+        assert_eq!(judge(&[]), 1);
+        assert_eq!(judge(&[finding("KLP001", "other words")]), 1);
+        assert_eq!(judge(&[finding("KLP001", "refused"), finding("KLP001", "refused")]), 1);
+        assert_eq!(judge(&[finding("KLP001", "refused"), finding("KLP013", "lost")]), 1);
+    }
+
+    #[test]
+    fn the_kernels_complaints_must_be_expected() {
+        let seen = StepReport {
+            dmesg: vec!["module: x86/modules: existing value is nonzero for type 2".to_owned()],
+            rc: 1,
+            ..StepReport::default()
+        };
+        let mut expected = Expected { rc: 1, ..Expected::default() };
+        let mut wrong = Vec::new();
+        judge(&expected, &seen, &mut wrong);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        expected.dmesg.push("existing value is nonzero".to_owned());
+        wrong.clear();
+        judge(&expected, &seen, &mut wrong);
+        assert!(wrong.is_empty(), "{wrong:?}");
+        judge(&expected, &StepReport::default(), &mut wrong);
+        assert_eq!(wrong.len(), 2, "neither the exit code nor the message came: {wrong:?}");
+    }
+}
