@@ -24,6 +24,8 @@ enum Command {
     Ebpf(commands::ebpf::Args),
     /// Builds the fixture modules for a kernel series
     Fixtures(commands::fixtures::Args),
+    /// Feeds the readers with broken files, for minutes
+    Fuzz(commands::fuzz::Args),
     /// Runs scenarios inside a test VM, and only there
     #[command(hide = true)]
     Guest(guest::Args),
@@ -43,6 +45,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
+        Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::Guest(args) => guest::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),

@@ -41,11 +41,11 @@ impl Format {
 
 /// Decompresses to at most [`limits::FILE_BYTES`], with at most [`limits::DICTIONARY_BYTES`] of dictionary.
 pub fn decompress(format: Format, data: &[u8]) -> Result<Vec<u8>, Rule> {
-    within(format, data, limits::FILE_BYTES)
+    decompress_within(format, data, limits::FILE_BYTES)
 }
 
-/// The same with a limit of its own.
-fn within(format: Format, data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
+/// The same with the caller's own limit of bytes.
+pub fn decompress_within(format: Format, data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
     match format {
         Format::Xz => {
             let kib = u32::try_from(limits::DICTIONARY_BYTES >> 10).unwrap_or(u32::MAX);

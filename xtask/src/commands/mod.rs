@@ -4,6 +4,7 @@ pub mod bench;
 pub mod demo;
 pub mod ebpf;
 pub mod fixtures;
+pub mod fuzz;
 pub mod setup;
 pub mod test;
 pub mod vm;

@@ -37,6 +37,9 @@ pub const BUILD: &[Need] = &[
     Need { sign: Sign::File("/usr/include/zlib.h"), package: "zlib1g-dev" },
 ];
 
+/// To fuzz: libFuzzer is C++.
+pub const FUZZ: &[Need] = &[program("c++", "g++")];
+
 /// To boot a kernel.
 pub const VM: &[Need] = &[
     program("qemu-system-x86_64", "qemu-system-x86"),

@@ -21,7 +21,7 @@ mod progress;
 mod qemu;
 mod releases;
 mod root;
-mod run;
+pub mod run;
 mod series;
 mod tools;
 mod verdict;

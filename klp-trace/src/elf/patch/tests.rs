@@ -137,3 +137,16 @@ fn a_patch_that_kpatch_build_made() {
     assert!(section.relocs.iter().all(|r| r.original[..4] == [0; 4] && r.in_target));
     assert!(patch.unmarked.is_empty());
 }
+
+/// The fuzzer's seeds are this small livepatch, as `xz`, `zstd` and `gzip` themselves wrote it.
+#[test]
+fn seeds_made_by_the_usual_programs() {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds");
+    for name in ["minimal.ko", "minimal.ko.xz", "minimal.ko.zst", "minimal.ko.gz"] {
+        let contents = open::module(&Path::new(seeds).join(name)).unwrap();
+        assert!(contents.bytes == testing::livepatch(), "{name}");
+        assert_eq!(contents.decompressed, name != "minimal.ko");
+    }
+    let stripped = PatchFile::read(&Path::new(seeds).join("kpatch-veth.ko")).unwrap();
+    assert_eq!((stripped.relocation_count(), stripped.symbols.len()), (4, 4));
+}
