@@ -27,6 +27,8 @@ pub struct Narrator {
 impl Narrator {
     /// Starts klp-trace.
     pub fn start(colour: Colour) -> anyhow::Result<Self> {
+        // The kernel's messages come in their place, after klp-trace's, and not twice.
+        std::fs::write("/proc/sys/kernel/printk", "1").context("cannot quieten the console")?;
         println!("$ klp-trace watch");
         let when = if colour == Colour::Always { "always" } else { "never" };
         let mut child = Command::new(TOOL)

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use super::TOOL;
+use super::{BPFTOOL, TOOL};
 use crate::scenario::journal::hex;
 
 /// The modules that are loaded, as /proc/modules has them.
@@ -44,8 +44,8 @@ pub fn sections(module: &str) -> BTreeMap<String, u64> {
     sections
 }
 
-/// Everything that stands attached to the kernel: functions with an ftrace user, kprobes, and BPF programs, links and
-/// maps that any process holds. Livepatch's own ftrace users are left out.
+/// Everything that stands attached to the kernel: functions with an ftrace user, kprobes, BPF programs, links and
+/// maps that any process holds, and those that bpftool lists. Livepatch's own ftrace users are left out.
 pub fn probes() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let enabled = std::fs::read_to_string("/sys/kernel/tracing/enabled_functions").unwrap_or_default();
@@ -68,6 +68,13 @@ pub fn probes() -> BTreeSet<String> {
                     found.insert(format!("bpf: {}", line.replace('\t', " ")));
                 }
             }
+        }
+    }
+    for kind in ["prog", "link"] {
+        let listed = Command::new(BPFTOOL).args([kind, "show"]).output();
+        let text = listed.map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default();
+        for line in text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())) {
+            found.insert(format!("bpftool {kind}: {line}"));
         }
     }
     for pinned in names(Path::new("/sys/fs/bpf")) {

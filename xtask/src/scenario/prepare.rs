@@ -10,7 +10,7 @@ use crate::testbed::{self, Series, Steps, host};
 
 /// Installs, downloads and builds it; what is there already is used.
 pub fn prepare(series: &[Series]) -> anyhow::Result<Bench> {
-    let mut steps = Steps::new(2 + 2 * series.len());
+    let mut steps = Steps::new(3 + 2 * series.len());
     steps.step("tools and libraries of this machine", install)?;
     steps.step("klp-trace, and the agent that runs it in the guest", || {
         cargo(&["build", "--quiet", "--profile", "vm", "--package", "klp-trace", "--package", "xtask"])
@@ -23,9 +23,10 @@ pub fn prepare(series: &[Series]) -> anyhow::Result<Bench> {
         let fixtures = steps.step(&name, || testbed::fixtures(&kernel))?;
         kernels.insert(*series, (kernel, fixtures));
     }
+    let bpftool = steps.step("bpftool", || testbed::tool("bpftool", "/usr/sbin/bpftool"))?;
     // Beside `testbed`, in the target folder.
     let built = testbed::cache_dir().with_file_name("vm");
-    Ok(Bench { kernels, tool: built.join("klp-trace"), agent: built.join("xtask") })
+    Ok(Bench { kernels, tool: built.join("klp-trace"), agent: built.join("xtask"), bpftool })
 }
 
 /// Installs what this machine lacks.

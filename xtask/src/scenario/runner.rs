@@ -12,7 +12,7 @@ use super::format::Vm;
 use super::instance::Instance;
 use super::{judge, replay};
 use crate::guest;
-use crate::testbed::{self, Boot, GuestFile, Kernel, Outcome, Series, Verdict};
+use crate::testbed::{self, Boot, GuestFile, Kernel, Outcome, Series, Tool, Verdict};
 
 /// Machines that run at the same time: the budget is for two processors.
 const AT_ONCE: usize = 2;
@@ -26,6 +26,8 @@ pub struct Bench {
     pub tool: PathBuf,
     /// This program, built for the guest.
     pub agent: PathBuf,
+    /// Lists what is attached, as a second opinion.
+    pub bpftool: Tool,
 }
 
 /// What became of one instance.
@@ -185,7 +187,12 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
         bench.kernels.get(&batch.series).with_context(|| format!("no kernel {}", batch.series))?;
     std::fs::create_dir_all(work).with_context(|| format!("cannot make {}", work.display()))?;
     let runs = batch.instances.iter().map(|instance| instance.run.clone()).collect();
-    let files = files(&Plan { runs, bench: None }, fixtures, work)?;
+    let mut files = files(&Plan { runs, bench: None }, fixtures, work)?;
+    files.extend(bench.bpftool.files.iter().cloned());
+    let start = work.join("bpftool");
+    let script = format!("#!/bin/sh\nexec {} \"$@\"\n", bench.bpftool.command.join(" "));
+    std::fs::write(&start, script).with_context(|| format!("cannot write {}", start.display()))?;
+    files.push(GuestFile { guest: guest::BPFTOOL.into(), host: start, mode: 0o755 });
     testbed::boot(&Boot {
         kernel,
         files,
