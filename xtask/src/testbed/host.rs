@@ -24,7 +24,8 @@ pub struct Need {
     package: &'static str,
 }
 
-const fn program(name: &'static str, package: &'static str) -> Need {
+/// A program, and the Debian package that has it.
+pub const fn program(name: &'static str, package: &'static str) -> Need {
     Need { sign: Sign::Program(name), package }
 }
 

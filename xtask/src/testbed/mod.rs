@@ -3,7 +3,6 @@
 //! Everything it downloads or builds lives under [`cache_dir`]; nothing here touches the machine's own apt
 //! configuration, loads a module or attaches a probe on the machine itself.
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports, reason = "the scenario runner uses what the `vm` command alone does not")]
 
 mod apt;
 mod boot;
@@ -51,11 +50,11 @@ pub struct Kernel {
     pub headers: PathBuf,
 }
 
-/// Where downloads, the build root and built fixtures are kept: `<target>/testbed`.
+/// Where downloads, the build root and built fixtures are kept: `<target>/testbed`, as an absolute path.
 pub fn cache_dir() -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    target.join("testbed")
+    std::path::absolute(&target).unwrap_or(target).join("testbed")
 }
 
 /// The root of the checkout that this xtask was built from.

@@ -144,7 +144,11 @@ fn command(boot: &Boot, initramfs: &Path, disk: &Path) -> Command {
         .arg(initramfs)
         .args(["-append", append.trim_end()])
         .arg("-drive")
-        .arg(format!("file={},if=none,id=out,format=raw,cache=unsafe", disk.display()))
+        // In this option a comma ends a value, unless it is doubled.
+        .arg(format!(
+            "file={},if=none,id=out,format=raw,cache=unsafe",
+            disk.display().to_string().replace(',', ",,")
+        ))
         .args(["-device", "virtio-blk-pci,drive=out"])
         .stdin(if interactive { Stdio::inherit() } else { Stdio::null() })
         .stdout(Stdio::piped());
