@@ -21,6 +21,9 @@ const DISK_MODULES: [&str; 2] = ["virtio_pci", "virtio_blk"];
 pub fn write(boot: &Boot, token: &str, path: &Path) -> anyhow::Result<()> {
     let mut archive = Archive::default();
     system(&mut archive)?;
+    if boot.command.is_empty() {
+        program(&mut archive, Path::new("/bin/bash"), &run::which("bash").context("bash is missing")?)?;
+    }
     for (guest, host) in &boot.programs {
         program(&mut archive, guest, host)?;
     }
@@ -56,7 +59,8 @@ fn system(archive: &mut Archive) -> anyhow::Result<()> {
     for applet in applets.lines().filter(|applet| *applet != "busybox" && !KMOD.contains(applet)) {
         archive.link(Path::new("/bin").join(applet), "busybox");
     }
-    // Not busybox's shell: it runs its own applets, insmod among them, whatever PATH says.
+    // Not busybox's shell: it runs its own applets, insmod among them, whatever PATH says. So do its timeout,
+    // xargs and the like: they are to be given /sbin/insmod in full.
     program(archive, Path::new("/bin/sh"), &run::which("sh").context("sh is missing")?)?;
     program(archive, Path::new("/bin/kmod"), &run::which("kmod").context("kmod is missing")?)?;
     for name in KMOD {
@@ -116,7 +120,7 @@ fn tree(
 /// The command as a script: arguments reach the guest as they are, whatever they hold.
 fn command(words: &[String]) -> String {
     if words.is_empty() {
-        return "#!/bin/sh\necho 'A shell in the guest; leave with exit, or Ctrl-A X.'\nexec setsid cttyhack sh\n".into();
+        return "#!/bin/sh\necho 'A shell in the guest; leave with exit, or Ctrl-A X.'\nexec setsid cttyhack bash\n".into();
     }
     let quoted: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
     format!("#!/bin/sh\nexec {}\n", quoted.join(" "))

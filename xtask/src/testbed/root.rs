@@ -66,10 +66,11 @@ pub fn ready(kernel: &Kernel) -> anyhow::Result<PathBuf> {
 /// The mount lives in a mount namespace of its own and so ends with the command, however that ends. objtool of
 /// 7.x needs it.
 pub fn command(root: &Path, at: &Path, program: &[&OsStr]) -> Command {
-    let script =
-        r#"mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh -c 'cd "$0" && exec "$@"' "${@:2}""#;
+    // Where / is no mount point (a chroot), its propagation cannot be changed, and need not be.
+    let script = r#"mount --make-rprivate / 2>/dev/null
+mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh -c 'cd "$0" && exec "$@"' "${@:2}""#;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "bash", "-c", script, "bash"]).arg(root).arg(at);
+    command.args(["--mount", "--propagation", "unchanged", "bash", "-c", script, "bash"]).arg(root).arg(at);
     command.args(program).env_clear();
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C").env("HOME", "/root");
     command
