@@ -5,3 +5,4 @@ pub use crate::model::escape;
 pub mod filter;
 pub mod sink;
 pub mod style;
+pub mod text;

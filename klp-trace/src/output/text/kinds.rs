@@ -1,0 +1,192 @@
+//! One line for each event of the kinds that have one; a block for a finding.
+
+use super::layout::{Layout, Mark, count, name, relocation};
+use super::words;
+use crate::event::{
+    Body, Elf, Event, EventsLost, Finding, HookEvent, Lookup, ModuleAction, ModuleEvent, PatchMetadata,
+    SectionRead, Session, SymbolLookup, Task, Transition,
+};
+use crate::model::{Phase, Severity};
+use crate::output::style::Tone;
+use std::fmt::Write as _;
+
+/// Whether a lookup did not find its symbol for certain.
+pub(super) fn is_failed(lookup: &SymbolLookup) -> bool {
+    matches!(lookup.outcome, Lookup::Failed { .. })
+}
+
+/// Whether a module came or went, or a livepatch was there already.
+pub(super) fn is_change(module: &ModuleEvent) -> bool {
+    match module.action {
+        ModuleAction::Loaded | ModuleAction::Freed => true,
+        ModuleAction::Present => module.livepatch,
+        ModuleAction::Absent => false,
+    }
+}
+
+impl Layout {
+    /// Adds the lines of an event that is no `RelocState`.
+    pub(super) fn event(&mut self, event: &Event, verbose: bool, out: &mut Vec<String>) {
+        let at = event.mono_ns;
+        match &event.body {
+            Body::Session(session) => self.session(at, session, verbose, out),
+            Body::PatchMetadata(meta) => out.push(self.metadata(at, meta, verbose)),
+            Body::SymbolLookup(lookup) => out.push(self.symbol(at, lookup)),
+            Body::Module(module) => out.push(self.module(at, module, event.task.as_deref())),
+            Body::Hook(hook) => out.push(self.hook(at, hook, event.task.as_deref())),
+            Body::SectionRead(read) => out.push(self.section_read(at, read)),
+            Body::Transition(transition) => out.push(self.transition(at, transition)),
+            Body::Finding(finding) => self.finding(at, finding, out),
+            Body::EventsLost(lost) => out.push(self.lost(at, lost)),
+            Body::RelocState(_) | Body::SessionEnd(_) => {}
+        }
+    }
+
+    fn session(&self, at: u64, session: &Session, verbose: bool, out: &mut Vec<String>) {
+        let attached: Vec<_> = session.hooks.iter().filter_map(|hook| hook.mechanism.as_deref()).collect();
+        let mut mechanisms = attached.clone();
+        mechanisms.sort_unstable();
+        mechanisms.dedup();
+        let by: Vec<_> = mechanisms.iter().map(|mechanism| name(mechanism)).collect();
+        let mut text = format!("{} of {} hooks attached", attached.len(), session.hooks.len());
+        if !by.is_empty() {
+            let _ = write!(text, " ({})", by.join(", "));
+        }
+        text.push_str(if session.clears {
+            "; this kernel clears relocations when an object goes"
+        } else {
+            "; this kernel does not clear relocations when an object goes"
+        });
+        out.push(self.line(at, Mark::notice("session"), &text));
+        if !verbose {
+            return;
+        }
+        for hook in session.hooks.iter().filter(|hook| hook.mechanism.is_none()) {
+            let why = hook.reason.as_deref().unwrap_or("no reason given");
+            out.push(Self::under(&format!("not attached: {}: {}", hook.name, name(why))));
+        }
+    }
+
+    fn metadata(&self, at: u64, meta: &PatchMetadata, verbose: bool) -> String {
+        let patch = self.who(Some(&meta.patch), None);
+        let (mark, mut text) = match &meta.elf {
+            Elf::File { path, build_id: Some(id) } => {
+                (Mark::notice("file"), format!("{patch}  {} (build-id {})", name(path), name(id)))
+            }
+            Elf::File { path, build_id: None } => {
+                (Mark::notice("file"), format!("{patch}  {} (it has no build-id)", name(path)))
+            }
+            Elf::Memory { why } => (
+                Mark::unsure("no file"),
+                format!("{patch}  {}; the kernel's own copy, a weaker witness, is used", name(why)),
+            ),
+            Elf::Differs { path, difference } => {
+                (Mark::bad("differs"), format!("{patch}  {}: {}", name(path), name(difference)))
+            }
+        };
+        if verbose {
+            let section = name(&meta.section.name);
+            let _ = write!(text, "; {section} relocates {} of {}", meta.total, name(&meta.target));
+        }
+        self.line(at, mark, &text)
+    }
+
+    fn symbol(&self, at: u64, lookup: &SymbolLookup) -> String {
+        let object = self.who(None, Some(&lookup.object));
+        let symbol = name(&lookup.symbol);
+        let symbol = if lookup.sympos == 0 { symbol } else { format!("{symbol},{}", lookup.sympos).into() };
+        match lookup.outcome {
+            Lookup::Found { address, .. } => {
+                self.line(at, Mark::notice("symbol"), &format!("{object}  {symbol} is at {address}"))
+            }
+            Lookup::Failed { why } => self.line(
+                at,
+                Mark::unsure("symbol"),
+                &format!("{object}  {symbol} has no certain address: {}", why.word()),
+            ),
+        }
+    }
+
+    fn module(&self, at: u64, module: &ModuleEvent, task: Option<&Task>) -> String {
+        let word = match module.action {
+            ModuleAction::Present => "found",
+            ModuleAction::Absent => "absent",
+            ModuleAction::Loaded => "loaded",
+            ModuleAction::Freed => "unloaded",
+        };
+        let what = if module.livepatch { "livepatch" } else { "module" };
+        self.line(at, Mark::notice(word), &format!("{what} {}{}", name(&module.name), by(task)))
+    }
+
+    fn hook(&self, at: u64, hook: &HookEvent, task: Option<&Task>) -> String {
+        let mut about = self.who(hook.patch.as_ref(), hook.object.as_ref());
+        if let Some(section) = hook.section.as_ref().filter(|section| !section.name.is_empty()) {
+            let _ = write!(about, "  {}", name(&section.name));
+        }
+        let by = by(task);
+        match (hook.phase, hook.ret) {
+            (Phase::Enter, _) => self.line(at, Mark::notice("enter"), &format!("{}  {about}{by}", hook.hook)),
+            (Phase::Exit, Some(ret)) if ret < 0 => self.line(
+                at,
+                Mark::bad("failed"),
+                &format!("{about}  {} returned {}{by}", hook.hook, words::errno(ret)),
+            ),
+            (Phase::Exit, Some(ret)) => {
+                self.line(at, Mark::notice("exit"), &format!("{}  {about} returned {ret}{by}", hook.hook))
+            }
+            (Phase::Exit, None) => {
+                self.line(at, Mark::notice("exit"), &format!("{}  {about}{by}", hook.hook))
+            }
+        }
+    }
+
+    fn section_read(&mut self, at: u64, read: &SectionRead) -> String {
+        let columns = self.columns(&read.patch, &read.object, &read.section.name);
+        let total = count(u64::from(read.total), "relocation");
+        if read.lost > 0 {
+            let text = format!("{columns}  the records of {} out of {total} were lost", read.lost);
+            return self.line(at, Mark::unsure("lost"), &text);
+        }
+        self.line(at, Mark::notice("read"), &format!("{columns}  {total} at {}", read.read))
+    }
+
+    fn transition(&self, at: u64, transition: &Transition) -> String {
+        let patch = match &transition.patch {
+            Some(patch) => self.who(Some(patch), None),
+            None => "(unknown patch)".to_owned(),
+        };
+        self.line(at, Mark::notice("patch"), &format!("{patch}  {}", words::step(transition.step)))
+    }
+
+    fn finding(&self, at: u64, finding: &Finding, out: &mut Vec<String>) {
+        let word = match finding.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let title = self.style.paint(Tone::Plain, &format!("{} {}", finding.id, finding.id.name()));
+        let text = format!("{title}: {}", name(&finding.message));
+        out.push(self.marked(at, &self.style.severity(finding.severity), word, &text));
+        out.push(Self::under(&format!("why  {}", name(&finding.why))));
+        out.push(Self::under(&format!("do   {}", name(&finding.action))));
+        let place = finding.section.as_ref().map(|section| name(&section.name));
+        if let (Some(section), Some(first)) = (place, &finding.first) {
+            let all = count(u64::from(finding.relocations), "relocation");
+            out.push(Self::under(&format!("at   {section} {} ({all})", relocation(first))));
+        }
+    }
+
+    fn lost(&self, at: u64, lost: &EventsLost) -> String {
+        let records = match lost.count {
+            0 => "records".to_owned(),
+            number => count(number, "record"),
+        };
+        let text = format!("{records} of {}: {}", words::whose(lost.hook), words::cause(lost.cause));
+        self.line(at, Mark::unsure("lost"), &text)
+    }
+}
+
+/// `, by modprobe[812]`.
+fn by(task: Option<&Task>) -> String {
+    task.map(|task| format!(", by {}[{}]", name(&task.comm), task.tgid)).unwrap_or_default()
+}

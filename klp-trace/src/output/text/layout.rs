@@ -1,0 +1,133 @@
+//! What all lines have in common: the time, the mark, columns that line up, names made harmless.
+
+use crate::event::{Clock, ObjectRef, PatchRef, RelocRef};
+use crate::model::Verdict;
+use crate::output::escape::escape;
+use crate::output::style::{Style, Tone};
+use std::borrow::Cow;
+
+/// Width of the column of marks: the longest verdict with its symbol.
+const MARK: usize = 10;
+/// Columns grow to this width and no further, or one long name would push everything off the screen.
+const WIDEST: usize = 48;
+
+/// A symbol and a word in the column of marks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub tone: Tone,
+    pub unicode: &'static str,
+    pub ascii: &'static str,
+    pub word: &'static str,
+}
+
+impl Mark {
+    pub(super) const fn notice(word: &'static str) -> Self {
+        Self { tone: Tone::Notice, unicode: "·", ascii: "-", word }
+    }
+
+    pub(super) const fn unsure(word: &'static str) -> Self {
+        Self { tone: Tone::Unsure, unicode: "?", ascii: "?", word }
+    }
+
+    pub(super) const fn bad(word: &'static str) -> Self {
+        Self { tone: Tone::Bad, unicode: "✗", ascii: "x", word }
+    }
+}
+
+/// How lines are laid out.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub style: Style,
+    pub clock: Option<Clock>,
+    who: usize,
+    section: usize,
+}
+
+impl Layout {
+    pub(super) fn new(style: Style) -> Self {
+        Self { style, clock: None, who: 0, section: 0 }
+    }
+
+    /// The wall-clock time of an event; seconds since boot while it is not known where the events come from.
+    pub(super) fn time(&self, mono_ns: u64) -> String {
+        match self.clock {
+            Some(clock) => clock.time(mono_ns).0.strftime("%H:%M:%S%.3f").to_string(),
+            None => format!("{:>8}.{:03}", mono_ns / 1_000_000_000, mono_ns / 1_000_000 % 1000),
+        }
+    }
+
+    /// A line with a mark.
+    pub(super) fn line(&self, mono_ns: u64, mark: Mark, text: &str) -> String {
+        let symbol = self.style.symbol(mark.unicode, mark.ascii);
+        let painted = self.style.paint(mark.tone, &format!("{symbol} {}", mark.word));
+        self.marked(mono_ns, &painted, mark.word, text)
+    }
+
+    /// A line with a verdict as its mark.
+    pub(super) fn verdict_line(&self, mono_ns: u64, verdict: Verdict, text: &str) -> String {
+        self.marked(mono_ns, &self.style.verdict(verdict), verdict.word(), text)
+    }
+
+    /// `painted` is a symbol, a space and `word`, perhaps in colour.
+    pub(super) fn marked(&self, mono_ns: u64, painted: &str, word: &str, text: &str) -> String {
+        let time = self.style.paint(Tone::Dim, &self.time(mono_ns));
+        let gap = MARK.saturating_sub(word.chars().count() + 2);
+        format!("{time} {painted}{:gap$}  {text}", "")
+    }
+
+    /// A line that belongs to the one above it.
+    pub(super) fn under(text: &str) -> String {
+        format!("{:1$}{text}", "", 12 + 1 + MARK + 2)
+    }
+
+    /// `patch → object`.
+    pub(super) fn who(&self, patch: Option<&PatchRef>, object: Option<&ObjectRef>) -> String {
+        let arrow = self.style.symbol("→", "->");
+        let patch = patch.map(|patch| load(&patch.name, Some(patch.load)));
+        let object = object.map(|object| load(&object.name, object.load));
+        match (patch, object) {
+            (Some(patch), Some(object)) => format!("{patch} {arrow} {object}"),
+            (patch, object) => patch.or(object).unwrap_or_default(),
+        }
+    }
+
+    /// `patch → object  section`, in columns.
+    pub(super) fn columns(&mut self, patch: &PatchRef, object: &ObjectRef, section: &str) -> String {
+        let who = self.who(Some(patch), Some(object));
+        let section = if section.is_empty() { "(no name yet)".into() } else { name(section) };
+        self.who = self.who.max(who.chars().count().min(WIDEST));
+        self.section = self.section.max(section.chars().count().min(WIDEST));
+        format!("{who:0$}  {section:1$}", self.who, self.section)
+    }
+}
+
+/// A name with its load, when that is not the first.
+fn load(text: &str, load: Option<u32>) -> String {
+    match load {
+        Some(load) if load > 1 => format!("{}#{load}", name(text)),
+        _ => name(text).into_owned(),
+    }
+}
+
+/// A name or sentence that can do a terminal no harm. Names in events are escaped already where they come from the
+/// kernel or a file, so a backslash is left alone; a journal may hold anything, so the rest is not trusted.
+pub(super) fn name(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return escape(text.as_bytes());
+    }
+    let parts: Vec<_> = text.split('\\').map(|part| escape(part.as_bytes())).collect();
+    Cow::Owned(parts.join("\\"))
+}
+
+/// `[3] R_X86_64_PC32 target_secret-4`.
+pub(super) fn relocation(reloc: &RelocRef) -> String {
+    let symbol = name(&reloc.symbol);
+    let sympos = if reloc.sympos == 0 { String::new() } else { format!(",{}", reloc.sympos) };
+    let addend = if reloc.addend == 0 { String::new() } else { format!("{:+}", reloc.addend) };
+    format!("[{}] {} {symbol}{sympos}{addend}", reloc.index, name(&reloc.rtype))
+}
+
+/// `1 relocation`, `2 relocations`.
+pub(super) fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
