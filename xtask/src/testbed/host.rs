@@ -48,6 +48,7 @@ pub const VM: &[Need] = &[
     program("kmod", "kmod"),
     program("depmod", "kmod"),
     program("ldd", "libc-bin"),
+    program("setpriv", "util-linux"),
     program("tar", "tar"),
 ];
 

@@ -122,20 +122,15 @@ fn note(run: &mut Run, complaint: Sign, line: String) {
 fn command(boot: &Boot, initramfs: &Path, disk: &Path) -> Command {
     let interactive = boot.command.is_empty();
     // no_timer_check: the IO-APIC timer test is a matter of luck under emulation, and its failure panics.
-    let append = format!("console=ttyS0 quiet loglevel=5 panic=-1 no_timer_check {}", boot.append);
-    let mut command = Command::new("qemu-system-x86_64");
+    // watchdog_thresh: a lockup is one after a minute; after the usual 20 seconds it may be this machine's load.
+    let append =
+        format!("console=ttyS0 quiet loglevel=5 panic=-1 no_timer_check watchdog_thresh=30 {}", boot.append);
+    // setpriv: however this process ends, the guest does not outlive it.
+    let mut command = Command::new("setpriv");
     command
-        .args([
-            "-accel",
-            "tcg",
-            "-cpu",
-            "max",
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-no-reboot",
-        ])
+        .args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"])
+        .args(["-accel", "tcg", "-cpu", "max", "-no-reboot"])
+        .args(["-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-m", &format!("{}M", boot.memory_mib), "-smp", &boot.smp.to_string()])
         .args(["-serial", if interactive { "mon:stdio" } else { "stdio" }])
         .arg("-kernel")
