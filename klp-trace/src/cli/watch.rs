@@ -1,10 +1,15 @@
 //! `klp-trace watch`: every livepatch relocation as it happens, or as it happened.
 
+mod live;
+mod replay;
+mod show;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs};
 use super::exit::{self, Exit};
+use super::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,6 +113,15 @@ impl Args {
     pub fn format(&self) -> Format {
         if self.json { Format::Ndjson } else { self.format }
     }
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(journal) = &args.from {
+        return replay::run(args, journal);
+    }
+    super::doctor::preflight()?;
+    live::run(args)
 }
 
 /// What `watch` writes.

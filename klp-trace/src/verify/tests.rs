@@ -293,6 +293,7 @@ fn lost_records_make_everything_unknown_until_it_is_read_again() {
         count: 2,
     }));
     assert_eq!(story.findings(), [], "said once until settled");
+    story.symbols();
     story.read(Hook::Demand, None, story.values(), story.values());
     assert_eq!(story.verdicts(), both(Verdict::Applied, None));
     assert_eq!((story.verifier.wants().len(), story.verifier.outcome().lost), (0, 5));

@@ -8,16 +8,18 @@ mod blind;
 mod convert;
 mod look;
 mod patches;
+mod probes;
 mod reader;
 mod symbols;
 mod take;
 mod walks;
 
+pub use probes::hook_info;
 pub use reader::Reader;
 
 use crate::{
     arch::Arch,
-    event::{Body, Event, EventsLost, Session, Task},
+    event::{Body, Event, EventsLost, PatchRef, Session, Task},
     kernel::{patch_file::Finder, sysfs::Sysfs},
     model::Address,
     probe::event::RawEvent,
@@ -74,6 +76,8 @@ pub struct Live<R> {
     writing: BTreeSet<(u32, u32)>,
     /// How often relocations were, or may have been, written.
     writes: u64,
+    /// The patch in transition: livepatch has one at a time.
+    transitioning: Option<PatchRef>,
     blind: blind::Blindness,
     /// Something was lost: the kernel is to be looked at again.
     look_again: bool,
@@ -99,6 +103,7 @@ impl<R: Reader> Live<R> {
             gates: BTreeSet::new(),
             writing: BTreeSet::new(),
             writes: 0,
+            transitioning: None,
             blind: blind::Blindness::default(),
             look_again: false,
         }
@@ -112,6 +117,11 @@ impl<R: Reader> Live<R> {
     /// The probes.
     pub fn reader(&self) -> &R {
         &self.reader
+    }
+
+    /// The probes, for what is no event.
+    pub fn reader_mut(&mut self) -> &mut R {
+        &mut self.reader
     }
 
     /// Begins a session: says so, and takes a first look. The probes are attached by now, so that nothing falls
@@ -219,7 +229,7 @@ impl<R: Reader> Live<R> {
 }
 
 /// CLOCK_MONOTONIC, nanoseconds: the clock of the kernel's own records.
-fn now() -> u64 {
+pub fn now() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let (seconds, nanos) =
         (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));

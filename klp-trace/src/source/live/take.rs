@@ -157,11 +157,18 @@ impl<R: Reader> Live<R> {
 
     fn transition(&mut self, event: &raw::Transition, out: Out) {
         let Some(step) = convert::step(event) else { return };
-        let patch = event.module.map(|address| PatchRef {
+        let named = event.module.map(|address| PatchRef {
             name: convert::name(&event.name),
             address: Address(address),
             load: 0,
         });
+        // The functions that end a transition take no argument: it is the one that began last.
+        let patch = named.or_else(|| self.transitioning.clone());
+        self.transitioning = match step {
+            TransitionStep::Patching | TransitionStep::Unpatching => patch.clone(),
+            TransitionStep::Complete => None,
+            TransitionStep::Forced | TransitionStep::Detached => self.transitioning.take(),
+        };
         if let Some(address) = event.module
             && !self.verifier.knows(Address(address))
             && let Some(facts) = self.patches.get_mut(&address)

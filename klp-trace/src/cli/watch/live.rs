@@ -1,0 +1,146 @@
+//! `watch` on the running kernel.
+
+use super::{Args, Attach, show::Show};
+use crate::{
+    arch::Arch,
+    cli::{Exit, Failure},
+    event::{Body, Clock, EndReason, Event, Host, Kernel, Origin, Session, Tool},
+    kernel::{host, patch_file::Finder},
+    model::Hook,
+    probe::{self, ProbeError, Probes},
+    source::live::{Live, Parts, hook_info},
+};
+use anyhow::Context as _;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// How often the hooks' sight and losses are looked at when nothing arrives.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Watches until a signal, the time asked for, or the reader of the output ends it.
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let root = Path::new("/");
+    let host = host::Host::read(root);
+    let arch = Arch::from_uname(&host.arch).ok_or_else(|| {
+        let what = anyhow::anyhow!("relocations of {} cannot be judged", host.arch);
+        Failure::new(Exit::Precondition, what).hint("klp-trace judges x86_64 livepatches")
+    })?;
+    let stop = stop_flag()?;
+    let mut show = Show::open(args, origin(&host))?;
+    let probes = attach(args)?;
+    let session = Session {
+        command: std::env::args().collect(),
+        clears: probes
+            .hooks()
+            .iter()
+            .any(|hook| hook.name == Hook::ClearRelocateAdd.name() && hook.mechanism.is_some()),
+        hooks: probes.hooks().iter().map(hook_info).collect(),
+        ring_bytes: args.ring_size,
+    };
+    let finder = Finder::new(root, &host.release, args.ko.clone());
+    let mut live = Live::new(Parts { reader: probes, arch, root: root.to_owned(), finder });
+    live.start(session, &mut |event| show.event(&event));
+    show.flush();
+    if let Some(file) = &args.ready_file {
+        std::fs::write(file, "ready\n").with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let reason = watch(&mut live, &mut show, args.duration, &stop)?;
+    let end = Event { mono_ns: monotonic(), task: None, body: Body::SessionEnd(live.verifier().end(reason)) };
+    show.event(&end);
+    show.finish(&live.verifier().outcome(), args.fail_on.into())
+}
+
+/// The loop: waits for records, a signal or the next tick.
+fn watch(
+    live: &mut Live<Probes>,
+    show: &mut Show,
+    duration: Option<Duration>,
+    stop: &AtomicBool,
+) -> Result<EndReason, Failure> {
+    let end = duration.map(|duration| Instant::now() + duration);
+    let mut next_tick = Instant::now() + TICK;
+    loop {
+        let now = Instant::now();
+        let stopped = stop.load(Ordering::Relaxed);
+        if stopped || end.is_some_and(|end| now >= end) {
+            live.step(&mut |event| show.event(&event));
+            return Ok(if stopped { EndReason::Signal } else { EndReason::Duration });
+        }
+        let until = end.map_or(next_tick, |end| end.min(next_tick));
+        wait(live.reader(), until.saturating_duration_since(now))?;
+        if Instant::now() >= next_tick {
+            next_tick = Instant::now() + TICK;
+            live.tick(&mut |event| show.event(&event));
+        } else {
+            live.step(&mut |event| show.event(&event));
+        }
+        live.reader_mut().flush_log();
+        show.flush();
+        if show.is_closed() {
+            return Ok(EndReason::OutputClosed);
+        }
+    }
+}
+
+fn wait(probes: &Probes, timeout: Duration) -> Result<(), Failure> {
+    let fd = probes.fd();
+    let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+    match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot wait for the probes").into()),
+    }
+}
+
+fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot watch for signals")?;
+    }
+    Ok(stop)
+}
+
+fn attach(args: &Args) -> Result<Probes, Failure> {
+    let attach = match args.attach {
+        Attach::Auto => probe::Attach::Auto,
+        Attach::Fentry => probe::Attach::Fentry,
+        Attach::Kprobe => probe::Attach::Kprobe,
+    };
+    // Which patch a transition is about is known from its beginning: no need to search all of kallsyms for the
+    // kernel's own variables before anything is attached.
+    let variables = probe::Variables::default();
+    let options = probe::Options { attach, ring_bytes: args.ring_size, bpf_log: args.bpf_log, variables };
+    Probes::attach(&options).map_err(|error| {
+        let exit =
+            if matches!(error, ProbeError::RingSize { .. }) { Exit::Usage } else { Exit::Precondition };
+        Failure::new(exit, error).hint("klp-trace doctor says what this host lacks")
+    })
+}
+
+fn origin(host: &host::Host) -> Origin {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let wall = i128::try_from(wall).unwrap_or(0);
+    Origin {
+        host: Arc::new(Host {
+            id: host.id.clone().unwrap_or_default(),
+            name: host.name.clone(),
+            boot_id: host.boot_id.clone(),
+            kernel: Kernel { release: host.release.clone(), arch: host.arch.clone() },
+        }),
+        tool: Arc::new(Tool { version: env!("CARGO_PKG_VERSION").to_owned() }),
+        clock: Clock::new(wall, monotonic()),
+    }
+}
+
+fn monotonic() -> u64 {
+    crate::source::live::now()
+}

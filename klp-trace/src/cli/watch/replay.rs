@@ -1,0 +1,100 @@
+//! `watch --from`: a journal judged anew, on any machine, without privilege.
+
+use super::{Args, show::Show};
+use crate::{
+    arch::Arch,
+    cli::{Exit, Failure},
+    event::{Body, EndReason, Event, Origin},
+    source::recording::{RecordingError, replay},
+    verify::{Outcome, Verifier},
+};
+use std::{io::Write as _, ops::ControlFlow, path::Path};
+
+/// One session of the recording after the other; each begins with nothing known.
+struct Sessions<'a> {
+    args: &'a Args,
+    show: Option<Show>,
+    verifier: Option<Verifier>,
+    mono_ns: u64,
+    outcomes: Vec<Outcome>,
+    failure: Option<Failure>,
+}
+
+pub(super) fn run(args: &Args, journal: &Path) -> Result<Exit, Failure> {
+    let mut sessions =
+        Sessions { args, show: None, verifier: None, mono_ns: 0, outcomes: Vec::new(), failure: None };
+    let integrity = replay(journal, &mut |origin, event| sessions.take(origin, event)).map_err(|error| {
+        let exit = match error {
+            RecordingError::Open { .. } | RecordingError::NotAJournal { .. } => Exit::Usage,
+            RecordingError::Read { .. } => Exit::Runtime,
+        };
+        Failure::new(exit, error).hint("name a file that `klp-trace watch --format ndjson` wrote")
+    })?;
+    sessions.end();
+    if let Some(failure) = sessions.failure {
+        return Err(failure);
+    }
+    let outcome = sessions.outcomes.into_iter().fold(Outcome::default(), merge);
+    let judged = match sessions.show {
+        Some(show) => show.finish(&outcome, args.fail_on.into())?,
+        None => Exit::Inconclusive,
+    };
+    let Some(damage) = integrity.first else { return Ok(judged) };
+    // Said whatever the filter: the verdicts are those of what is left of the journal.
+    let name = crate::elf::names::path(journal);
+    let more = integrity.damages.saturating_sub(1);
+    let _ = writeln!(
+        std::io::stderr(),
+        "klp-trace: {name}: {damage} (and {more} more): the journal is damaged, so its verdicts prove nothing"
+    );
+    Ok(judged.worse(Exit::Inconclusive))
+}
+
+impl Sessions<'_> {
+    fn take(&mut self, origin: &Origin, event: Event) -> ControlFlow<()> {
+        if matches!(event.body, Body::Session(_)) || self.verifier.is_none() {
+            self.end();
+            let Some(arch) = Arch::from_uname(&origin.host.kernel.arch) else {
+                let what = anyhow::anyhow!("relocations of {} cannot be judged", origin.host.kernel.arch);
+                self.failure = Some(Failure::new(Exit::Precondition, what));
+                return ControlFlow::Break(());
+            };
+            self.verifier = Some(Verifier::new(arch));
+            match &mut self.show {
+                Some(show) => show.set_origin(origin.clone()),
+                None => match Show::open(self.args, origin.clone()) {
+                    Ok(show) => self.show = Some(show),
+                    Err(failure) => {
+                        self.failure = Some(failure);
+                        return ControlFlow::Break(());
+                    }
+                },
+            }
+        }
+        self.mono_ns = event.mono_ns;
+        if let (Some(verifier), Some(show)) = (&mut self.verifier, &mut self.show) {
+            verifier.feed(event, &mut |event| show.event(&event));
+            if show.is_closed() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self) {
+        let (Some(verifier), Some(show)) = (self.verifier.take(), &mut self.show) else { return };
+        let body = Body::SessionEnd(verifier.end(EndReason::EndOfRecording));
+        show.event(&Event { mono_ns: self.mono_ns, task: None, body });
+        self.outcomes.push(verifier.outcome());
+    }
+}
+
+fn merge(a: Outcome, b: Outcome) -> Outcome {
+    Outcome {
+        worst: a.worst.max(b.worst),
+        bad: a.bad + b.bad,
+        unknown: a.unknown + b.unknown,
+        lost: a.lost + b.lost,
+        losses: a.losses + b.losses,
+    }
+}

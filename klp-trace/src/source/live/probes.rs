@@ -1,0 +1,65 @@
+//! The probes as the reader of a live source.
+
+use super::{convert, reader::Reader};
+use crate::{
+    event::{EventsLost, HookInfo, LossCause},
+    probe::{
+        HookStatus, Lost, Probes,
+        event::{RawEvent, SectionInfo, Symbol},
+    },
+};
+use std::collections::VecDeque;
+
+impl Reader for Probes {
+    fn drain(&mut self, queue: &mut VecDeque<RawEvent>) {
+        Self::drain(self, &mut |event| queue.push_back(event));
+    }
+
+    fn loss(&mut self) -> Vec<EventsLost> {
+        let mut lost = Vec::new();
+        for of_hook in Self::loss(self) {
+            let hook = convert::hook(of_hook.hook);
+            let event = |(cause, count)| (count > 0).then_some(EventsLost { hook, cause, count });
+            lost.extend(causes(&of_hook.lost).into_iter().filter_map(event));
+        }
+        lost
+    }
+
+    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+        self.inventory(module, &mut |event| queue.push_back(event)).map_err(|error| error.to_string())
+    }
+
+    fn read_section(
+        &mut self,
+        module: u64,
+        relsec: u32,
+        queue: &mut VecDeque<RawEvent>,
+    ) -> Result<(), String> {
+        let read = Self::read_section(self, module, relsec, &mut |event| queue.push_back(event));
+        read.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
+        Self::symbol(self, module, index, &mut |event| queue.push_back(event))
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// What counts as lost. A read that failed is no loss: its entry says so itself.
+fn causes(lost: &Lost) -> [(LossCause, u64); 4] {
+    [
+        (LossCause::RingFull, lost.ring_full),
+        (LossCause::Recursion, lost.recursion),
+        (LossCause::MissedExit, lost.missed_exits),
+        (LossCause::MapFull, lost.map_full.saturating_add(lost.helper_errors)),
+    ]
+}
+
+/// A hook as a session names it.
+pub fn hook_info(status: &HookStatus) -> HookInfo {
+    HookInfo {
+        name: convert::hook(status.hook),
+        mechanism: status.mechanism.map(|mechanism| mechanism.name().to_owned()),
+        reason: status.reason.clone(),
+    }
+}
