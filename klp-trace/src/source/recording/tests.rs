@@ -101,3 +101,5 @@ proptest! {
         let _ = read(&bytes);
     }
 }
+
+mod rejudged;
