@@ -103,6 +103,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "from")]
     pub bpf_log: bool,
 
+    /// Show every event and every relocation, not only what is news
+    #[arg(short, long)]
+    pub verbose: bool,
+
     /// How text looks
     #[command(flatten)]
     pub look: LookArgs,

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let reason = watch(&mut live, &mut show, args.duration, &stop)?;
     let end = Event { mono_ns: monotonic(), task: None, body: Body::SessionEnd(live.verifier().end(reason)) };
     show.event(&end);
-    show.finish(&live.verifier().outcome(), args.fail_on.into())
+    show.finish(&live.verifier().outcome(), false, args.fail_on.into())
 }
 
 /// The loop: waits for records, a signal or the next tick.

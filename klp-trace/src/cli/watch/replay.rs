@@ -35,19 +35,15 @@ pub(super) fn run(args: &Args, journal: &Path) -> Result<Exit, Failure> {
         return Err(failure);
     }
     let outcome = sessions.outcomes.into_iter().fold(Outcome::default(), merge);
-    let judged = match sessions.show {
-        Some(show) => show.finish(&outcome, args.fail_on.into())?,
-        None => Exit::Inconclusive,
-    };
-    let Some(damage) = integrity.first else { return Ok(judged) };
-    // Said whatever the filter: the verdicts are those of what is left of the journal.
+    // Said whatever the filter and the format: the verdicts are those of what is left of the journal.
     let name = crate::elf::names::path(journal);
-    let more = integrity.damages.saturating_sub(1);
-    let _ = writeln!(
-        std::io::stderr(),
-        "klp-trace: {name}: {damage} (and {more} more): the journal is damaged, so its verdicts prove nothing"
-    );
-    Ok(judged.worse(Exit::Inconclusive))
+    for line in crate::output::text::integrity(&integrity) {
+        let _ = writeln!(std::io::stderr(), "klp-trace: {name}: {line}");
+    }
+    match sessions.show {
+        Some(show) => show.finish(&outcome, !integrity.is_whole(), args.fail_on.into()),
+        None => Ok(Exit::Inconclusive),
+    }
 }
 
 impl Sessions<'_> {
