@@ -36,6 +36,8 @@ pub struct Text {
     filter: Filter,
     states: States,
     summary: Summary,
+    /// The summary has been given and nothing happened since.
+    told: bool,
     /// Modules that livepatches are about.
     objects: BTreeSet<Arc<str>>,
     /// Loads of patches (address, load) of which it was said where their ELF is read.
@@ -51,6 +53,7 @@ impl Text {
             filter,
             states: States::default(),
             summary: Summary::default(),
+            told: false,
             objects: BTreeSet::new(),
             witnesses: BTreeSet::new(),
         }
@@ -75,6 +78,7 @@ impl Text {
     pub fn event(&mut self, event: &Event, out: &mut Vec<String>) {
         let shown = self.filter.matches(event);
         self.summary.take(event, shown);
+        self.told = false;
         if let Body::RelocState(state) = &event.body {
             if !shown {
                 return;
@@ -92,6 +96,12 @@ impl Text {
         if shown && worth_a_line {
             self.layout.event(event, self.verbose, out);
         }
+        // What comes after it, in a recording, is another session: perhaps of another host.
+        if matches!(event.body, Body::SessionEnd(_)) {
+            self.tell(out);
+            self.objects.clear();
+            self.witnesses.clear();
+        }
     }
 
     /// Adds the lines that were waiting.
@@ -99,12 +109,20 @@ impl Text {
         self.states.flush(&mut self.layout, out);
     }
 
-    /// Adds the summary: every relocation seen, whatever the filter hides, the findings, the losses, and what the exit
-    /// code means.
+    /// Ends the text with what the exit code means. The summary stands before it: every relocation seen, whatever the
+    /// filter hides, the findings, the losses. A `SessionEnd` has brought it already.
     pub fn summary(&mut self, exit_code: u8, meaning: &str, out: &mut Vec<String>) {
+        if !self.told {
+            self.tell(out);
+        }
+        out.push(format!("exit {exit_code}: {meaning}"));
+    }
+
+    fn tell(&mut self, out: &mut Vec<String>) {
         self.flush(out);
         self.summary.lines(&self.layout, !self.filter.is_empty(), out);
-        out.push(format!("exit {exit_code}: {meaning}"));
+        self.summary.forget();
+        self.told = true;
     }
 
     /// Whether an event is shown when only what matters is.

@@ -42,6 +42,11 @@ impl Summary {
         self.host = format!("{}, Linux {} {}", name(node), name(&kernel.release), name(&kernel.arch));
     }
 
+    /// Starts anew, on the same host.
+    pub(super) fn forget(&mut self) {
+        *self = Self { host: std::mem::take(&mut self.host), ..Self::default() };
+    }
+
     pub(super) fn take(&mut self, event: &Event, shown: bool) {
         let first = self.span.map_or(event.mono_ns, |(first, _)| first);
         self.span = Some((first, event.mono_ns));

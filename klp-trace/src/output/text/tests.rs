@@ -109,9 +109,19 @@ fn every_kind_has_its_line_when_everything_is_asked_for() {
     for event in one_of_each() {
         let mut out = Vec::new();
         text.event(&event, &mut out);
-        let silent = matches!(event.body, Body::SessionEnd(_));
-        assert_eq!(out.is_empty(), silent, "{}", event.body.kind());
+        assert!(!out.is_empty(), "{}", event.body.kind());
     }
+}
+
+#[test]
+fn each_session_of_a_recording_has_its_own_summary() {
+    let mut twice = story();
+    twice.extend(story());
+    let told = lines(plain(""), &twice);
+    let table = "▲ stale 12";
+    assert_eq!(told.matches("\nsummary  ").count(), 2);
+    assert_eq!(told.lines().filter(|line| line.starts_with("  lp_one") && line.ends_with(table)).count(), 2);
+    assert_eq!(told.matches("no findings").count(), 0);
 }
 
 #[test]
@@ -175,6 +185,8 @@ fn a_section_that_was_never_read_is_unknown_and_a_removed_patch_is_gone() {
     let mut text = plain("");
     let mut out = Vec::new();
     text.event(&one_of_each().remove(1), &mut out);
+    text.flush(&mut out);
+    assert!(out.iter().all(|line| !line.contains("unknown")), "{out:?}");
     text.summary(5, "inconclusive", &mut out);
     assert!(out.iter().any(|line| line.ends_with("? unknown 1")), "{out:?}");
     let gone = ModuleEvent {
