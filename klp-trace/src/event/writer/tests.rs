@@ -63,3 +63,41 @@ fn a_section_read_says_what_was_listed_and_what_was_not() {
     assert_eq!((walk(&lines[5]).listed, walk(&lines[5]).unchanged), (2, 7));
     assert_eq!((walk(&lines[6]).listed, walk(&lines[6]).unchanged), (0, 9));
 }
+
+/// Every name of a field, with those of its members.
+fn fields(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, member) in members {
+                found.insert(name.clone());
+                fields(member, found);
+            }
+        }
+        serde_json::Value::Array(members) => members.iter().for_each(|member| fields(member, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_and_kind_is_documented() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/journal.md")).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for line in lines(&mut Journal::new(origin()), &one_of_each()) {
+        let mut record: serde_json::Value = serde_json::from_str(&line).unwrap();
+        // Their members are named by verdicts and findings.
+        if let Some(end) = record.get_mut("end") {
+            end["verdicts"].take();
+            end["findings"].take();
+        }
+        fields(&record, &mut names);
+        names.insert(record["event"]["kind"].as_str().unwrap().to_owned());
+    }
+    assert!(names.len() > 60, "{names:?}");
+    for name in names {
+        let known = [format!("`{name}`"), format!(".{name}`"), format!("`{name}."), format!(".{name}.")];
+        assert!(
+            known.iter().any(|known| page.contains(known)),
+            "docs/journal.md does not say what {name} is"
+        );
+    }
+}
