@@ -7,11 +7,14 @@ use super::exit::{self, Exit};
 use super::failure::Failure;
 use crate::output::sink::LineSink;
 
+mod attach;
 mod checks;
 mod facts;
+mod hooks;
 mod report;
 mod text;
 
+use attach::Attachment;
 use facts::{Depth, Facts};
 
 pub use report::{Check, Report, SCHEMA, Status};
@@ -48,6 +51,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
 
+    /// Only look; do not attach the probes
+    #[arg(long)]
+    pub no_attach: bool,
+
     /// Where the result goes
     #[command(flatten)]
     pub output: OutputArgs,
@@ -83,9 +90,23 @@ fn judge(facts: &Facts) -> Result<(), Failure> {
     Err(Failure::new(Exit::Precondition, error).hint(format!("{remedy} (more: klp-trace doctor)")))
 }
 
+/// Looks at everything; attaches the probes only where nothing is known to be missing.
+fn examine(attach: bool) -> Report {
+    let mut facts = Facts::gather(Path::new("/"), Depth::Types);
+    if !attach {
+        return Report::new(&facts);
+    }
+    if Report::new(&facts).ready {
+        facts.attach();
+    } else {
+        facts.attachment = Attachment::NotTried("something else is missing");
+    }
+    Report::new(&facts)
+}
+
 /// Examines the host and writes the report.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let report = Report::new(&Facts::gather(Path::new("/"), Depth::Full));
+    let report = examine(!args.no_attach);
     let json = args.json || args.format == Format::Json;
     let text = if json {
         serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?

@@ -3,7 +3,6 @@
 
 pub mod btf;
 pub mod capabilities;
-pub mod functions;
 pub mod host;
 pub mod kallsyms;
 mod module_files;

@@ -1,6 +1,7 @@
 //! From what was found to what it means: each precondition judged.
 
-use super::facts::{BPF_LOOP, Facts, HOOKS, Need, Symbols};
+use super::facts::{BPF_LOOP, Facts, Symbols};
+use super::hooks;
 use super::report::Check;
 use crate::arch::Arch;
 use crate::kernel::capabilities::Capability;
@@ -11,15 +12,15 @@ use crate::model::Hook;
 pub(super) fn all(facts: &Facts) -> Vec<Check> {
     let mut checks = settings(facts);
     checks.extend([btf(facts), bpf_loop(facts)]);
-    checks.extend(HOOKS.iter().map(|(h, need)| hook(facts, *h, *need)));
+    checks.extend(hooks::all(facts));
     checks.push(clearing(facts));
     checks
 }
 
-const NO_LIVEPATCHING: &str = "not checked: no livepatching";
+pub(super) const NO_LIVEPATCHING: &str = "not checked: no livepatching";
 
 /// Whether the kernel was built with livepatching, by any sign of it.
-fn has_livepatching(facts: &Facts) -> bool {
+pub(super) fn has_livepatching(facts: &Facts) -> bool {
     facts.livepatch
         || facts.livepatch_built == Some(true)
         || facts.has_function(Hook::KlpModuleComing.name()) == Some(true)
@@ -166,27 +167,6 @@ fn bpf_loop(facts: &Facts) -> Check {
         Some(true) => Check::ok(ID, "the kernel has it", WHY),
         Some(false) => Check::lack(ID, "this kernel has no bpf_loop", WHY, "boot Linux 5.17 or newer"),
         None => Check::note(ID, "not checked: no kernel BTF", WHY),
-    }
-}
-
-fn hook(facts: &Facts, hook: Hook, need: Need) -> Check {
-    let id = format!("hook-{hook}");
-    let mandatory = "without this function klp-trace does not see what happens";
-    if !has_livepatching(facts) {
-        return Check::note(&id, NO_LIVEPATCHING, "follows from the lack of livepatching");
-    }
-    match (facts.has_function(hook.name()), need) {
-        (Some(true), Need::Mandatory) => Check::ok(&id, "present", mandatory),
-        (Some(true), Need::Optional(_)) => Check::ok(&id, "present", "optional"),
-        (Some(false), Need::Optional(without)) => Check::note(&id, "not in this kernel", without),
-        (Some(false), Need::Mandatory) => Check::lack(
-            &id,
-            "not in this kernel's BTF",
-            mandatory,
-            "boot another build of the kernel: the compiler has inlined or renamed this function; please report it",
-        ),
-        (None, Need::Mandatory) => Check::note(&id, "not checked: no kernel BTF", mandatory),
-        (None, Need::Optional(without)) => Check::note(&id, "not checked: no kernel BTF", without),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::attach::Attachment;
+use crate::kernel::btf::KernelBtf;
 use crate::kernel::capabilities::{self, Capabilities, Capability};
-use crate::kernel::functions::{Functions, VMLINUX_BTF};
 use crate::kernel::host::Host;
 use crate::kernel::kallsyms::{self, KallsymsError, Query, VMLINUX};
 use crate::kernel::settings::Settings;
@@ -42,7 +43,7 @@ pub(super) enum Depth {
     /// Privileges and settings: a moment.
     Settings,
     /// Also the kernel's types.
-    Full,
+    Types,
 }
 
 /// Everything that the checks judge.
@@ -62,6 +63,7 @@ pub(super) struct Facts {
     pub(super) symbols: Symbols,
     /// Which of the functions the kernel's BTF has; an error's text when there is no BTF.
     pub(super) functions: Result<Vec<&'static str>, String>,
+    pub(super) attachment: Attachment,
 }
 
 /// Whether /proc/kallsyms shows addresses.
@@ -91,9 +93,15 @@ impl Facts {
             symbols: symbols(&root.join(KALLSYMS)),
             functions: match depth {
                 Depth::Settings => Err("not looked at".to_owned()),
-                Depth::Full => functions(root),
+                Depth::Types => functions(root),
             },
+            attachment: Attachment::NotTried("--no-attach"),
         }
+    }
+
+    /// Attaches the probes for a moment.
+    pub(super) fn attach(&mut self) {
+        self.attachment = Attachment::attempt();
     }
 
     /// Whether the kernel's BTF has the function; `None` without BTF.
@@ -126,11 +134,11 @@ fn livepatch_built(root: &Path) -> Option<bool> {
 }
 
 fn functions(root: &Path) -> Result<Vec<&'static str>, String> {
-    let path = root.join(VMLINUX_BTF);
+    let path = root.join("sys/kernel/btf/vmlinux");
     if !path.exists() {
         return Err(format!("{} is not there", path.display()));
     }
-    let btf = Functions::of_running_kernel().map_err(|error| error.to_string())?;
+    let btf = KernelBtf::running().map_err(|error| error.to_string())?;
     let wanted = HOOKS.iter().map(|(hook, _)| hook.name()).chain([BPF_LOOP]);
-    Ok(wanted.filter(|name| btf.has(name)).collect())
+    Ok(wanted.filter(|name| btf.has_function(name)).collect())
 }

@@ -22,12 +22,22 @@ fn fit() -> Facts {
         patches: 1,
         capabilities: needed(40).iter().map(|c| (*c, true)).collect(),
         symbols: Symbols::Shown,
+        attachment: Attachment::Attached(
+            HOOKS
+                .iter()
+                .map(|(hook, _)| (hook.name(), Ok("fentry")))
+                .chain([("module_load", Ok("tracepoint"))])
+                .collect(),
+        ),
         functions: Ok(HOOKS.iter().map(|(hook, _)| hook.name()).chain([BPF_LOOP]).collect()),
     }
 }
 
 fn without(name: &str) -> Facts {
     let mut facts = fit();
+    if let Attachment::Attached(hooks) = &mut facts.attachment {
+        hooks.retain(|(function, _)| *function != name);
+    }
     facts.functions = facts.functions.map(|all| all.into_iter().filter(|f| *f != name).collect());
     facts
 }
@@ -122,6 +132,24 @@ fn hooks_are_mandatory_or_not() {
 }
 
 #[test]
+fn attaching_is_the_proof() {
+    let report = Report::new(&fit());
+    let found =
+        |id: &str| report.checks.iter().find(|check| check.id == id).map(|check| check.found.as_str());
+    assert_eq!(found("hook-klp_module_coming"), Some("attached by fentry"));
+    assert_eq!(found("hook-module_load"), Some("attached by tracepoint"));
+    let refused = Facts { attachment: Attachment::Refused("the verifier refuses".to_owned()), ..fit() };
+    assert_eq!(lacks(&refused), ["attach"]);
+    let untried = Facts { attachment: Attachment::NotTried("--no-attach"), ..fit() };
+    assert!(lacks(&untried).is_empty());
+    let mut partly = fit();
+    partly.attachment = Attachment::Attached(vec![("klp_force_transition", Err("in use".to_owned()))]);
+    let report = Report::new(&partly);
+    let check = report.checks.iter().find(|check| check.id == "hook-klp_force_transition").unwrap();
+    assert_eq!((check.status, check.found.as_str()), (Status::Note, "cannot be attached: in use"));
+}
+
+#[test]
 fn a_kernel_that_never_clears_is_a_note_with_its_consequence() {
     let report = Report::new(&without("clear_relocate_add"));
     let check = report.checks.iter().find(|check| check.id == "clearing").unwrap();
@@ -131,7 +159,11 @@ fn a_kernel_that_never_clears_is_a_note_with_its_consequence() {
 
 #[test]
 fn without_btf_nothing_is_claimed_about_hooks() {
-    let facts = Facts { functions: Err("/sys/kernel/btf/vmlinux is not there".to_owned()), ..fit() };
+    let facts = Facts {
+        functions: Err("/sys/kernel/btf/vmlinux is not there".to_owned()),
+        attachment: Attachment::NotTried("something else is missing"),
+        ..fit()
+    };
     assert_eq!(lacks(&facts), ["btf"]);
     let report = Report::new(&facts);
     let hooks = report.checks.iter().filter(|check| check.id.starts_with("hook-"));

@@ -1,0 +1,95 @@
+//! The built command, as scripts meet it: exit codes, standard output that is full or closed, doctor's JSON.
+
+#![allow(clippy::expect_used, reason = "a test")]
+
+use std::fs::OpenOptions;
+use std::process::{Command, Output, Stdio};
+
+fn klp_trace(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+fn output(args: &[&str]) -> Output {
+    klp_trace(args).output().expect("klp-trace starts")
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for args in [&["--help"][..], &["--version"], &["doctor", "--help"], &["man", "-h"]] {
+        let out = output(args);
+        assert_eq!(out.status.code(), Some(0), "{args:?}");
+        assert!(!out.stdout.is_empty() && out.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_2_and_nothing_is_written_to_standard_output() {
+    for args in [&[][..], &["nonsense"], &["doctor", "--format", "csv"], &["man", "nonsense"]] {
+        let out = output(args);
+        assert_eq!(out.status.code(), Some(2), "{args:?}");
+        assert!(out.stdout.is_empty() && !out.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_is_3() {
+    for args in [&["--help"][..], &["man"], &["completions", "bash"], &["doctor", "--no-attach"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("/dev/full is there");
+        let out = klp_trace(args).stdout(full).output().expect("klp-trace starts");
+        assert_eq!(out.status.code(), Some(3), "{args:?}");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(
+            said.starts_with("klp-trace: cannot write standard output: No space left"),
+            "{args:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    for args in [&["--help"][..], &["man"], &["completions", "zsh"], &["doctor", "--no-attach"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let out = klp_trace(args).stdout(writer).output().expect("klp-trace starts");
+        assert!(out.stderr.is_empty(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        assert_ne!(out.status.code(), Some(3), "{args:?}");
+    }
+}
+
+#[test]
+fn without_a_terminal_there_is_no_colour_and_with_ascii_nothing_else() {
+    let out = output(&["doctor", "--no-attach", "--ascii"]);
+    assert!(out.stdout.is_ascii() && !out.stdout.contains(&0x1b));
+    let always = output(&["doctor", "--no-attach", "--color", "always"]);
+    assert!(always.stdout.contains(&0x1b));
+}
+
+/// On whatever machine the tests run: the exit code follows from the checks, and every lack has its remedy.
+#[test]
+fn doctor_s_exit_code_follows_from_its_checks() {
+    let out = output(&["doctor", "--no-attach", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).expect("one JSON document");
+    assert_eq!(report["schema"], "klp-trace.doctor/1");
+    let checks = report["checks"].as_array().expect("a list of checks");
+    let lacks: Vec<_> = checks.iter().filter(|check| check["status"] == "lack").collect();
+    assert!(lacks.iter().all(|lack| lack["remedy"].is_string()), "{lacks:?}");
+    assert_eq!(report["ready"], lacks.is_empty());
+    assert_eq!(out.status.code(), Some(if lacks.is_empty() { 0 } else { 4 }));
+    if !std::path::Path::new("/sys/kernel/livepatch").exists() {
+        assert!(lacks.iter().any(|lack| lack["id"] == "livepatch"), "{lacks:?}");
+    }
+}
+
+#[test]
+fn output_goes_to_a_file_that_is_replaced() {
+    let dir = tempfile::tempdir().expect("a folder for the test");
+    let path = dir.path().join("doctor.json");
+    std::fs::write(&path, vec![b'x'; 100_000]).expect("an older file");
+    let out = output(&["doctor", "--no-attach", "--json", "--output", path.to_str().expect("a UTF-8 path")]);
+    assert!(out.stdout.is_empty());
+    let text = std::fs::read(&path).expect("the file is there");
+    serde_json::from_slice::<serde_json::Value>(&text)
+        .expect("one JSON document and nothing of the older file");
+}
