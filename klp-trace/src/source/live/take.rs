@@ -231,7 +231,10 @@ impl<R: Reader> Live<R> {
         }
         let Some(object) = self.verifier.gate(address, index) else { return };
         let there = |object: &str| object == VMLINUX || self.modules.contains_key(object);
-        if matches!(walk.begin.hook, raw::Hook::Apply | raw::Hook::Demand) && there(&object) {
+        let refused = walk.begin.ret.is_some_and(|ret| ret < 0);
+        // Who is leaving, or was refused, is judged by what it left: that needs no symbols.
+        let present = matches!(walk.begin.hook, raw::Hook::Apply | raw::Hook::Demand) && there(&object);
+        if present && !refused {
             let needed = self.verifier.needed_symbols(address, index);
             if !needed.is_empty() {
                 let coming = &self.coming;
