@@ -8,7 +8,7 @@ use crate::{
     source::recording::{RecordingError, replay},
     verify::{Outcome, Verifier},
 };
-use std::{io::Write as _, ops::ControlFlow, path::Path};
+use std::{io::Write as _, ops::ControlFlow, os::unix::fs::MetadataExt as _, path::Path};
 
 /// One session of the recording after the other; each begins with nothing known.
 struct Sessions<'a> {
@@ -21,6 +21,10 @@ struct Sessions<'a> {
 }
 
 pub(super) fn run(args: &Args, journal: &Path) -> Result<Exit, Failure> {
+    if args.output.output.as_deref().is_some_and(|output| same_file(output, journal)) {
+        let what = anyhow::anyhow!("--output would replace the journal that --from reads");
+        return Err(Failure::new(Exit::Usage, what).hint("name another file for the result"));
+    }
     let mut sessions =
         Sessions { args, show: None, verifier: None, mono_ns: 0, outcomes: Vec::new(), failure: None };
     let integrity = replay(journal, &mut |origin, event| sessions.take(origin, event)).map_err(|error| {
@@ -44,6 +48,12 @@ pub(super) fn run(args: &Args, journal: &Path) -> Result<Exit, Failure> {
         Some(show) => show.finish(&outcome, !integrity.is_whole(), args.fail_on.into()),
         None => Ok(Exit::Inconclusive),
     }
+}
+
+/// Whether two paths lead to one file, by whatever name.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let id = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    matches!((id(a), id(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 impl Sessions<'_> {
@@ -92,5 +102,22 @@ fn merge(a: Outcome, b: Outcome) -> Outcome {
         unknown: a.unknown + b.unknown,
         lost: a.lost + b.lost,
         losses: a.losses + b.losses,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_every_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, other] = ["file", "link", "other"].map(|name| folder.path().join(name));
+        std::fs::write(&file, "x").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(same_file(&file, &link) && same_file(&file, &folder.path().join("./file")));
+        assert!(!same_file(&file, &other), "what does not exist yet is no other's file");
+        std::fs::write(&other, "x").unwrap();
+        assert!(!same_file(&file, &other));
     }
 }
