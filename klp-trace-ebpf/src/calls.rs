@@ -13,9 +13,9 @@ use klp_trace_ebpf::{
 use crate::{
     emit::{self, Call},
     gated,
-    layout::{CLEANUP_HOOKED, is_livepatch_section, klp_info},
+    layout::{CLEANUP_HOOKED, is_livepatch_section, kept_names},
     maps::{CALLS, Tally, remember},
-    section,
+    section::{self, Walk},
 };
 
 /// Arguments of apply_relocate_add and clear_relocate_add.
@@ -73,7 +73,7 @@ pub fn stashed(hook: Hook) -> Option<Relocate> {
 /// Entry of apply or clear.
 #[inline(always)]
 pub fn enter_relocate(hook: Hook, args: Relocate) {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     notice_missed_exit(hook, &mut tally);
     if is_livepatch_section(args.sechdrs, args.relsec) {
         stash(hook, args, &mut tally);
@@ -86,7 +86,7 @@ pub fn enter_relocate(hook: Hook, args: Relocate) {
 /// Exit of apply or clear: the section is read. A late one runs under klp_mutex.
 #[inline(always)]
 pub fn exit_relocate(ctx: &impl EbpfContext, hook: Hook, args: Relocate, ret: i64) {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     if is_livepatch_section(args.sechdrs, args.relsec) {
         let _ = CALLS.remove(&key(hook));
         relocated(hook, args, ret, &mut tally);
@@ -100,20 +100,15 @@ pub fn exit_relocate(ctx: &impl EbpfContext, hook: Hook, args: Relocate, ret: i6
 fn relocated(hook: Hook, args: Relocate, ret: i64, tally: &mut Tally) {
     // Without klp_info this is the loader's own apply of vmlinux sections. The module may yet fail to load without a
     // trace, so its sections are remembered from the tracepoint module_load on.
-    let kept = klp_info(args.module);
-    let secstrings = match kept {
-        Some(info) => info.secstrings,
-        None => 0,
-    };
+    let secstrings = kept_names(args.module);
     let id = section::walk_id();
-    let walk = section::open(args.sechdrs, args.symindex, args.relsec, args.module, secstrings, hook, id);
+    let mut w = Walk::new(hook as u32, id, args.module, args.relsec, args.sechdrs, secstrings);
     let mut walks = 0;
-    match walk {
-        Some(mut w) => {
-            section::walk(&mut w, hook, 0, ret, tally);
-            walks = 1;
-        }
-        None => tally.read_errors += 1,
+    if w.open(args.symindex) {
+        w.run(0, ret, tally);
+        walks = 1;
+    } else {
+        tally.read_errors += 1;
     }
     if secstrings != 0 {
         remember(args.module, args.relsec, tally);
@@ -125,7 +120,7 @@ fn relocated(hook: Hook, args: Relocate, ret: i64, tally: &mut Tally) {
 /// Entry of klp_module_coming, klp_module_going or klp_cleanup_module_patches_limited.
 #[inline(always)]
 pub fn enter_module(hook: Hook, module: u64) {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     notice_missed_exit(hook, &mut tally);
     stash(hook, Relocate { sechdrs: 0, symindex: 0, relsec: 0, module }, &mut tally);
     emit::hook(KIND_ENTER, hook, module, Call::default(), &mut tally);
@@ -137,7 +132,7 @@ pub fn enter_module(hook: Hook, module: u64) {
 /// the exit of going and of a coming that failed.
 #[inline(always)]
 pub fn exit_module(ctx: &impl EbpfContext, hook: Hook, module: u64, ret: i64) {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     let _ = CALLS.remove(&key(hook));
     let reads = match hook {
         Hook::Cleanup => true,
@@ -155,7 +150,7 @@ pub fn exit_module(ctx: &impl EbpfContext, hook: Hook, module: u64, ret: i64) {
 /// so this is what its sections look like before.
 #[inline(always)]
 pub fn module_load(module: u64) {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     emit::hook(KIND_ENTER, Hook::ModuleLoad, module, Call::default(), &mut tally);
     let (_, flags) = emit::module_state(module);
     if flags & FLAG_LIVEPATCH != 0 {
@@ -168,7 +163,7 @@ pub fn module_load(module: u64) {
 /// The tracepoint module_free.
 #[inline(always)]
 pub fn module_free(module: u64) {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     gated::forget(module);
     emit::hook(KIND_ENTER, Hook::ModuleFree, module, Call::default(), &mut tally);
     tally.settle(Hook::ModuleFree, Phase::Enter);

@@ -16,7 +16,8 @@ use crate::{
         is_livepatch_section, klp_info, read,
     },
     maps::{EVENTS, Tally, remember},
-    sample, section,
+    sample,
+    section::Walk,
 };
 
 const SENT: i32 = 1;
@@ -49,16 +50,19 @@ pub extern "C" fn demand_walk(ctx: *mut c_void) -> i32 {
     if !is_livepatch_section(info.sechdrs, relsec) {
         return NOTHING;
     }
-    let Some(mut w) = section::open_kept(&info, relsec, module, Hook::Demand, id) else { return EIO };
-    let mut tally = Tally::default();
+    let mut w = Walk::new(Hook::Demand as u32, id, module, relsec, info.sechdrs, info.secstrings);
+    if !w.open(info.symndx) {
+        return EIO;
+    }
+    let mut tally = Tally::new();
     if step == STEP_BEGIN {
         remember(module, relsec, &mut tally);
-        emit::begin(&w, Hook::Demand, 0, 0, &mut tally);
+        emit::begin(&w, 0, 0, &mut tally);
         return settled(&tally, SENT);
     }
     if step == STEP_END {
         w.sent = ctx.arg(4);
-        emit::end(&w, Hook::Demand, &mut tally);
+        emit::end(&w, &mut tally);
         return settled(&tally, SENT);
     }
     let chunk = step as u32;
@@ -91,7 +95,7 @@ pub extern "C" fn demand_symbol(ctx: *mut c_void) -> i32 {
     }
     // Elf64_Sym: name and info and shndx in the first word, value in the second.
     let Some([first, value]) = read::<[u64; 2]>(symtab + SYM * u64::from(index)) else { return EIO };
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     let Some(mut slot) = EVENTS.reserve::<Symbol>(0) else {
         tally.drops += 1;
         return settled(&tally, SENT);
@@ -134,7 +138,7 @@ pub extern "C" fn demand_module(ctx: *mut c_void) -> i32 {
         symindex = info.symndx;
         symbols = field(module, &MOD_NUM_SYMTAB).unwrap_or(0);
     }
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     let Some(mut slot) = EVENTS.reserve::<ModuleFacts>(0) else {
         tally.drops += 1;
         return settled(&tally, SENT);

@@ -14,7 +14,10 @@ use klp_trace_ebpf::{
 };
 
 use crate::{
-    layout::{self, ABSENT, MOD_KLP, MOD_KLP_INFO, MOD_NAME, MOD_STATE, copy_str, field, read},
+    layout::{
+        self, ABSENT, MOD_KLP, MOD_KLP_INFO, MOD_NAME, MOD_STATE, SH_FLAGS, SH_NAME, SH_SIZE, copy_header,
+        copy_str, field, read,
+    },
     maps::{EVENTS, Tally},
     section::Walk,
 };
@@ -141,7 +144,7 @@ pub fn hook(kind: u32, hook: Hook, module: u64, call: Call, tally: &mut Tally) {
 
 /// Sends a [`Begin`].
 #[inline(always)]
-pub fn begin(w: &Walk, hook: Hook, cause: u64, ret: i64, tally: &mut Tally) {
+pub fn begin(w: &Walk, cause: u64, ret: i64, tally: &mut Tally) {
     let Some(mut slot) = EVENTS.reserve::<Begin>(0) else {
         tally.drops += 1;
         return;
@@ -149,21 +152,26 @@ pub fn begin(w: &Walk, hook: Hook, cause: u64, ret: i64, tally: &mut Tally) {
     let r = slot.as_mut_ptr();
     // SAFETY: reserved memory of a Begin; every field is written.
     unsafe {
-        head(&raw mut (*r).head, KIND_BEGIN, hook, w.id);
+        head_of(&raw mut (*r).head, KIND_BEGIN, w.hook, w.id);
         task(&raw mut (*r).task);
         (*r).module = w.module;
         (*r).cause = cause;
         (*r).ret = ret;
         (*r).target_base = w.base;
-        (*r).target_size = w.target_size;
-        (*r).target_flags = w.target_flags;
+        copy_header((&raw mut (*r).target_size).cast(), 8, w.sechdrs, w.target, SH_SIZE);
+        copy_header((&raw mut (*r).target_flags).cast(), 8, w.sechdrs, w.target, SH_FLAGS);
         (*r).target_section = w.target;
         (*r).relsec = w.relsec;
         (*r).total = w.total;
         module_name(&raw mut (*r).name, w.module);
-        (*r).flags = if w.secstrings == 0 { 0 } else { FLAG_KLP_INFO };
-        section_name(&raw mut (*r).section, w.secstrings, w.name);
-        section_name(&raw mut (*r).target, w.secstrings, w.target_name);
+        // Without names the addresses are near zero: the reads fail and leave the names empty.
+        let mut flags = FLAG_KLP_INFO;
+        if w.secstrings == 0 {
+            flags = 0;
+        }
+        (*r).flags = flags;
+        section_name(&raw mut (*r).section, w, w.relsec);
+        section_name(&raw mut (*r).target, w, w.target);
     }
     slot.submit(0);
     tally.records += 1;
@@ -172,14 +180,18 @@ pub fn begin(w: &Walk, hook: Hook, cause: u64, ret: i64, tally: &mut Tally) {
 /// # Safety
 /// `to` points to `SECTION_NAME` writable bytes.
 #[inline(always)]
-unsafe fn section_name(to: *mut [u8; SECTION_NAME], secstrings: u64, name: u32) {
-    // SAFETY: the caller's promise. Without names the address is near zero: the read fails and the name is empty.
-    unsafe { copy_str(to.cast::<c_void>(), SECTION_NAME as u32, secstrings + u64::from(name)) };
+unsafe fn section_name(to: *mut [u8; SECTION_NAME], w: &Walk, index: u32) {
+    // SAFETY: the caller's promise. The offset of the name goes where the name will be: the stack is small.
+    unsafe {
+        copy_header(to.cast(), 4, w.sechdrs, index, SH_NAME);
+        let offset = to.cast::<u32>().read_volatile();
+        copy_str(to.cast::<c_void>(), SECTION_NAME as u32, w.secstrings + u64::from(offset));
+    }
 }
 
 /// Sends an [`End`].
 #[inline(always)]
-pub fn end(w: &Walk, hook: Hook, tally: &mut Tally) {
+pub fn end(w: &Walk, tally: &mut Tally) {
     let Some(mut slot) = EVENTS.reserve::<End>(0) else {
         tally.drops += 1;
         return;
@@ -187,7 +199,7 @@ pub fn end(w: &Walk, hook: Hook, tally: &mut Tally) {
     let r = slot.as_mut_ptr();
     // SAFETY: reserved memory of an End; every field is written.
     unsafe {
-        head(&raw mut (*r).head, KIND_END, hook, w.id);
+        head_of(&raw mut (*r).head, KIND_END, w.hook, w.id);
         (*r).module = w.module;
         (*r).relsec = w.relsec;
         (*r).total = w.total;

@@ -8,9 +8,9 @@ use aya_ebpf::{
 use klp_trace_ebpf::{Hook, SectionKey, SectionValue};
 
 use crate::{
-    layout::{Info, MOD_NAME, SH_NAME, copy, copy_str, header, klp_info},
-    maps::{SECTIONS, Tally, remember},
-    section,
+    layout::{Info, MOD_NAME, SH_NAME, copy, copy_header, copy_str, is_livepatch_section, klp_info},
+    maps::{SECTIONS, Tally, remember, zero},
+    section::{self, Walk},
 };
 
 /// Length of `.klp.rela.`, which the object's name and a dot follow.
@@ -22,7 +22,7 @@ const LENGTH: u32 = WORDS as u32 * 8;
 
 /// The module, for the callback.
 #[repr(C)]
-struct Gate {
+struct Gate<'a> {
     /// Its name and a dot, zero-padded
     want: [u64; WORDS],
     /// Length of that
@@ -31,26 +31,18 @@ struct Gate {
     module: u64,
     ret: i64,
     walks: u32,
-    tally: Tally,
+    tally: &'a mut Tally,
 }
 
 /// Reads every section gated on `module` again; gives how many.
 #[inline(always)]
 pub fn reread(module: u64, hook: Hook, ret: i64, tally: &mut Tally) -> u32 {
-    let mut gate = Gate {
-        want: [0; WORDS],
-        length: 0,
-        hook: hook as u32,
-        module,
-        ret,
-        walks: 0,
-        tally: Tally::default(),
-    };
+    let mut gate = Gate { want: [0; WORDS], length: 0, hook: hook as u32, module, ret, walks: zero(), tally };
     let name = module + u64::from(MOD_NAME.load());
     // SAFETY: `want` is LENGTH bytes.
     let length = unsafe { copy_str(gate.want.as_mut_ptr().cast(), LENGTH, name) };
     if length < 1 || length > i64::from(LENGTH) {
-        tally.read_errors += 1;
+        gate.tally.read_errors += 1;
         return 0;
     }
     // The dot takes the NUL's place. SAFETY: length - 1 is within the array.
@@ -65,11 +57,7 @@ pub fn reread(module: u64, hook: Hook, ret: i64, tally: &mut Tally) -> u32 {
             0,
         )
     };
-    tally.helper_errors += u32::from(rc < 0);
-    tally.records += gate.tally.records;
-    tally.drops += gate.tally.drops;
-    tally.read_errors += gate.tally.read_errors;
-    tally.helper_errors += gate.tally.helper_errors;
+    gate.tally.helper_errors += u32::from(rc < 0);
     gate.walks
 }
 
@@ -78,7 +66,7 @@ extern "C" fn each_gated(
     _map: *mut c_void,
     key: *const SectionKey,
     _value: *mut SectionValue,
-    gate: *mut Gate,
+    gate: *mut Gate<'_>,
 ) -> c_long {
     // SAFETY: the helper passes a key of the map and reread()'s Gate.
     let (module, relsec, gate) = unsafe { ((*key).module, (*key).relsec as u32, &mut *gate) };
@@ -86,28 +74,25 @@ extern "C" fn each_gated(
     if !gated(&info, relsec, gate) {
         return 0;
     }
-    let hook = if gate.hook == Hook::Cleanup as u32 {
-        Hook::Cleanup
-    } else if gate.hook == Hook::Going as u32 {
-        Hook::Going
-    } else {
-        Hook::Coming
-    };
-    let Some(mut w) = section::open_kept(&info, relsec, module, hook, section::walk_id()) else { return 0 };
-    section::walk(&mut w, hook, gate.module, gate.ret, &mut gate.tally);
-    gate.walks += 1;
+    let mut w = Walk::new(gate.hook, section::walk_id(), module, relsec, info.sechdrs, info.secstrings);
+    if is_livepatch_section(info.sechdrs, relsec) && w.open(info.symndx) {
+        w.run(gate.module, gate.ret, gate.tally);
+        gate.walks += 1;
+    }
     0
 }
 
 /// Whether section `relsec` is named `.klp.rela.<module>.…`. Not inlined: its buffer would stay on the stack during the
 /// walk, and all frames together have 512 bytes.
 #[inline(never)]
-fn gated(info: &Info, relsec: u32, gate: &Gate) -> bool {
-    let Some(name) = header::<u32>(info.sechdrs, relsec, SH_NAME) else { return false };
-    let mut have = [0u64; WORDS];
-    let length = if gate.length > LENGTH { LENGTH } else { gate.length };
-    // SAFETY: `have` is LENGTH bytes, length is not more.
-    let rc = unsafe { copy(have.as_mut_ptr().cast(), length, info.secstrings + u64::from(name) + PREFIX) };
+fn gated(info: &Info, relsec: u32, gate: &Gate<'_>) -> bool {
+    let (mut name, mut have) = (0u32, [0u64; WORDS + 1]);
+    // SAFETY: `name` is four bytes; `have` is 64, and the length, at most 56, is below that.
+    let rc = unsafe {
+        let rc = copy_header((&raw mut name).cast(), 4, info.sechdrs, relsec, SH_NAME);
+        let from = info.secstrings + u64::from(name) + PREFIX;
+        rc | copy(have.as_mut_ptr().cast(), gate.length & 63, from)
+    };
     let mut difference = rc as u64 >> 63;
     for (have, want) in have.iter().zip(&gate.want) {
         difference |= have ^ want;
@@ -148,11 +133,11 @@ extern "C" fn each_own(
 
 /// A patch that is being loaded, for the callback.
 #[repr(C)]
-struct Load {
+struct Load<'a> {
     info: Info,
     module: u64,
     walks: u32,
-    tally: Tally,
+    tally: &'a mut Tally,
 }
 
 /// Reads every livepatch section of `module`; gives how many.
@@ -162,26 +147,26 @@ pub fn read_all(module: u64, tally: &mut Tally) -> u32 {
         tally.read_errors += 1;
         return 0;
     };
-    let mut load = Load { info, module, walks: 0, tally: Tally::default() };
+    let mut load = Load { info, module, walks: zero(), tally };
     // SAFETY: the callback has bpf_loop's signature and takes a Load.
     let rc = unsafe { bpf_loop(info.shnum, each_section as *mut c_void, (&raw mut load).cast(), 0) };
-    tally.helper_errors += u32::from(rc < 0);
-    tally.records += load.tally.records;
-    tally.drops += load.tally.drops;
-    tally.read_errors += load.tally.read_errors;
-    tally.map_full += load.tally.map_full;
-    tally.helper_errors += load.tally.helper_errors;
+    load.tally.helper_errors += u32::from(rc < 0);
     load.walks
 }
 
 /// Callback of `bpf_loop`: section number `relsec`. 0 goes on.
 extern "C" fn each_section(relsec: u32, load: *mut c_void) -> c_long {
     // SAFETY: read_all() passes its Load, which outlives the loop.
-    let load = unsafe { &mut *load.cast::<Load>() };
-    let (hook, id) = (Hook::ModuleLoad, section::walk_id());
-    let Some(mut w) = section::open_kept(&load.info, relsec, load.module, hook, id) else { return 0 };
-    remember(load.module, relsec, &mut load.tally);
-    section::walk(&mut w, hook, 0, 0, &mut load.tally);
-    load.walks += 1;
+    let load = unsafe { &mut *load.cast::<Load<'_>>() };
+    if !is_livepatch_section(load.info.sechdrs, relsec) {
+        return 0;
+    }
+    remember(load.module, relsec, load.tally);
+    let (hook, info) = (Hook::ModuleLoad as u32, &load.info);
+    let mut w = Walk::new(hook, section::walk_id(), load.module, relsec, info.sechdrs, info.secstrings);
+    if w.open(info.symndx) {
+        w.run(0, 0, load.tally);
+        load.walks += 1;
+    }
     0
 }

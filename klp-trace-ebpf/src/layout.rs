@@ -117,7 +117,17 @@ pub fn field<T: Copy>(base: u64, offset: &Global<u32>) -> Option<T> {
     read(base + u64::from(offset.load()))
 }
 
-/// A member of the header of section `index`. One at a time: whole headers would not fit on the stack.
+/// Copies a member of the header of section `index`. One at a time: whole headers would not fit on the stack.
+///
+/// # Safety
+/// As [`copy`].
+#[inline(always)]
+pub unsafe fn copy_header(to: *mut c_void, size: u32, sechdrs: u64, index: u32, member: u64) -> i64 {
+    // SAFETY: the caller's promise.
+    unsafe { copy(to, size, sechdrs + SHDR * u64::from(index) + member) }
+}
+
+/// A member of the header of section `index`.
 #[inline(always)]
 pub fn header<T: Copy>(sechdrs: u64, index: u32, member: u64) -> Option<T> {
     read(sechdrs + SHDR * u64::from(index) + member)
@@ -142,17 +152,26 @@ pub struct Info {
     pub shnum: u32,
 }
 
-/// `module.klp_info`; `None`: not set, or unreadable.
+/// The strings of a patch's section names; zero: `klp_info` is not set, or unreadable.
+#[inline(always)]
+pub fn kept_names(module: u64) -> u64 {
+    let info: u64 = field(module, &MOD_KLP_INFO).unwrap_or(0);
+    if info == 0 { 0 } else { field(info, &KLP_SECSTRINGS).unwrap_or(0) }
+}
+
+/// `module.klp_info`; `None`: not set, or unreadable (a null pointer's members are).
 #[inline(always)]
 pub fn klp_info(module: u64) -> Option<Info> {
-    let info: u64 = field(module, &MOD_KLP_INFO)?;
-    if info == 0 {
-        return None;
-    }
-    Some(Info {
-        sechdrs: field(info, &KLP_SECHDRS)?,
-        secstrings: field(info, &KLP_SECSTRINGS)?,
-        symndx: field(info, &KLP_SYMNDX)?,
-        shnum: u32::from(field::<u16>(info, &KLP_SHNUM)?),
-    })
+    let mut at = 0u64;
+    let mut info = Info { sechdrs: 0, secstrings: 0, symndx: 0, shnum: 0 };
+    // SAFETY: each destination is a field of the size asked for. No branch on each result: one at the end.
+    let rc = unsafe {
+        let mut rc = copy((&raw mut at).cast(), 8, module + u64::from(MOD_KLP_INFO.load()));
+        rc |= copy((&raw mut info.sechdrs).cast(), 8, at + u64::from(KLP_SECHDRS.load()));
+        rc |= copy((&raw mut info.secstrings).cast(), 8, at + u64::from(KLP_SECSTRINGS.load()));
+        rc |= copy((&raw mut info.symndx).cast(), 4, at + u64::from(KLP_SYMNDX.load()));
+        // Two bytes of four: little-endian, as the target is.
+        rc | copy((&raw mut info.shnum).cast(), 2, at + u64::from(KLP_SHNUM.load()))
+    };
+    if rc < 0 { None } else { Some(info) }
 }

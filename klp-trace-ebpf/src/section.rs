@@ -7,31 +7,31 @@ use aya_ebpf::{
         generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns},
     },
 };
-use klp_trace_ebpf::{CHUNK, Hook};
+use klp_trace_ebpf::CHUNK;
 
 use crate::{
     emit,
-    layout::{Info, RELA, SH_ADDR, SH_FLAGS, SH_INFO, SH_NAME, SH_SIZE, header, is_livepatch_section},
-    maps::Tally,
+    layout::{RELA, SH_ADDR, SH_INFO, SH_SIZE, copy_header},
+    maps::{Tally, zero},
     sample,
 };
 
-/// A walk over one section: lives on a program's stack, where the callback of the loop finds it.
+/// A walk over one section: lives on a program's stack, where the callback of the loop finds it. What only the begin
+/// record says is not in it: all frames together have 512 bytes.
 #[repr(C)]
 pub struct Walk {
     pub id: u64,
     pub module: u64,
+    pub sechdrs: u64,
+    /// The strings of the section names, or zero
+    pub secstrings: u64,
     /// Address of the entries
     pub rela: u64,
     pub symtab: u64,
     /// Address of the target section
     pub base: u64,
-    pub target_size: u64,
-    pub target_flags: u64,
-    /// The strings of the section names, or zero
-    pub secstrings: u64,
-    pub name: u32,
-    pub target_name: u32,
+    /// Bytes of the entries
+    size: u64,
     pub target: u32,
     pub relsec: u32,
     pub total: u32,
@@ -54,61 +54,59 @@ pub fn walk_id() -> u64 {
     unsafe { bpf_ktime_get_ns() << 8 | u64::from(bpf_get_smp_processor_id() % 255) }
 }
 
-/// Prepares the walk over section `relsec`. `None`: it is none that livepatch applies, or cannot be read.
-#[inline(always)]
-pub fn open(
-    sechdrs: u64,
-    symindex: u32,
-    relsec: u32,
-    module: u64,
-    secstrings: u64,
-    hook: Hook,
-    id: u64,
-) -> Option<Walk> {
-    if !is_livepatch_section(sechdrs, relsec) {
-        return None;
+impl Walk {
+    /// A walk over section `relsec` of `module`.
+    #[inline(always)]
+    pub fn new(hook: u32, id: u64, module: u64, relsec: u32, sechdrs: u64, secstrings: u64) -> Self {
+        let zero = zero();
+        Self {
+            id,
+            module,
+            sechdrs,
+            secstrings,
+            rela: 0,
+            symtab: 0,
+            base: 0,
+            size: 0,
+            target: 0,
+            relsec,
+            total: 0,
+            hook,
+            sent: zero,
+            drops: zero,
+            read_errors: zero,
+            records: zero,
+        }
     }
-    let target: u32 = header(sechdrs, relsec, SH_INFO)?;
-    let size: u64 = header(sechdrs, relsec, SH_SIZE)?;
-    Some(Walk {
-        id,
-        module,
-        rela: header(sechdrs, relsec, SH_ADDR)?,
-        symtab: header(sechdrs, symindex, SH_ADDR)?,
-        base: header(sechdrs, target, SH_ADDR)?,
-        target_size: header(sechdrs, target, SH_SIZE)?,
-        target_flags: header(sechdrs, target, SH_FLAGS)?,
-        secstrings,
-        name: header(sechdrs, relsec, SH_NAME)?,
-        target_name: header(sechdrs, target, SH_NAME)?,
-        target,
-        relsec,
-        total: (size / RELA) as u32,
-        hook: hook as u32,
-        sent: 0,
-        drops: 0,
-        read_errors: 0,
-        records: 0,
-    })
-}
 
-/// As [`open`], for a patch whose `klp_info` is set.
-#[inline(always)]
-pub fn open_kept(info: &Info, relsec: u32, module: u64, hook: Hook, id: u64) -> Option<Walk> {
-    open(info.sechdrs, info.symndx, relsec, module, info.secstrings, hook, id)
-}
+    /// Finds the entries, the symbols and the target. `false`: something of it cannot be read.
+    #[inline(always)]
+    pub fn open(&mut self, symindex: u32) -> bool {
+        let (sechdrs, relsec) = (self.sechdrs, self.relsec);
+        // SAFETY: each destination is a field of the size asked for. No branch on each result: one at the end.
+        unsafe {
+            let mut rc = copy_header((&raw mut self.rela).cast(), 8, sechdrs, relsec, SH_ADDR);
+            rc |= copy_header((&raw mut self.size).cast(), 8, sechdrs, relsec, SH_SIZE);
+            rc |= copy_header((&raw mut self.target).cast(), 4, sechdrs, relsec, SH_INFO);
+            rc |= copy_header((&raw mut self.symtab).cast(), 8, sechdrs, symindex, SH_ADDR);
+            rc |= copy_header((&raw mut self.base).cast(), 8, sechdrs, self.target, SH_ADDR);
+            self.total = (self.size / RELA) as u32;
+            rc >= 0
+        }
+    }
 
-/// Sends the section: begin, its relocations, end.
-#[inline(always)]
-pub fn walk(w: &mut Walk, hook: Hook, cause: u64, ret: i64, tally: &mut Tally) {
-    emit::begin(w, hook, cause, ret, tally);
-    let chunks = w.total.div_ceil(CHUNK as u32);
-    let context = (&raw mut *w).cast::<c_void>();
-    // SAFETY: the callback has bpf_loop's signature and takes a Walk.
-    let rc = unsafe { bpf_loop(chunks, sample::step as *mut c_void, context, 0) };
-    tally.helper_errors += u32::from(rc < 0);
-    tally.records += w.records;
-    tally.drops += w.drops;
-    tally.read_errors += w.read_errors;
-    emit::end(w, hook, tally);
+    /// Sends the section: begin, its relocations, end.
+    #[inline(always)]
+    pub fn run(&mut self, cause: u64, ret: i64, tally: &mut Tally) {
+        emit::begin(self, cause, ret, tally);
+        let chunks = self.total.div_ceil(CHUNK as u32);
+        let context = (&raw mut *self).cast::<c_void>();
+        // SAFETY: the callback has bpf_loop's signature and takes a Walk.
+        let rc = unsafe { bpf_loop(chunks, sample::step as *mut c_void, context, 0) };
+        tally.helper_errors += u32::from(rc < 0);
+        tally.records += self.records;
+        tally.drops += self.drops;
+        tally.read_errors += self.read_errors;
+        emit::end(self, tally);
+    }
 }

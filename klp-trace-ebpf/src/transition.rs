@@ -22,7 +22,7 @@ const NO_STATE: i32 = -1;
 
 #[inline(always)]
 fn report(hook: Hook, patch: u64, object: u64, state: i32) {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new();
     send(hook, patch, object, state, &mut tally);
     tally.settle(hook, Phase::Enter);
 }
