@@ -225,7 +225,7 @@ impl Verifier {
     }
 
     pub(super) fn count_loss(&mut self, records: u64) {
-        self.lost += records;
+        self.lost = self.lost.saturating_add(records);
         self.losses += 1;
     }
 

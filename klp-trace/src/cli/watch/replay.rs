@@ -100,7 +100,7 @@ fn merge(a: Outcome, b: Outcome) -> Outcome {
         worst: a.worst.max(b.worst),
         bad: a.bad + b.bad,
         unknown: a.unknown + b.unknown,
-        lost: a.lost + b.lost,
+        lost: a.lost.saturating_add(b.lost),
         losses: a.losses + b.losses,
     }
 }

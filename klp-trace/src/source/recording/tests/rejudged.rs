@@ -2,7 +2,7 @@
 
 use super::super::replay_from;
 use crate::arch::Arch;
-use crate::event::testing::origin;
+use crate::event::testing::{any, origin};
 use crate::event::*;
 use crate::model::{Address, Bytes, Hook, Phase, Reason};
 use crate::verify::Verifier;
@@ -170,6 +170,31 @@ fn evidence() -> impl Strategy<Value = Body> {
     ]
 }
 
+/// Evidence that no kernel gives, of things that are known.
+fn absurd() -> impl Strategy<Value = Body> {
+    (any::event(), metadata(), prop::num::u32::ANY).prop_map(|(event, metadata, number)| {
+        let Body::PatchMetadata(meta) = metadata else { return event.body };
+        let (patch, section) = (meta.patch.clone(), meta.section.clone());
+        match event.body {
+            Body::PatchMetadata(absurd) => Body::PatchMetadata(PatchMetadata { patch, section, ..absurd }),
+            Body::SectionRead(absurd) => {
+                let entry = |index| EntryRead {
+                    index,
+                    address: Address(u64::MAX),
+                    bytes: Some([0xff; 8]),
+                    recorded: Some(Address(u64::MAX)),
+                };
+                let entries = [3, number, 0, 3, u32::MAX].map(entry).to_vec();
+                Body::SectionRead(SectionRead { patch, section, entries, ..absurd })
+            }
+            Body::Hook(absurd) => {
+                Body::Hook(HookEvent { patch: Some(patch), section: Some(section), ..absurd })
+            }
+            body => body,
+        }
+    })
+}
+
 /// What a verifier says of some evidence.
 fn judge(evidence: &[Event]) -> (Vec<Event>, Totals) {
     let mut verifier = Verifier::new(Arch::X86_64);
@@ -251,5 +276,24 @@ proptest! {
         let (again, again_totals) = judge(&evidence);
         prop_assert_eq!(conclusions(&again), conclusions(&said));
         prop_assert_eq!(again_totals, totals);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn absurd_evidence_is_judged_all_the_same(
+        bodies in prop::collection::vec(prop_oneof![evidence(), absurd()], 0..24),
+    ) {
+        let bodies = std::iter::once(session()).chain(bodies);
+        let events: Vec<_> = bodies.map(|body| Event { mono_ns: u64::MAX, task: None, body }).collect();
+        let mut verifier = Verifier::new(Arch::X86_64);
+        let mut said = 0_u32;
+        for event in events {
+            verifier.feed(event, &mut |_| said += 1);
+        }
+        let (_, _) = (verifier.outcome(), verifier.wants());
+        prop_assert!(said > 0);
     }
 }
