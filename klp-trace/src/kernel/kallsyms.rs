@@ -4,8 +4,8 @@
 //!
 //! Format (kernel/kallsyms.c, `s_show`): `<16 hex digits> <type> <name>`, and for modules a tab and `[<module>]`.
 //! vmlinux comes first, in address order; then each module, in the order of its symbol table, core symbols only once
-//! it is live (6.1 to 7.3). The kernel walks a list that changes while it is read: read again when a module came or
-//! went meanwhile.
+//! it is live (6.1 to 7.3). The kernel finds its place by counting through a list that changes while it is read
+//! (`module_get_kallsym`), so a read is taken only if no module came or went meanwhile.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,11 +14,18 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::modules::{Modules, State};
+
 /// The name under which klp relocations know the kernel itself.
 pub const VMLINUX: &str = "vmlinux";
 
 /// Where the kernel shows its symbols.
 pub const PATH: &str = "/proc/kallsyms";
+
+const MODULES: &str = "/proc/modules";
+
+/// How often to read before giving up on a moment without a change.
+const ATTEMPTS: usize = 5;
 
 /// Longer than any line: KSYM_NAME_LEN is 512, MODULE_NAME_LEN 56.
 const BUFFER: usize = 64 * 1024;
@@ -32,6 +39,9 @@ pub enum KallsymsError {
         /// The file.
         path: PathBuf,
     },
+    /// Modules came and went each time it was read.
+    #[error("modules come and go while /proc/kallsyms is read")]
+    Unsettled,
     /// The file cannot be read; a kernel without CONFIG_KALLSYMS has none.
     #[error("cannot read {path}: {source}")]
     Io {
@@ -91,9 +101,27 @@ impl Query {
         &mut objects[index]
     }
 
-    /// Reads [`PATH`].
+    /// Reads [`PATH`] at a moment when no module comes or goes: else the kernel, which counts its place in a list that
+    /// changes, may leave out symbols that are there.
     pub fn read(self) -> Result<Symbols, KallsymsError> {
-        self.read_file(Path::new(PATH))
+        self.read_settled(|query| query.read_file(Path::new(PATH)), || modules(Path::new(MODULES)))
+    }
+
+    fn read_settled<S: PartialEq>(
+        self,
+        mut read: impl FnMut(Self) -> Result<Symbols, KallsymsError>,
+        mut state: impl FnMut() -> Option<S>,
+    ) -> Result<Symbols, KallsymsError> {
+        let mut before = state();
+        for _ in 0..ATTEMPTS {
+            let symbols = read(self.clone())?;
+            let after = state();
+            if before == after {
+                return Ok(symbols);
+            }
+            before = after;
+        }
+        Err(KallsymsError::Unsettled)
     }
 
     /// Reads a file of that format.
@@ -127,6 +155,12 @@ pub fn check(path: &Path) -> Result<(), KallsymsError> {
     } else {
         Err(KallsymsError::Hidden { path: path.to_owned() })
     }
+}
+
+/// Name, state and address of each module: what decides which symbols there are. `None` when it cannot be read.
+fn modules(path: &Path) -> Option<Vec<(String, State, u64)>> {
+    let modules = Modules::parse(&std::fs::read(path).ok()?);
+    Some(modules.iter().map(|module| (module.name.clone(), module.state, module.address)).collect())
 }
 
 const THIS_MODULE: &str = "__this_module";
@@ -204,16 +238,30 @@ impl Scan {
                 self.line(data);
                 return Ok(());
             }
-            let mut start = 0;
-            for end in memchr::memchr_iter(b'\n', data) {
-                self.line(data.get(start..end).unwrap_or_default());
-                start = end + 1;
-            }
+            let whole = memchr::memrchr(b'\n', data).map_or(0, |last| last + 1);
+            self.lines(data.get(..whole).unwrap_or_default());
             if self.stop_at_address && self.any_address {
                 return Ok(());
             }
-            filled = data.len() - start;
-            buffer.copy_within(start..start + filled, 0);
+            filled = data.len() - whole;
+            buffer.copy_within(whole..whole + filled, 0);
+        }
+    }
+
+    /// Whole lines, each with its newline.
+    fn lines(&mut self, lines: &[u8]) {
+        let mut start = 0;
+        while let Some(rest) = lines.get(start..).filter(|rest| !rest.is_empty()) {
+            // The lines of vmlinux, nearly all, have no tab: where nothing of it is wanted, they are leapt over.
+            if self.vmlinux.is_none() && self.any_address {
+                let Some(tab) = memchr::memchr(b'\t', rest) else { return };
+                let before = rest.get(..tab).unwrap_or_default();
+                start += memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            }
+            let rest = lines.get(start..).unwrap_or_default();
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            self.line(rest.get(..length).unwrap_or_default());
+            start += length + 1;
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Listed<'a> {
     Gone,
     /// Addresses are hidden (kptr_restrict, or no CAP_SYSLOG).
     Hidden,
+    /// Modules came and went each time the list was read.
+    Unsettled,
 }
 
 /// A symbol to resolve.
@@ -81,6 +83,9 @@ pub enum ResolveError {
     /// /proc/kallsyms hides its addresses.
     #[error("the kernel hides symbol addresses")]
     Hidden,
+    /// The list of symbols kept changing.
+    #[error("modules come and go while their symbols are read")]
+    Unsettled,
     /// Resolved while COMING, and without the object's .ko nobody can tell how many .init symbols were counted.
     #[error("resolved while the object was loading: its .ko is needed to count .init symbols of that name")]
     InitUncertain,
@@ -94,6 +99,7 @@ impl ResolveError {
             Self::Ambiguous(_) => Reason::SymbolAmbiguous,
             Self::SymbolsGone => Reason::SymbolsGone,
             Self::Hidden => Reason::SymbolsHidden,
+            Self::Unsettled => Reason::Unsettled,
             Self::InitUncertain => Reason::InitSymbols,
         }
     }
@@ -105,7 +111,9 @@ pub fn resolve(question: &Question<'_>) -> Result<Resolved, ResolveError> {
     let answer = match (question.listed, question.file) {
         (Listed::Hidden, None) => Err(ResolveError::Hidden),
         (Listed::Gone, None) => Err(ResolveError::SymbolsGone),
+        (Listed::Unsettled, None) => Err(ResolveError::Unsettled),
         (Listed::Hidden, Some(file)) => by_file(question, file, ResolveError::Hidden),
+        (Listed::Unsettled, Some(file)) => by_file(question, file, ResolveError::Unsettled),
         (Listed::Gone, Some(file)) => by_file(question, file, ResolveError::SymbolsGone),
         (Listed::Here(listed), Some(file)) => by_both(question, listed, file),
         (Listed::Here(listed), None) => by_list(question, listed),

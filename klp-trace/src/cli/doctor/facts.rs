@@ -121,7 +121,7 @@ fn symbols(path: &Path) -> Symbols {
     match kallsyms::check(path) {
         Ok(()) => Symbols::Shown,
         Err(KallsymsError::Hidden { .. }) => Symbols::Hidden,
-        Err(error @ KallsymsError::Io { .. }) => Symbols::Unreadable(error.to_string()),
+        Err(error) => Symbols::Unreadable(error.to_string()),
     }
 }
 

@@ -124,6 +124,50 @@ fn lines_may_be_torn_anywhere_by_the_reads() {
 }
 
 #[test]
+fn a_read_beside_a_change_is_done_again() {
+    let symbols = || read(query(&[("tmod", "dup")]), LIVE.as_bytes());
+    let mut reads = 0;
+    // Changes during the first read, then rests.
+    let mut states = [1, 2, 2].into_iter();
+    let settled = query(&[]).read_settled(
+        |_| {
+            reads += 1;
+            Ok(symbols())
+        },
+        || states.next(),
+    );
+    assert!(settled.is_ok());
+    assert_eq!(reads, 2);
+    let mut state = 0;
+    let restless = query(&[]).read_settled(
+        |_| Ok(symbols()),
+        || {
+            state += 1;
+            Some(state)
+        },
+    );
+    assert!(matches!(restless, Err(KallsymsError::Unsettled)));
+}
+
+#[test]
+fn vmlinux_is_leapt_over_only_where_nothing_of_it_is_wanted() {
+    let modules: Vec<&str> = LIVE.lines().filter(|line| line.contains('\t')).collect();
+    // Tabs in names, modules between, a first line with a tab: nothing is lost, nothing read twice.
+    let odd = format!(
+        "{}\n{LIVE}ffffffffc0a00000 t a\tb\tc\t[tmod]\nffffffff81000500 t dup\n{}\n",
+        modules[0], modules[0]
+    );
+    let mut wanted = query(&[("tmod", "dup"), ("tmod", "a\tb\tc")]);
+    let lean = read(wanted.clone(), odd.as_bytes());
+    wanted.want("vmlinux", "dup");
+    let full = read(wanted, odd.as_bytes());
+    assert_eq!(lean.addresses("tmod", "dup").len(), 5);
+    assert_eq!(lean.addresses("tmod", "dup"), full.addresses("tmod", "dup"));
+    assert_eq!(lean.single("tmod", "a\tb\tc"), Some(0xffff_ffff_c0a0_0000));
+    assert_eq!(full.addresses("vmlinux", "dup").len(), 3);
+}
+
+#[test]
 fn the_check_stops_at_the_first_address() {
     /// Fails when asked for more than the first line.
     struct Once(bool);

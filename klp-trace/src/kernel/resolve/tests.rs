@@ -84,9 +84,11 @@ fn a_file_that_is_not_the_loaded_one_is_as_good_as_none() {
 #[test]
 fn gone_and_hidden_are_told_apart_and_the_file_may_still_answer() {
     let known: &[FileOccurrence] = &[FileOccurrence { core: true, address: Some(5) }];
-    for (listed, unknown) in
-        [(Listed::Gone, ResolveError::SymbolsGone), (Listed::Hidden, ResolveError::Hidden)]
-    {
+    for (listed, unknown) in [
+        (Listed::Gone, ResolveError::SymbolsGone),
+        (Listed::Unsettled, ResolveError::Unsettled),
+        (Listed::Hidden, ResolveError::Hidden),
+    ] {
         assert_eq!(ask(0, SymbolSet::Core, listed, None), Err(unknown));
         assert_eq!(ask(0, SymbolSet::Core, listed, Some(&[CORE])), Err(unknown));
         assert_eq!(ask(0, SymbolSet::Core, listed, Some(known)), Ok(5));

@@ -66,6 +66,7 @@ impl Lookups {
                 Listed::Here(symbols.addresses(object, &*symbol.symbol))
             }
             Ok(_) => Listed::Gone,
+            Err(KallsymsError::Unsettled) => Listed::Unsettled,
             Err(_) => Listed::Hidden,
         };
         let file = files.get(object).map(|file| self.occurrences(object, file, &symbol.symbol));
