@@ -29,9 +29,6 @@ pub const PLAN: &str = "/plan.json";
 /// Where the guest finds klp-trace.
 pub const TOOL: &str = "/usr/bin/klp-trace";
 
-/// Where the guest finds bpftool.
-pub const BPFTOOL: &str = "/usr/sbin/bpftool";
-
 /// Where the guest finds this program.
 pub const AGENT: &str = "/usr/bin/xtask";
 

@@ -12,7 +12,7 @@ use super::kmsg::Kmsg;
 use super::narrate::Narrator;
 use super::watch::Watch;
 use super::{broken, step, system, write};
-use crate::scenario::exchange::{Run, RunReport, RunStep, StepReport, hex_of};
+use crate::scenario::exchange::{Run, RunReport, RunStep, StepReport, hex_of, title};
 use crate::scenario::journal::Journal;
 
 /// Runs it; what could not be done is in the report.
@@ -73,7 +73,11 @@ fn steps(
 fn tell(number: usize, done: &StepReport) {
     let settled = if done.settled { "" } else { " (NOT SETTLED)" };
     let (ended, rest) = (seconds(done.millis.0), seconds(done.millis.1));
-    println!("  {number} {} -> {} after {ended:.1} s, at rest after {rest:.1} s{settled}", done.run, done.rc);
+    println!(
+        "  {number} {} -> {} after {ended:.1} s, at rest after {rest:.1} s{settled}",
+        title(&done.run),
+        done.rc
+    );
 }
 
 fn one(

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use super::{BPFTOOL, TOOL};
+use super::TOOL;
 use crate::scenario::journal::hex;
 
 /// The modules that are loaded, as /proc/modules has them.
@@ -71,7 +71,7 @@ pub fn probes() -> BTreeSet<String> {
         }
     }
     for kind in ["prog", "link"] {
-        let listed = Command::new(BPFTOOL).args([kind, "show"]).output();
+        let listed = Command::new("bpftool").args([kind, "show"]).output();
         let text = listed.map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default();
         for line in text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())) {
             found.insert(format!("bpftool {kind}: {line}"));

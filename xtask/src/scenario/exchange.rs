@@ -116,6 +116,11 @@ pub struct RunReport {
     pub millis: (u64, u64),
 }
 
+/// What is done, in one line: of a script, its first.
+pub fn title(run: &str) -> &str {
+    run.trim().lines().next().unwrap_or_default()
+}
+
 /// Bytes as two hex digits each, in the order of memory.
 pub fn hex_of(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {

@@ -69,11 +69,13 @@ pub struct Vm {
     pub memory: u32,
     /// Added to the kernel's command line.
     pub append: String,
+    /// Programs of Debian packages in its `/usr/local/bin`: package, path of the program in it.
+    pub tools: Vec<(String, String)>,
 }
 
 impl Default for Vm {
     fn default() -> Self {
-        Self { smp: 1, memory: 1024, append: String::new() }
+        Self { smp: 1, memory: 1024, append: String::new(), tools: Vec::new() }
     }
 }
 

@@ -23,10 +23,10 @@ pub fn prepare(series: &[Series]) -> anyhow::Result<Bench> {
         let fixtures = steps.step(&name, || testbed::fixtures(&kernel))?;
         kernels.insert(*series, (kernel, fixtures));
     }
-    let bpftool = steps.step("bpftool", || testbed::tool("bpftool", "/usr/sbin/bpftool"))?;
+    steps.step("bpftool", || testbed::tool("bpftool", "/usr/sbin/bpftool"))?;
     // Beside `testbed`, in the target folder.
     let built = testbed::cache_dir().with_file_name("vm");
-    Ok(Bench { kernels, tool: built.join("klp-trace"), agent: built.join("xtask"), bpftool })
+    Ok(Bench { kernels, tool: built.join("klp-trace"), agent: built.join("xtask") })
 }
 
 /// Installs what this machine lacks.

@@ -12,7 +12,7 @@ use super::format::Vm;
 use super::instance::Instance;
 use super::{judge, replay};
 use crate::guest;
-use crate::testbed::{self, Boot, GuestFile, Kernel, Outcome, Series, Tool, Verdict};
+use crate::testbed::{self, Boot, GuestFile, Kernel, Outcome, Series, Verdict};
 
 /// Machines that run at the same time: the budget is for two processors.
 const AT_ONCE: usize = 2;
@@ -26,8 +26,6 @@ pub struct Bench {
     pub tool: PathBuf,
     /// This program, built for the guest.
     pub agent: PathBuf,
-    /// Lists what is attached, as a second opinion.
-    pub bpftool: Tool,
 }
 
 /// What became of one instance.
@@ -188,11 +186,10 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
     std::fs::create_dir_all(work).with_context(|| format!("cannot make {}", work.display()))?;
     let runs = batch.instances.iter().map(|instance| instance.run.clone()).collect();
     let mut files = files(&Plan { runs, bench: None }, fixtures, work)?;
-    files.extend(bench.bpftool.files.iter().cloned());
-    let start = work.join("bpftool");
-    let script = format!("#!/bin/sh\nexec {} \"$@\"\n", bench.bpftool.command.join(" "));
-    std::fs::write(&start, script).with_context(|| format!("cannot write {}", start.display()))?;
-    files.push(GuestFile { guest: guest::BPFTOOL.into(), host: start, mode: 0o755 });
+    let bpftool = ("bpftool".to_owned(), "/usr/sbin/bpftool".to_owned());
+    for (package, program) in batch.vm.tools.iter().chain([&bpftool]) {
+        files.extend(tool(package, program, work)?);
+    }
     testbed::boot(&Boot {
         kernel,
         files,
@@ -216,6 +213,19 @@ pub fn files(plan: &Plan, fixtures: &Path, work: &Path) -> anyhow::Result<Vec<Gu
     let file =
         |guest: &str, host: &Path| GuestFile { guest: guest.into(), host: host.to_owned(), mode: 0o644 };
     Ok(vec![file(guest::PLAN, &path), file(guest::FIXTURES, fixtures)])
+}
+
+/// A program of a Debian package, with a script in the guest's PATH that starts it.
+fn tool(package: &str, program: &str, work: &Path) -> anyhow::Result<Vec<GuestFile>> {
+    let tool = testbed::tool(package, program)?;
+    let start = work.join(package);
+    let script = format!("#!/bin/sh\nexec {} \"$@\"\n", tool.command.join(" "));
+    std::fs::write(&start, script).with_context(|| format!("cannot write {}", start.display()))?;
+    let name = Path::new(program).file_name().unwrap_or_default();
+    let guest = Path::new("/usr/local/bin").join(name);
+    let mut files = tool.files;
+    files.push(GuestFile { guest, host: start, mode: 0o755 });
+    Ok(files)
 }
 
 /// The programs of every guest.

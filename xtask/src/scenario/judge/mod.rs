@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::exchange::{RunReport, StepReport};
+use super::exchange::{RunReport, StepReport, title};
 use super::instance::Instance;
 use super::journal::Follower;
 
@@ -42,7 +42,7 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
             here.push("what was awaited came too late, or not at all".to_owned());
         }
         failed_steps += usize::from(!here.is_empty());
-        let place = format!("step {}, {}: ", number + 1, seen.run);
+        let place = format!("step {}, {}: ", number + 1, title(&seen.run));
         wrong.extend(here.into_iter().map(|what| place.clone() + &what));
     }
     if let Some(error) = &report.error {
