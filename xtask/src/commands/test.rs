@@ -57,6 +57,11 @@ impl Tally {
 
 /// Runs the stages; fails when any of them did.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    let all = format::load_all(&testbed::workspace().join("tests/scenarios"))?;
+    for name in &args.scenario {
+        let known: Vec<&str> = all.iter().map(|scenario| scenario.name.as_str()).collect();
+        ensure!(known.contains(&name.as_str()), "no scenario {name}; there are {}", known.join(", "));
+    }
     let mut tally = Tally::default();
     let set_up = tally.stage("setup", install);
     if set_up && args.scenario.is_empty() {
@@ -72,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         });
     }
     let done = match &bench {
-        Some(bench) => scenarios(args, bench, &mut tally)?,
+        Some(bench) => scenarios(args, &all, bench, &mut tally)?,
         None => Vec::new(),
     };
     if args.full && bench.is_some() {
@@ -105,13 +110,8 @@ fn wanted_series(args: &Args) -> Vec<Series> {
     }
 }
 
-fn scenarios(args: &Args, bench: &Bench, tally: &mut Tally) -> anyhow::Result<Vec<Done>> {
-    let all = format::load_all(&testbed::workspace().join("tests/scenarios"))?;
-    for name in &args.scenario {
-        let known: Vec<&str> = all.iter().map(|scenario| scenario.name.as_str()).collect();
-        ensure!(known.contains(&name.as_str()), "no scenario {name}; there are {}", known.join(", "));
-    }
-    let chosen: Vec<Instance> = choose(args, bench, &all)?;
+fn scenarios(args: &Args, all: &[Scenario], bench: &Bench, tally: &mut Tally) -> anyhow::Result<Vec<Done>> {
+    let chosen: Vec<Instance> = choose(args, bench, all)?;
     let possible: usize = all.iter().map(|scenario| scenario.series.len() * scenario.attach.len()).sum();
     tally.skipped += possible - chosen.len();
     println!("\n== {} scenarios in VMs", chosen.len());
