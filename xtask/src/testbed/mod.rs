@@ -30,7 +30,7 @@ pub use fixtures::fixtures;
 pub use kernels::kernel;
 pub use progress::Steps;
 pub use series::Series;
-pub use tools::{Tool, tool};
+pub use tools::tool;
 pub use verdict::Verdict;
 
 use std::path::PathBuf;
