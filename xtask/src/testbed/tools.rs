@@ -35,6 +35,10 @@ pub fn tool(package: &str, program: &str) -> anyhow::Result<Tool> {
     let mut files = vec![file(guest.join("ld.so"), loader), file(guest.join("bin").join(name), binary)];
     for line in listed.lines() {
         let Some((library, rest)) = line.trim().split_once(" => ") else { continue };
+        // The loader itself, by its own path, where the guest has another.
+        if library.starts_with('/') {
+            continue;
+        }
         let Some(path) = rest.split_whitespace().next().filter(|path| path.starts_with('/')) else {
             bail!("{package}: {library} is missing: {rest}");
         };
