@@ -69,6 +69,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             "-timeout=10".to_owned(),
             "-rss_limit_mb=1024".to_owned(),
             "-print_final_stats=1".to_owned(),
+            // Naming each new function takes a look at the debugging information.
+            "-print_funcs=0".to_owned(),
         ]))?;
     let new: Vec<_> = crashes(&artifacts).into_iter().filter(|file| !before.contains(file)).collect();
     let executions = report.executions.unwrap_or(0);
