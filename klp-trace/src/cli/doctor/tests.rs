@@ -72,6 +72,17 @@ fn ids_are_unique() {
 }
 
 #[test]
+fn every_check_is_documented() {
+    let page = include_str!("../../../../docs/doctor.md");
+    let old = Facts { capabilities: needed(37).iter().map(|c| (*c, true)).collect(), ..fit() };
+    for check in [Report::new(&fit()), Report::new(&old)].into_iter().flat_map(|report| report.checks) {
+        let id = if check.id.starts_with("hook-") { "hook-FUNCTION" } else { &check.id };
+        assert!(page.contains(&format!("`{id}`")), "{id}");
+    }
+    assert!(page.contains(SCHEMA));
+}
+
+#[test]
 fn each_capability_is_a_lack_of_its_own() {
     for (index, (capability, id)) in [
         (Capability::Bpf, "cap-bpf"),
