@@ -84,8 +84,7 @@ fn zstd(data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
             }
             Err(error) => return Err(damaged(format, &error)),
         };
-        let left = limit.saturating_sub(out.len() as u64);
-        out.extend(collect_up_to(format, reader.by_ref(), left, limit)?);
+        collect_into(&mut out, format, reader.by_ref(), limit)?;
         let decoder = reader.into_frame_decoder();
         if decoder.get_checksum_from_data().is_some_and(|sum| decoder.get_calculated_checksum() != Some(sum))
         {
@@ -96,24 +95,23 @@ fn zstd(data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
 }
 
 fn collect(format: Format, reader: impl Read, limit: u64) -> Result<Vec<u8>, Rule> {
-    collect_up_to(format, reader, limit, limit)
+    let mut out = Vec::new();
+    collect_into(&mut out, format, reader, limit)?;
+    Ok(out)
 }
 
-/// Reads at most `left` bytes; `limit` is what the error says. One byte more is asked for, to tell an end at the
-/// limit from a bomb.
-fn collect_up_to(format: Format, reader: impl Read, left: u64, limit: u64) -> Result<Vec<u8>, Rule> {
-    let mut out = Vec::new();
-    reader.take(left.saturating_add(1)).read_to_end(&mut out).map_err(|error| {
+/// Appends what the reader gives until `out` has `limit` bytes. One byte more is asked for, to tell an end at the limit
+/// from a bomb.
+fn collect_into(out: &mut Vec<u8>, format: Format, reader: impl Read, limit: u64) -> Result<(), Rule> {
+    let left = limit.saturating_sub(out.len() as u64);
+    reader.take(left.saturating_add(1)).read_to_end(out).map_err(|error| {
         if error.kind() == io::ErrorKind::OutOfMemory {
             Rule::Dictionary { format: format.name(), limit: limits::DICTIONARY_BYTES }
         } else {
             damaged(format, &error)
         }
     })?;
-    if out.len() as u64 > left {
-        return Err(Rule::Bomb { format: format.name(), limit });
-    }
-    Ok(out)
+    if out.len() as u64 > limit { Err(Rule::Bomb { format: format.name(), limit }) } else { Ok(()) }
 }
 
 fn damaged(format: Format, error: &dyn std::fmt::Display) -> Rule {

@@ -28,7 +28,7 @@ fn xz(data: &[u8], dictionary: u32) -> Vec<u8> {
 
 #[test]
 fn each_format_round_trips_and_is_told_by_its_magic() {
-    let data: Vec<u8> = (0..200_000u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
+    let data: Vec<u8> = (0..40_000u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
     for format in ALL {
         let packed = compress(format, &data);
         assert_eq!(Format::of(&packed), Some(format));
@@ -47,9 +47,9 @@ fn each_format_round_trips_and_is_told_by_its_magic() {
 
 #[test]
 fn bombs_are_refused_by_the_limit() {
-    const SIZE: usize = 1 << 20;
+    const SIZE: usize = 1 << 18;
     const LIMIT: u64 = SIZE as u64;
-    let zeros = vec![0; 2 << 20];
+    let zeros = vec![0; 2 * SIZE];
     for format in ALL {
         let bomb = compress(format, &zeros);
         assert!(bomb.len() < 100_000, "{format:?} takes {} bytes", bomb.len());
