@@ -4,13 +4,13 @@ use aya_ebpf::{
     EbpfContext,
     helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns},
 };
-use aya_log_ebpf::debug;
 use klp_trace_ebpf::{
     Hook, InFlight, InFlightKey, Phase,
     record::{FLAG_LIVEPATCH, KIND_ENTER, KIND_EXIT},
 };
 
 use crate::{
+    diag,
     emit::{self, Call},
     gated,
     layout::{CLEANUP_HOOKED, is_livepatch_section, kept_names},
@@ -90,8 +90,7 @@ pub fn exit_relocate(ctx: &impl EbpfContext, hook: Hook, args: Relocate, ret: i6
     if is_livepatch_section(args.sechdrs, args.relsec) {
         let _ = CALLS.remove(&key(hook));
         relocated(hook, args, ret, &mut tally);
-        let (hook, records, drops) = (hook.name(), tally.records, tally.drops);
-        debug!(ctx, "{}: section {} gives {}: {} records, {} lost", hook, args.relsec, ret, records, drops);
+        diag::relocated(ctx, hook, args.relsec, ret, &tally);
     }
     tally.settle(hook, Phase::Exit);
 }
@@ -142,7 +141,7 @@ pub fn exit_module(ctx: &impl EbpfContext, hook: Hook, module: u64, ret: i64) {
     };
     let walks = if reads { gated::reread(module, hook, ret, &mut tally) } else { 0 };
     emit::hook(KIND_EXIT, hook, module, Call { ret, relsec: 0, walks }, &mut tally);
-    debug!(ctx, "{}: gives {}, {} sections read", hook.name(), ret, walks);
+    diag::moved(ctx, hook, ret, walks);
     tally.settle(hook, Phase::Exit);
 }
 

@@ -8,6 +8,7 @@
 
 mod calls;
 mod demand;
+mod diag;
 mod emit;
 mod gated;
 mod hooks;

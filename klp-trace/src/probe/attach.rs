@@ -107,6 +107,8 @@ fn absence() -> String {
 
 fn load(options: &Options, layout: &Layout, cleanup: bool) -> Result<Ebpf, ProbeError> {
     let mut loader = EbpfLoader::new();
+    // Nothing in the object is relocated against the kernel's BTF: spares parsing it once more.
+    loader.btf(None);
     for (name, offset) in &layout.offsets {
         loader.override_global(name, offset, true);
     }
