@@ -109,6 +109,8 @@ pub struct Expect {
     pub verdicts: Option<BTreeMap<String, Verdicts>>,
     /// The findings made in this step, no other; none.
     pub findings: Option<BTreeMap<String, Found>>,
+    /// Each is part of an `events_lost` record of this step; none.
+    pub lost: Option<Vec<String>>,
     /// Each is part of a line of the kernel's log of this step; none.
     pub dmesg: Option<Vec<String>>,
     /// None is part of any such line; besides those forbidden everywhere.
@@ -231,6 +233,7 @@ impl Expect {
             rc: over.rc.or(base.rc),
             verdicts: over.verdicts.or(base.verdicts),
             findings: over.findings.or(base.findings),
+            lost: over.lost.or(base.lost),
             dmesg: over.dmesg.or(base.dmesg),
             dmesg_not: over.dmesg_not.or(base.dmesg_not),
             output: over.output.or(base.output),

@@ -59,6 +59,8 @@ pub struct Expected {
     pub verdicts: Counts,
     /// Findings made in this step.
     pub findings: BTreeMap<String, Found>,
+    /// Parts of records of lost events.
+    pub lost: Vec<String>,
     /// Parts of lines of the kernel's log.
     pub dmesg: Vec<String>,
     /// What no line may hold.
@@ -108,6 +110,7 @@ pub fn resolve(
             rc: expect.rc.unwrap_or(0),
             verdicts,
             findings: expect.findings.unwrap_or_default(),
+            lost: expect.lost.unwrap_or_default(),
             dmesg: expect.dmesg.unwrap_or_default(),
             dmesg_not: expect.dmesg_not.unwrap_or_default(),
             output: expect.output.unwrap_or_default(),

@@ -25,7 +25,7 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     let report: RunReport = read(&folder.join("run.json")).context("it was not run to its end")?;
     let journal = folder.join("journal.ndjson");
     let mut follower = Follower::default();
-    let mut findings = 0;
+    let (mut findings, mut lost) = (0, 0);
     let mut failed_steps = 0;
     for (number, expected) in instance.steps.iter().enumerate() {
         let Ok(seen) = read::<StepReport>(&folder.join(format!("step-{}.json", number + 1))) else { break };
@@ -36,6 +36,8 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
             let new = follower.journal.findings.get(findings..).unwrap_or_default();
             step::findings(expected, new, &mut here);
             findings = follower.journal.findings.len();
+            step::lost(expected, follower.journal.lost.get(lost..).unwrap_or_default(), &mut here);
+            lost = follower.journal.lost.len();
             relocs::judge(instance, expected, &seen, &follower.journal, &mut here);
         }
         if !seen.settled && here.is_empty() {

@@ -64,6 +64,13 @@ pub fn findings(expected: &Expected, made: &[Finding], wrong: &mut Vec<String>) 
     }
 }
 
+/// Judges the losses said in a step; whether there may be any at all is judged at the end.
+pub fn lost(expected: &Expected, said: &[String], wrong: &mut Vec<String>) {
+    for part in expected.lost.iter().filter(|part| !said.iter().any(|record| record.contains(*part))) {
+        wrong.push(format!("no events_lost record has {part:?}: {said:?}"));
+    }
+}
+
 fn one(id: &str, expected: &Found, made: &[&Finding], wrong: &mut Vec<String>) {
     let right = if expected.count == 0 { !made.is_empty() } else { made.len() == expected.count };
     if !right {
