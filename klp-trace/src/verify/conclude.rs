@@ -2,7 +2,7 @@
 
 use super::{
     judge::{Context, Facts, Judgement, judge},
-    objects::{Objects, Presence, VMLINUX},
+    objects::{Object, Objects, Presence, VMLINUX},
     rules,
     section::{Patch, Section},
     verifier::{SymbolKey, Verifier},
@@ -87,15 +87,20 @@ impl Verifier {
         }
     }
 
-    /// KLP005 and KLP006, once a load of the object.
+    /// KLP005 and KLP006, and KLP001 where the unload was not seen: once a load of the object.
     fn wrong_values(&mut self, read: &SectionRead, say: &mut dyn FnMut(Body)) {
         let load = read.object.load.unwrap_or(0);
-        let section = self
-            .patches
-            .get_mut(&read.patch.address.0)
-            .and_then(|patch| patch.sections.get_mut(&read.section.index));
-        let Some(section) = section else { return };
+        let clears = self.clears;
+        let there = self.objects.get(&read.object.name).is_some_and(Object::is_there);
+        let Some(patch) = self.patches.get_mut(&read.patch.address.0) else { return };
+        let detached = patch.detached;
+        let Some(section) = patch.sections.get_mut(&read.section.index) else { return };
         let mut findings = Vec::new();
+        let found = read.read == Hook::Demand && !there && section.said_stale != Some(load);
+        if found && section.count(Verdict::Stale) > 0 {
+            section.said_stale = Some(load);
+            findings.push(rules::found_stale(&read.patch, &read.object, section, clears, detached));
+        }
         if section.count(Verdict::Mismatch) > 0 && section.said_wrong != Some(load) {
             section.said_wrong = Some(load);
             findings.push(rules::wrong_value(&read.patch, &read.object, section));

@@ -57,6 +57,12 @@ impl Verifier {
         self.forget_symbols(name);
         self.want_applied(name);
         let clears = self.clears;
+        let load = object.load.unwrap_or(0);
+        for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
+            if section.object == *name {
+                section.said_stale = Some(load);
+            }
+        }
         let findings: Vec<Finding> = self
             .patches
             .values()

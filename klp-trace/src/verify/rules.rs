@@ -74,6 +74,54 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
     }
 }
 
+/// KLP001, of values found when the tool looked: the unload that left them was not seen.
+pub(super) fn found_stale(
+    patch: &PatchRef,
+    object: &ObjectRef,
+    section: &Section,
+    clears: bool,
+    detached: bool,
+) -> Finding {
+    let (name, of) = (&patch.name, &object.name);
+    let count = section.count(Verdict::Stale);
+    let held = format!("{} of patch {name} hold values of {of}, which is not loaded", relocations(count));
+    let (severity, message, why) = if detached {
+        (
+            Severity::Warning,
+            held,
+            "the patch is disabled or replaced: the kernel clears the targets of active patches only",
+        )
+    } else if clears {
+        (
+            Severity::Error,
+            format!("{held}: the next load of {of} will be refused"),
+            "a load of it failed after they were written, or a clear stopped half-way: both leave them without a word",
+        )
+    } else {
+        (
+            Severity::Error,
+            format!("{held}: the next load of {of} will be refused"),
+            "this kernel never clears relocation targets (fixed for x86 in 6.3)",
+        )
+    };
+    Finding {
+        id: FindingId::Klp001,
+        severity,
+        message,
+        why: why.to_owned(),
+        action: format!("disable patch {name} and remove its module before {of} is loaded again"),
+        patch: Some(patch.clone()),
+        object: Some(object.clone()),
+        section: Some(section.r.clone()),
+        relocations: count,
+        first: section
+            .relocs
+            .values()
+            .find(|reloc| reloc.verdict == Some(Verdict::Stale))
+            .map(|reloc| Arc::clone(&reloc.r)),
+    }
+}
+
 /// KLP003.
 pub(super) fn failed_load(patch: &PatchRef, object: &ObjectRef, left: &Left) -> Finding {
     let (name, of) = (&patch.name, &object.name);

@@ -39,6 +39,8 @@ pub(super) struct Section {
     /// The loads of the object for which KLP005 and KLP006 were said.
     pub said_missing: Option<u32>,
     pub said_wrong: Option<u32>,
+    /// The load of the object for which it was said that its values are still there.
+    pub said_stale: Option<u32>,
     /// How many relocations KLP003 was said for.
     pub said_failed: u32,
 }
@@ -77,6 +79,7 @@ impl Section {
             relocs: BTreeMap::new(),
             said_missing: None,
             said_wrong: None,
+            said_stale: None,
             said_failed: 0,
         }
     }

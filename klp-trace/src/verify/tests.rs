@@ -374,6 +374,27 @@ fn a_patch_that_goes_leaves_no_state() {
     assert_eq!(story.verifier.patches().next().unwrap().load, 2);
 }
 
+#[test]
+fn what_was_left_before_the_first_look_is_found() {
+    for (clears, step, severity, words) in [
+        (false, TransitionStep::Patching, Severity::Error, "will be refused"),
+        (true, TransitionStep::Patching, Severity::Error, "will be refused"),
+        (true, TransitionStep::Detached, Severity::Warning, "which is not loaded"),
+    ] {
+        let mut story = Story::new(clears);
+        story.metadata(Story::patch_loaded());
+        story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step }));
+        story.base = 0x1000;
+        story.read(Hook::Demand, None, story.values(), story.values());
+        assert_eq!(story.verdicts().get(..2), Some(&both(Verdict::Stale, None)[..]));
+        let [finding] = story.findings().try_into().unwrap();
+        assert_eq!((finding.id, finding.severity, finding.relocations), (FindingId::Klp001, severity, 2));
+        assert!(finding.message.ends_with(words), "{}", finding.message);
+        story.read(Hook::Demand, None, story.values(), story.values());
+        assert_eq!(story.findings(), [], "said once");
+    }
+}
+
 /// The events said, as a journal keeps them, lead to the same conclusions.
 #[test]
 fn what_was_said_replays_to_the_same() {
