@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::{LookArgs, OutputArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
+use super::watch::Attach;
 use crate::output::sink::LineSink;
 
 mod attach;
@@ -51,8 +52,12 @@ pub struct Args {
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
 
+    /// How to attach the probes: fentry, kprobe, or auto, as watch would
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
+    pub attach: Attach,
+
     /// Only look; do not attach the probes
-    #[arg(long)]
+    #[arg(long, conflicts_with = "attach")]
     pub no_attach: bool,
 
     /// Where the result goes
@@ -80,6 +85,12 @@ pub fn preflight() -> Result<(), Failure> {
     judge(&Facts::gather(Path::new("/"), Depth::Settings))
 }
 
+/// What to do when the kernel has refused the probes although nothing is known to be missing.
+pub fn refusal_hint() -> String {
+    let facts = Facts::gather(Path::new("/"), Depth::Settings);
+    format!("{} (more: klp-trace doctor)", hooks::refusal_remedy(&facts))
+}
+
 fn judge(facts: &Facts) -> Result<(), Failure> {
     let checks = checks::settings(facts);
     let lacks: Vec<&Check> = checks.iter().filter(|check| check.status == Status::Lack).collect();
@@ -91,22 +102,21 @@ fn judge(facts: &Facts) -> Result<(), Failure> {
 }
 
 /// Looks at everything; attaches the probes only where nothing is known to be missing.
-fn examine(attach: bool) -> Report {
+fn examine(attach: Option<Attach>) -> Report {
     let mut facts = Facts::gather(Path::new("/"), Depth::Types);
-    if !attach {
-        return Report::new(&facts);
-    }
-    if Report::new(&facts).ready {
-        facts.attach();
-    } else {
-        facts.attachment = Attachment::NotTried("something else is missing");
+    if let Some(how) = attach {
+        facts.attachment = if Report::new(&facts).ready {
+            Attachment::attempt(how)
+        } else {
+            Attachment::NotTried("something else is missing")
+        };
     }
     Report::new(&facts)
 }
 
 /// Examines the host and writes the report.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let report = examine(!args.no_attach);
+    let report = examine((!args.no_attach).then_some(args.attach));
     let json = args.json || args.format == Format::Json;
     let text = if json {
         serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
+use crate::probe;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,6 +149,16 @@ pub enum Attach {
     Fentry,
     /// Kprobe and kretprobe: for kernels without direct ftrace calls
     Kprobe,
+}
+
+impl From<Attach> for probe::Attach {
+    fn from(attach: Attach) -> Self {
+        match attach {
+            Attach::Auto => Self::Auto,
+            Attach::Fentry => Self::Fentry,
+            Attach::Kprobe => Self::Kprobe,
+        }
+    }
 }
 
 #[cfg(test)]

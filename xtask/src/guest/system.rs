@@ -83,14 +83,17 @@ pub fn probes() -> BTreeSet<String> {
     found
 }
 
-/// The capabilities that `klp-trace doctor --json` names, as `cap_…`.
+/// The capabilities that `klp-trace doctor --json` names as needed, as `cap_…`.
 pub fn capabilities_named_by_doctor() -> anyhow::Result<BTreeSet<String>> {
-    let doctor =
-        Command::new(TOOL).args(["doctor", "--json"]).output().context("cannot run klp-trace doctor")?;
-    let text = String::from_utf8_lossy(&doctor.stdout).to_lowercase();
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let named: BTreeSet<String> = words.filter(|word| word.starts_with("cap_")).map(str::to_owned).collect();
-    ensure!(!named.is_empty(), "klp-trace doctor names no capability: {text}");
+    let doctor = Command::new(TOOL)
+        .args(["doctor", "--json", "--no-attach"])
+        .output()
+        .context("cannot run klp-trace doctor")?;
+    let report: serde_json::Value =
+        serde_json::from_slice(&doctor.stdout).context("klp-trace doctor --json writes no JSON")?;
+    let names = report.get("capabilities").and_then(|names| names.as_array()).into_iter().flatten();
+    let named: BTreeSet<String> = names.filter_map(|name| Some(name.as_str()?.to_lowercase())).collect();
+    ensure!(!named.is_empty(), "klp-trace doctor names no capability: {report}");
     Ok(named)
 }
 

@@ -1,5 +1,6 @@
 //! The real proof: the probes attached, for a moment.
 
+use crate::cli::watch::Attach;
 use crate::probe::{Mechanism, Options, Probes};
 
 /// What came of attaching the probes.
@@ -15,8 +16,8 @@ pub(super) enum Attachment {
 
 impl Attachment {
     /// Attaches every probe and lets go at once; nothing stays in the kernel.
-    pub(super) fn attempt() -> Self {
-        match Probes::attach(&Options::default()) {
+    pub(super) fn attempt(how: Attach) -> Self {
+        match Probes::attach(&Options { attach: how.into(), ..Options::default() }) {
             Ok(probes) => Self::Attached(
                 probes
                     .hooks()

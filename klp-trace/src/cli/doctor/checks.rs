@@ -32,7 +32,7 @@ pub(super) fn settings(facts: &Facts) -> Vec<Check> {
     checks.extend(
         facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, *has)),
     );
-    checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts)]);
+    checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts), paranoid(facts)]);
     checks
 }
 
@@ -159,6 +159,24 @@ fn ftrace(facts: &Facts) -> Check {
         ),
     }
 }
+
+fn paranoid(facts: &Facts) -> Check {
+    const ID: &str = "perf-event-paranoid";
+    const WHY: &str =
+        "above 2 some distributions' kernels want CAP_SYS_ADMIN for kprobes; fentry does not need it";
+    let found = match facts.settings.perf_event_paranoid {
+        Some(value) => format!("kernel.perf_event_paranoid is {value}"),
+        None => "kernel.perf_event_paranoid cannot be read".to_owned(),
+    };
+    if facts.kprobes_may_be_refused() {
+        Check::note(ID, found, WHY).with_remedy(format!("only for --attach kprobe: {LESS_PARANOID}"))
+    } else {
+        Check::ok(ID, found, WHY)
+    }
+}
+
+/// What lets kprobes in where [`Facts::kprobes_may_be_refused`].
+pub(super) const LESS_PARANOID: &str = "sysctl -w kernel.perf_event_paranoid=2, or add CAP_SYS_ADMIN";
 
 fn bpf_loop(facts: &Facts) -> Check {
     const ID: &str = "bpf-loop";

@@ -60,6 +60,8 @@ pub(super) struct Facts {
     pub(super) patches: usize,
     /// The capabilities that this kernel wants, and whether the process has each.
     pub(super) capabilities: Vec<(Capability, bool)>,
+    /// The process has `CAP_SYS_ADMIN`, which klp-trace needs on no current kernel as it comes from kernel.org.
+    pub(super) sys_admin: bool,
     pub(super) symbols: Symbols,
     /// Which of the functions the kernel's BTF has; an error's text when there is no BTF.
     pub(super) functions: Result<Vec<&'static str>, String>,
@@ -90,6 +92,7 @@ impl Facts {
             livepatch_built: if livepatch { Some(true) } else { livepatch_built(root) },
             patches: sysfs.patches().map_or(0, |patches| patches.len()),
             capabilities: needed.iter().map(|c| (*c, effective.is_some_and(|e| e.has(*c)))).collect(),
+            sys_admin: effective.is_some_and(|e| e.has(Capability::SysAdmin)),
             symbols: symbols(&root.join(KALLSYMS)),
             functions: match depth {
                 Depth::Settings => Err("not looked at".to_owned()),
@@ -99,9 +102,10 @@ impl Facts {
         }
     }
 
-    /// Attaches the probes for a moment.
-    pub(super) fn attach(&mut self) {
-        self.attachment = Attachment::attempt();
+    /// Whether a distribution's kernel may refuse kprobes here: Debian's and Ubuntu's know values of perf_event_paranoid
+    /// above kernel.org's 2, at which perf_event_open wants `CAP_SYS_ADMIN`.
+    pub(super) fn kprobes_may_be_refused(&self) -> bool {
+        !self.sys_admin && self.settings.perf_event_paranoid.is_some_and(|value| value > 2)
     }
 
     /// Whether the kernel's BTF has the function; `None` without BTF.

@@ -1,7 +1,7 @@
 //! The checks of the hooks: there, and attachable.
 
 use super::attach::Attachment;
-use super::checks::{NO_LIVEPATCHING, has_livepatching};
+use super::checks::{LESS_PARANOID, NO_LIVEPATCHING, has_livepatching};
 use super::facts::{Facts, HOOKS, Need};
 use super::report::Check;
 
@@ -61,12 +61,16 @@ fn attach(facts: &Facts) -> Check {
         Attachment::Attached(_) => {
             Check::ok(ID, "every probe that is needed was attached, and let go again", WHY)
         }
-        Attachment::Refused(error) => Check::lack(
-            ID,
-            error.clone(),
-            WHY,
-            "boot a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y or CONFIG_KPROBES=y; if this one has both, \
-             please report this line",
-        ),
+        Attachment::Refused(error) => Check::lack(ID, error.clone(), WHY, refusal_remedy(facts)),
+    }
+}
+
+/// What to do when a probe was refused.
+pub(super) fn refusal_remedy(facts: &Facts) -> &'static str {
+    if facts.kprobes_may_be_refused() {
+        LESS_PARANOID
+    } else {
+        "boot a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y or CONFIG_KPROBES=y; if this one has both, please \
+         report this"
     }
 }

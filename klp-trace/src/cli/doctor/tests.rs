@@ -21,6 +21,7 @@ fn fit() -> Facts {
         livepatch_built: Some(true),
         patches: 1,
         capabilities: needed(40).iter().map(|c| (*c, true)).collect(),
+        sys_admin: false,
         symbols: Symbols::Shown,
         attachment: Attachment::Attached(
             HOOKS
@@ -158,6 +159,24 @@ fn attaching_is_the_proof() {
     let report = Report::new(&partly);
     let check = report.checks.iter().find(|check| check.id == "hook-klp_force_transition").unwrap();
     assert_eq!((check.status, check.found.as_str()), (Status::Note, "cannot be attached: in use"));
+}
+
+#[test]
+fn paranoia_that_refuses_kprobes_alone_is_a_note_until_they_are_refused() {
+    let mut facts = fit();
+    facts.settings.perf_event_paranoid = Some(3);
+    assert!(lacks(&facts).is_empty());
+    let report = Report::new(&facts);
+    let check = report.checks.iter().find(|check| check.id == "perf-event-paranoid").unwrap();
+    assert_eq!(check.status, Status::Note);
+    assert!(judge(&facts).is_ok());
+    facts.attachment = Attachment::Refused("Permission denied".to_owned());
+    let report = Report::new(&facts);
+    let check = report.checks.iter().find(|check| check.id == "attach").unwrap();
+    assert!(check.remedy.as_deref().unwrap().contains("kernel.perf_event_paranoid=2"), "{check:?}");
+    facts.sys_admin = true;
+    let report = Report::new(&facts);
+    assert!(report.checks.iter().all(|check| check.status != Status::Note));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! `watch` on the running kernel.
 
-use super::{Args, Attach, show::Show};
+use super::{Args, show::Show};
 use crate::{
     arch::Arch,
-    cli::{Exit, Failure},
+    cli::{Exit, Failure, doctor},
     event::{Body, Clock, EndReason, Event, Host, Kernel, Origin, Session, Tool},
     kernel::{host, patch_file::Finder},
     model::Hook,
@@ -110,19 +110,20 @@ fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 fn attach(args: &Args) -> Result<Probes, Failure> {
-    let attach = match args.attach {
-        Attach::Auto => probe::Attach::Auto,
-        Attach::Fentry => probe::Attach::Fentry,
-        Attach::Kprobe => probe::Attach::Kprobe,
-    };
     // Which patch a transition is about is known from its beginning: no need to search all of kallsyms for the
     // kernel's own variables before anything is attached.
     let variables = probe::Variables::default();
-    let options = probe::Options { attach, ring_bytes: args.ring_size, bpf_log: args.bpf_log, variables };
+    let options = probe::Options {
+        attach: args.attach.into(),
+        ring_bytes: args.ring_size,
+        bpf_log: args.bpf_log,
+        variables,
+    };
     Probes::attach(&options).map_err(|error| {
-        let exit =
-            if matches!(error, ProbeError::RingSize { .. }) { Exit::Usage } else { Exit::Precondition };
-        Failure::new(exit, error).hint("klp-trace doctor says what this host lacks")
+        if matches!(error, ProbeError::RingSize { .. }) {
+            return Failure::new(Exit::Usage, error);
+        }
+        Failure::new(Exit::Precondition, error).hint(doctor::refusal_hint())
     })
 }
 
