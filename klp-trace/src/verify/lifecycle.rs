@@ -59,7 +59,7 @@ impl Verifier {
         let clears = self.clears;
         let load = object.load.unwrap_or(0);
         for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
-            if section.object == *name {
+            if section.object == *name && section.count(Verdict::Stale) > 0 {
                 section.said_stale = Some(load);
             }
         }

@@ -395,6 +395,20 @@ fn what_was_left_before_the_first_look_is_found() {
     }
 }
 
+#[test]
+fn what_is_read_only_after_the_unload_is_said_all_the_same() {
+    let mut story = Story::new(false);
+    story.load_patch();
+    story.load_target(0x1000);
+    let old = story.values();
+    story.hook(Hook::KlpModuleGoing, Phase::Enter, None);
+    story.hook(Hook::KlpModuleGoing, Phase::Exit, None);
+    assert_eq!(story.findings(), []);
+    assert_eq!(story.verifier.wants().len(), 1, "judged present, and gone");
+    story.read(Hook::Demand, None, old, old);
+    assert_eq!(story.findings()[0].id, FindingId::Klp001);
+}
+
 /// The events said, as a journal keeps them, lead to the same conclusions.
 #[test]
 fn what_was_said_replays_to_the_same() {

@@ -67,6 +67,8 @@ pub struct Journal {
     pub findings: Vec<Finding>,
     /// The `events_lost` records.
     pub lost: Vec<String>,
+    /// Verdicts for which the tool had to ask, because no hook had read the bytes.
+    pub demanded: usize,
     /// The first line.
     pub session: Option<Value>,
     /// The last.
@@ -88,6 +90,7 @@ struct Line {
     section: Option<NameRef>,
     reloc: Option<RelocRef>,
     target: Option<Target>,
+    read: Option<String>,
     verdict: Option<String>,
     previous: Option<String>,
     finding: Option<Value>,
@@ -195,6 +198,7 @@ impl Journal {
             said.torn += 1;
         }
         said.verdicts.push(verdict);
+        self.demanded += usize::from(line.read.as_deref() == Some("demand"));
     }
 
     /// Which load of its patch a relocation belongs to, from 0.

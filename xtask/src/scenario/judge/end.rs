@@ -66,6 +66,11 @@ fn lost(instance: &Instance, journal: &Journal, killed: bool, wrong: &mut Vec<St
     if lost && journal.lost.is_empty() {
         wrong.push("no events_lost record, expected at least one".to_owned());
     }
+    // A read that nothing but a question led to sees what is there now, without a lock: what the hooks should have seen
+    // at the moment it happened, they have to see.
+    if !lost && journal.demanded > 0 {
+        wrong.push(format!("{} verdicts rest on reads that no hook made", journal.demanded));
+    }
     if !lost && (!journal.lost.is_empty() || total.is_some_and(|total| total > 0)) {
         wrong.push(format!("events were lost: {total:?}, {:?}", journal.lost.iter().take(3)));
     }
