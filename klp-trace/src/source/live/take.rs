@@ -232,9 +232,10 @@ impl<R: Reader> Live<R> {
         let Some(object) = self.verifier.gate(address, index) else { return };
         let there = |object: &str| object == VMLINUX || self.modules.contains_key(object);
         let refused = walk.begin.ret.is_some_and(|ret| ret < 0);
-        // Who is leaving, or was refused, is judged by what it left: that needs no symbols.
+        // Who is leaving, or was refused, is judged by what it left: that needs no symbols. A walk that is not whole judges
+        // nothing.
         let present = matches!(walk.begin.hook, raw::Hook::Apply | raw::Hook::Demand) && there(&object);
-        if present && !refused {
+        if present && !refused && walk.lost() == 0 {
             let needed = self.verifier.needed_symbols(address, index);
             if !needed.is_empty() {
                 let coming = &self.coming;
