@@ -154,7 +154,9 @@ fn permission(what: &str, reason: String) -> ProbeError {
 
 fn refused(status: &HookStatus) -> ProbeError {
     let reason = status.reason.clone().unwrap_or_default();
-    if denied(&reason) {
+    if denied(&reason) && reason.contains("perf_event_open") {
+        ProbeError::PerfParanoid { hook: status.name, reason }
+    } else if denied(&reason) {
         ProbeError::NotPermitted { what: format!("hook {}", status.name), reason }
     } else {
         ProbeError::Hook { hook: status.name, reason }

@@ -40,6 +40,17 @@ pub enum ProbeError {
         /// The kernel's words
         reason: String,
     },
+    /// A kprobe is a perf event, and those are refused
+    #[error(
+        "the kernel does not let this process hook {hook} by kprobe ({reason}): with kernel.perf_event_paranoid above 2, \
+         Debian's default, kprobes want CAP_SYS_ADMIN; use --attach fentry, or run `sysctl kernel.perf_event_paranoid=2`"
+    )]
+    PerfParanoid {
+        /// The kernel's function
+        hook: &'static str,
+        /// The kernel's words
+        reason: String,
+    },
     /// The object does not load
     #[error("the eBPF object does not load: {0}")]
     Object(String),
