@@ -98,7 +98,8 @@ proptest! {
         let mut bytes = journal();
         let at = cut.index(bytes.len());
         bytes.splice(at..at, noise);
-        let _ = read(&bytes);
+        // Not `read`, which wants the origin unchanged: noise may land in the host's name.
+        let _ = replay_from(&mut bytes.as_slice(), "test", &mut |_, _| ControlFlow::Continue(()));
     }
 }
 
