@@ -17,18 +17,18 @@ const PATIENCE: Duration = Duration::from_mins(4);
 const ATTACHED: &str = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
 
 /// The same places as klp-trace's, the same looks at their arguments, without the walk through relocations.
-const SCRIPT: &str = r#"fentry:klp_module_coming { printf("coming %s\n", str(args.mod->name)); }
+const SCRIPT: &str = r#"fentry:klp_module_coming { printf("coming %s\n", args.mod->name); }
 fexit:klp_module_coming { printf("coming %d\n", retval); }
-fentry:klp_module_going { printf("going %s\n", str(args.mod->name)); }
+fentry:klp_module_going { printf("going %s\n", args.mod->name); }
 fexit:klp_module_going { printf("gone\n"); }
-fentry:apply_relocate_add { printf("apply %s %d\n", str(args.me->name), args.relsec); }
+fentry:apply_relocate_add { printf("apply %s %d\n", args.me->name, args.relsec); }
 fexit:apply_relocate_add { printf("applied %d\n", retval); }
-fexit:klp_cleanup_module_patches_limited { printf("cleaned %s\n", str(args.mod->name)); }
+fexit:klp_cleanup_module_patches_limited { printf("cleaned %s\n", args.mod->name); }
 tracepoint:module:module_load { printf("load %s\n", str(args.name)); }
 tracepoint:module:module_free { printf("free %s\n", str(args.name)); }
 "#;
 /// Where the kernel has it.
-const CLEAR: &str = r#"fentry:clear_relocate_add { printf("clear %s %d\n", str(args.me->name), args.relsec); }
+const CLEAR: &str = r#"fentry:clear_relocate_add { printf("clear %s %d\n", args.me->name, args.relsec); }
 fexit:clear_relocate_add { printf("cleared\n"); }
 "#;
 

@@ -19,7 +19,11 @@ pub struct Before {
     switches: Vec<(&'static str, String)>,
 }
 
-const SWITCHES: [&str; 2] = ["/proc/sys/kernel/ftrace_enabled", "/proc/sys/kernel/kptr_restrict"];
+const SWITCHES: [&str; 3] = [
+    "/proc/sys/kernel/ftrace_enabled",
+    "/proc/sys/kernel/kptr_restrict",
+    "/proc/sys/kernel/perf_event_paranoid",
+];
 
 impl Before {
     /// Takes note of it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::clean::Before;
 use super::kcore::Kcore;
@@ -46,6 +46,10 @@ fn steps(
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     kmsg.drain()?;
+    for command in &run.before {
+        let (rc, output) = step::carry_out(command, None, before)?;
+        ensure!(rc == 0, "{command}: exit code {rc}: {output}");
+    }
     let mut narrator = run.narrate.map(Narrator::start).transpose()?;
     if run.watch {
         *watch = Some(Watch::start(run, folder)?);

@@ -47,6 +47,9 @@ pub struct Run {
     pub args: Vec<String>,
     /// Whether it runs as nobody.
     pub unprivileged: bool,
+    /// What is run before it starts.
+    #[serde(default)]
+    pub before: Vec<String>,
     /// Whether to tell people what happens, with a second klp-trace that writes text; and whether in colour.
     #[serde(default)]
     pub narrate: Option<Colour>,

@@ -38,6 +38,9 @@ pub struct Scenario {
     /// What the group's VM is like; every scenario of a group must say the same.
     #[serde(default)]
     pub vm: Vm,
+    /// Shell commands run before klp-trace is started; each must succeed.
+    #[serde(default)]
+    pub before: Vec<String>,
     /// What is done, in order.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,

@@ -129,6 +129,7 @@ pub fn resolve(
         watch: scenario.watch,
         args,
         unprivileged: scenario.unprivileged,
+        before: scenario.before.clone(),
         narrate: None,
         steps: plan(scenario, &on, &steps),
     };
