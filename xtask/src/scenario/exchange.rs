@@ -76,8 +76,16 @@ pub struct RunStep {
     pub say: String,
     /// How many relocations have each verdict, by `patch>object`.
     pub verdicts: BTreeMap<String, BTreeMap<String, usize>>,
-    /// How many findings of each id the session has made so far.
+    /// How many findings of each id the session has made so far; 0: some.
     pub findings: BTreeMap<String, usize>,
+}
+
+impl RunStep {
+    /// Whether these are the findings awaited.
+    pub fn has_findings(&self, found: &BTreeMap<String, usize>) -> bool {
+        found.keys().eq(self.findings.keys())
+            && found.iter().all(|(id, count)| self.findings.get(id).is_some_and(|n| *n == 0 || n == count))
+    }
 }
 
 /// What came of one step: `step-N.json`, N from 1.
@@ -131,4 +139,26 @@ pub fn hex_of(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_findings_are_any_number_of_them() {
+        let map = |pairs: &[(&str, usize)]| {
+            pairs.iter().map(|(id, n)| ((*id).to_owned(), *n)).collect::<BTreeMap<_, _>>()
+        };
+        let step = |pairs| RunStep {
+            run: String::new(),
+            say: String::new(),
+            verdicts: BTreeMap::new(),
+            findings: map(pairs),
+        };
+        assert!(step(&[("KLP013", 0)]).has_findings(&map(&[("KLP013", 3)])));
+        assert!(!step(&[("KLP013", 0)]).has_findings(&map(&[])));
+        assert!(!step(&[("KLP013", 2)]).has_findings(&map(&[("KLP013", 3)])));
+        assert!(!step(&[]).has_findings(&map(&[("KLP013", 3)])));
+    }
 }

@@ -163,6 +163,8 @@ pub struct End {
     pub sequence: Option<BTreeMap<String, Vec<String>>>,
     /// Whether verdicts between those that the steps end with are allowed (`unknown` while records are lost).
     pub detours: Option<bool>,
+    /// Verdicts that some relocation must have had on the way.
+    pub passes: Option<Vec<String>>,
     /// How many relocations the session may speak of; any number.
     pub relocs: Option<usize>,
 }
@@ -256,6 +258,7 @@ impl End {
             lost: over.lost.or(base.lost),
             sequence: over.sequence.or(base.sequence),
             detours: over.detours.or(base.detours),
+            passes: over.passes.or(base.passes),
             relocs: over.relocs.or(base.relocs),
         }
     }

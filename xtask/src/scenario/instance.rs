@@ -184,7 +184,10 @@ fn plan(scenario: &Scenario, on: &str, steps: &[Expected]) -> Vec<RunStep> {
     let mut findings: BTreeMap<String, usize> = BTreeMap::new();
     let planned = scenario.steps.iter().zip(steps).map(|(step, expected)| {
         for (id, found) in &expected.findings {
-            *findings.entry(id.clone()).or_default() += found.count;
+            let so_far = findings.get(id).copied();
+            let unknown = found.count == 0 || so_far == Some(0);
+            let count = if unknown { 0 } else { so_far.unwrap_or(0) + found.count };
+            findings.insert(id.clone(), count);
         }
         RunStep {
             run: step.run.clone(),

@@ -34,6 +34,11 @@ pub fn judge(
     if let Some(relocs) = instance.end.relocs.filter(|relocs| journal.relocs.len() != *relocs) {
         wrong.push(format!("it speaks of {} relocations, expected {relocs}", journal.relocs.len()));
     }
+    for verdict in instance.end.passes.iter().flatten() {
+        if !journal.relocs.values().any(|said| said.verdicts.contains(verdict)) {
+            wrong.push(format!("no relocation was ever {verdict}"));
+        }
+    }
     mechanism(instance, journal, wrong);
     lost(instance, journal, expected == KILLED, wrong);
     if expected != KILLED {
