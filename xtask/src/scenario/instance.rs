@@ -119,7 +119,12 @@ pub fn resolve(
     }
     let end = scenario.end.with(scenario.end_on.get(&on));
     let kprobe = attach == Attach::Kprobe;
-    let name = if kprobe { format!("{}-kprobe", scenario.name) } else { scenario.name.clone() };
+    // A scenario that is about kprobes has its name already.
+    let name = if kprobe && scenario.attach.len() > 1 {
+        format!("{}-kprobe", scenario.name)
+    } else {
+        scenario.name.clone()
+    };
     let mut args = scenario.args.clone();
     if kprobe {
         args.extend(["--attach".to_owned(), "kprobe".to_owned()]);

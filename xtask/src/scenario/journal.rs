@@ -197,8 +197,9 @@ impl Journal {
         if line.previous.as_deref() != said.verdicts.last().map(String::as_str) {
             said.torn += 1;
         }
+        // Before the patch's init nothing is written that a hook could see.
+        self.demanded += usize::from(line.read.as_deref() == Some("demand") && verdict != "pending");
         said.verdicts.push(verdict);
-        self.demanded += usize::from(line.read.as_deref() == Some("demand"));
     }
 
     /// Which load of its patch a relocation belongs to, from 0.
