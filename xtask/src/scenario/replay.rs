@@ -19,19 +19,40 @@ pub fn check(tool: &Path, folder: &Path) -> Vec<String> {
     wrong
 }
 
+/// Replays the journal of a run that SIGKILL ended: what is whole of it is judged as it was, and the rest is said to be
+/// missing.
+pub fn check_torn(tool: &Path, folder: &Path) -> Vec<String> {
+    let torn = || -> anyhow::Result<Vec<String>> {
+        let source = folder.join("journal.ndjson");
+        let live = follow(&source)?;
+        let (again, code) = replay(tool, &source, &folder.join("replayed.ndjson"))?;
+        let mut wrong = Vec::new();
+        if code != 5 {
+            wrong.push(format!("the torn journal was judged with exit code {code}, expected 5"));
+        }
+        let fewer = |(key, (live, again)): (Key, (Vec<String>, Vec<String>))| {
+            (!live.starts_with(&again))
+                .then(|| format!("torn: {} {}: {live:?}, {again:?}", key.section, key.index))
+        };
+        wrong.extend(differing(&live, &again).into_iter().filter_map(fewer).take(3));
+        Ok(wrong)
+    };
+    torn().unwrap_or_else(|error| vec![format!("replay: {error:#}")])
+}
+
 fn check_all(tool: &Path, folder: &Path, wrong: &mut Vec<String>) -> anyhow::Result<()> {
     let source = folder.join("journal.ndjson");
     let text =
         std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
     let live = follow(&source)?;
-    let again = replay(tool, &source, &folder.join("replayed.ndjson"))?;
+    let (again, _) = replay(tool, &source, &folder.join("replayed.ndjson"))?;
     compare("replayed", &live, &again, wrong);
     let stripped = write(folder, "stripped", &strip(&text)?)?;
-    let again = replay(tool, &stripped, &folder.join("stripped-replayed.ndjson"))?;
+    let (again, _) = replay(tool, &stripped, &folder.join("stripped-replayed.ndjson"))?;
     compare("replayed without its verdicts and findings", &live, &again, wrong);
     if let Some((forged, victim)) = forge(&text) {
         let forged = write(folder, "forged", &forged)?;
-        let again = replay(tool, &forged, &folder.join("forged-replayed.ndjson"))?;
+        let (again, _) = replay(tool, &forged, &folder.join("forged-replayed.ndjson"))?;
         compare_forged(&live, &again, &victim, wrong);
     }
     if wrong.is_empty() {
@@ -55,14 +76,14 @@ fn follow(path: &Path) -> anyhow::Result<Journal> {
     Ok(follower.journal)
 }
 
-fn replay(tool: &Path, from: &Path, to: &Path) -> anyhow::Result<Journal> {
+fn replay(tool: &Path, from: &Path, to: &Path) -> anyhow::Result<(Journal, i32)> {
     let mut command = Command::new(tool);
     command.args(["watch", "--format", "ndjson", "--from"]).arg(from).arg("--output").arg(to);
     let done = command.output().with_context(|| format!("cannot run {}", tool.display()))?;
     let code = done.status.code().unwrap_or(-1);
     let said = String::from_utf8_lossy(&done.stderr);
     ensure!([0, 1, 5].contains(&code), "watch --from {} ended with {code}: {said}", from.display());
-    follow(to)
+    Ok((follow(to)?, code))
 }
 
 /// The same journal with its conclusions taken out: verdicts, reasons, expected bytes, findings, the sums at the end.

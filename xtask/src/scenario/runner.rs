@@ -162,7 +162,9 @@ fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Out
 fn judged(bench: &Bench, instance: &Instance, folder: &Path) -> Vec<String> {
     let mut wrong = judge::judge(instance, folder);
     if wrong.is_empty() && instance.watch {
-        wrong = replay::check(&bench.tool, folder);
+        let killed = instance.end.exit == Some(judge::KILLED);
+        let check = if killed { replay::check_torn } else { replay::check };
+        wrong = check(&bench.tool, folder);
     }
     wrong
 }
@@ -230,10 +232,10 @@ fn tool(package: &str, program: &str, work: &Path) -> anyhow::Result<Vec<GuestFi
 
 /// The programs of every guest.
 pub fn programs(bench: &Bench) -> Vec<(PathBuf, PathBuf)> {
-    let setpriv = PathBuf::from("/usr/bin/setpriv");
-    vec![
-        (guest::TOOL.into(), bench.tool.clone()),
-        (guest::AGENT.into(), bench.agent.clone()),
-        (setpriv.clone(), setpriv),
-    ]
+    // util-linux's, which every Debian has; busybox's applets know fewer options.
+    let own = ["/usr/bin/setpriv", "/usr/bin/setarch"].map(PathBuf::from);
+    let mut programs =
+        vec![(guest::TOOL.into(), bench.tool.clone()), (guest::AGENT.into(), bench.agent.clone())];
+    programs.extend(own.map(|path| (path.clone(), path)));
+    programs
 }

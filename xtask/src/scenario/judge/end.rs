@@ -10,7 +10,7 @@ use crate::scenario::instance::Instance;
 use crate::scenario::journal::Journal;
 
 /// Killed by SIGKILL: no session_end is to be had.
-const KILLED: i32 = 137;
+pub const KILLED: i32 = 137;
 
 /// Judges it; `steps_right` says that no step went wrong.
 pub fn judge(

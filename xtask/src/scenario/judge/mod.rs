@@ -4,6 +4,8 @@ mod end;
 mod relocs;
 mod step;
 
+pub use end::KILLED;
+
 use std::path::Path;
 
 use anyhow::Context;
