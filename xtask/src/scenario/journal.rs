@@ -56,6 +56,16 @@ pub struct Finding {
     pub text: String,
 }
 
+impl Finding {
+    /// What it says, for people.
+    pub fn brief(&self) -> String {
+        let value: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        let part =
+            |name: &str| value.pointer(&format!("/finding/{name}")).and_then(Value::as_str).unwrap_or("?");
+        format!("{}: {} ({}; {})", self.id, part("message"), part("why"), part("action"))
+    }
+}
+
 /// All that was read so far.
 #[derive(Debug, Default)]
 pub struct Journal {

@@ -54,7 +54,7 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     }
     follower.advance(&journal, u64::MAX)?;
     for late in follower.journal.findings.get(findings..).unwrap_or_default() {
-        wrong.push(format!("a finding after the last step: {}", late.text));
+        wrong.push(format!("a finding after the last step: {}", late.brief()));
     }
     // After a step has gone wrong the sums at the end say nothing new.
     end::judge(instance, &report, &follower.journal, failed_steps == 0, wrong);

@@ -60,7 +60,7 @@ pub fn findings(expected: &Expected, made: &[Finding], wrong: &mut Vec<String>) 
         one(id, found, &by_id.remove(id.as_str()).unwrap_or_default(), wrong);
     }
     for finding in by_id.values().flatten() {
-        wrong.push(format!("a finding that nothing calls for: {}", finding.text));
+        wrong.push(format!("a finding that nothing calls for: {}", finding.brief()));
     }
 }
 
@@ -75,12 +75,12 @@ fn one(id: &str, expected: &Found, made: &[&Finding], wrong: &mut Vec<String>) {
     let right = if expected.count == 0 { !made.is_empty() } else { made.len() == expected.count };
     if !right {
         let wanted = if expected.count == 0 { "some".to_owned() } else { expected.count.to_string() };
-        let texts: Vec<&str> = made.iter().map(|finding| finding.text.as_str()).collect();
+        let texts: Vec<String> = made.iter().map(|finding| finding.brief()).collect();
         wrong.push(format!("{} findings {id}, expected {wanted} {texts:?}", made.len()));
     }
     for (part, finding) in expected.text.iter().flat_map(|part| made.iter().map(move |f| (part, f))) {
         if !finding.text.contains(part) {
-            wrong.push(format!("{id} does not say {part:?}: {}", finding.text));
+            wrong.push(format!("{id} does not say {part:?}: {}", finding.brief()));
         }
     }
 }
