@@ -40,7 +40,9 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
             findings = follower.journal.findings.len();
             step::lost(expected, follower.journal.lost.get(lost..).unwrap_or_default(), &mut here);
             lost = follower.journal.lost.len();
-            relocs::judge(instance, expected, &seen, &follower.journal, &mut here);
+            if !killed(instance, number) {
+                relocs::judge(instance, expected, &seen, &follower.journal, &mut here);
+            }
         }
         if !seen.settled && here.is_empty() {
             here.push("what was awaited came too late, or not at all".to_owned());
@@ -59,6 +61,12 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     // After a step has gone wrong the sums at the end say nothing new.
     end::judge(instance, &report, &follower.journal, failed_steps == 0, wrong);
     Ok(())
+}
+
+/// Whether klp-trace is dead by the end of this step, and its journal says no more.
+fn killed(instance: &Instance, number: usize) -> bool {
+    let until = instance.run.steps.iter().take(number + 1);
+    until.into_iter().any(|step| step.run.starts_with("kill-during "))
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
