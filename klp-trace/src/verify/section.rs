@@ -3,6 +3,7 @@
 use super::judge::Judgement;
 use crate::{
     arch::Arch,
+    elf::{klp, names},
     event::{Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef},
     model::{Address, Bytes, Hook, Reason, Verdict},
 };
@@ -179,8 +180,9 @@ impl Names {
         if let Some(known) = self.symbols.get(whole) {
             return known.clone();
         }
-        let text = |raw: &[u8]| Arc::<str>::from(String::from_utf8_lossy(raw));
-        let parts = match crate::elf::klp::symbol(whole.as_bytes()) {
+        // Escaped text is not what the kernel parses: its widths and separators are those of the bytes.
+        let text = |raw: &[u8]| Arc::<str>::from(names::display(raw));
+        let parts = match klp::symbol(&names::bytes(whole)) {
             Some(name) => (Some(text(name.object)), text(name.name), name.sympos),
             None => (None, Arc::clone(whole), 0),
         };
@@ -225,5 +227,19 @@ impl News {
             reason: self.judgement.reason,
             previous: self.previous,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escaped_name_is_parsed_by_its_bytes() {
+        let raw = b".klp.sym.tmod.odd\\name\x1b,2";
+        let whole: Arc<str> = names::display(raw).into();
+        let (object, symbol, sympos) = Names::default().symbol(&whole);
+        assert_eq!((object.as_deref(), sympos), (Some("tmod"), 2));
+        assert_eq!(names::bytes(&symbol), b"odd\\name\x1b");
     }
 }

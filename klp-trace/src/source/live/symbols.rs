@@ -1,7 +1,7 @@
 //! Where referenced symbols really are: an independent lookup by the kernel's rules.
 
 use crate::{
-    elf::{matching::BuildIds, notes, symbols::ObjectFile},
+    elf::{matching::BuildIds, names, notes, symbols::ObjectFile},
     event::{Lookup, ObjectRef, SymbolLookup, SymbolSet},
     kernel::{
         kallsyms::{KallsymsError, Query, Symbols, VMLINUX},
@@ -30,7 +30,7 @@ impl Lookups {
     ) -> Vec<SymbolLookup> {
         let mut query = Query::new();
         for symbol in needed {
-            query.want(&*symbol.object, &*symbol.symbol);
+            query.want(names::bytes(&symbol.object), names::bytes(&symbol.symbol));
         }
         let listed = query.read();
         let files = self.files(needed);
@@ -62,8 +62,8 @@ impl Lookups {
     ) -> SymbolLookup {
         let object = &*symbol.object;
         let listed = match listed {
-            Ok(symbols) if object == VMLINUX || symbols.present(object) => {
-                Listed::Here(symbols.addresses(object, &*symbol.symbol))
+            Ok(symbols) if object == VMLINUX || symbols.present(names::bytes(object)) => {
+                Listed::Here(symbols.addresses(names::bytes(object), names::bytes(&symbol.symbol)))
             }
             Ok(_) => Listed::Gone,
             Err(KallsymsError::Unsettled) => Listed::Unsettled,
