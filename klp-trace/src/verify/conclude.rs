@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, sync::Arc};
 impl Verifier {
     pub(super) fn section_read(&mut self, mut read: SectionRead, say: &mut dyn FnMut(Body)) {
         let (arch, index) = (self.arch, read.section.index);
-        let Self { patches, objects, symbols, .. } = self;
+        let Self { patches, objects, symbols, losses, .. } = self;
         let Some(patch) = patches.get_mut(&read.patch.address.0) else {
             say(Body::SectionRead(read));
             return;
@@ -38,6 +38,11 @@ impl Verifier {
             say(Body::SectionRead(read));
             self.incomplete(lost, say);
             return;
+        }
+        let never_said = section.relocs.values().all(|reloc| !reloc.said);
+        if read.read == Hook::Demand && *losses > 0 && never_said {
+            // Its records are among those that were lost: until this read nobody could tell.
+            unknown(&patch.r, section, &read.object, Reason::EventsLost, arch, say);
         }
         let context = context(section, objects, traits, &read);
         if let Some(context) = context {

@@ -301,6 +301,18 @@ fn lost_records_make_everything_unknown_until_it_is_read_again() {
 }
 
 #[test]
+fn a_patch_whose_loading_was_lost_is_unknown_until_it_is_read() {
+    let mut story = Story::new(true);
+    story.feed(Body::EventsLost(EventsLost { hook: Hook::ModuleLoad, cause: LossCause::RingFull, count: 3 }));
+    story.metadata(Story::patch_loaded());
+    story.read(Hook::Demand, None, [0, 0], [0, 0]);
+    let mut states = both(Verdict::Unknown, Some(Reason::EventsLost));
+    states.extend(both(Verdict::Pending, None));
+    states.push((2, None, None));
+    assert_eq!(story.verdicts(), states);
+}
+
+#[test]
 fn an_incomplete_read_judges_nothing() {
     let mut story = Story::new(true);
     story.load_patch();

@@ -25,7 +25,7 @@ pub struct Verifier {
     pub(super) findings: BTreeMap<FindingId, u32>,
     worst: Option<Severity>,
     pub(super) lost: u64,
-    losses: u64,
+    pub(super) losses: u64,
     /// KLP013 was said and not everything was read again since.
     loss_open: bool,
 }
