@@ -33,10 +33,10 @@ impl Verifier {
         if read.lost > 0 {
             section.wanted = true;
             unknown(&patch.r, section, &read.object, Reason::EventsLost, arch, say);
-            let lost = u64::from(read.lost);
+            let (hook, lost) = (read.read, u64::from(read.lost));
             read.entries.clear();
             say(Body::SectionRead(read));
-            self.incomplete(lost, say);
+            self.incomplete(hook, lost, say);
             return;
         }
         let never_said = section.relocs.values().all(|reloc| !reloc.said);
@@ -69,12 +69,9 @@ impl Verifier {
         self.settled();
     }
 
-    fn incomplete(&mut self, lost: u64, say: &mut dyn FnMut(Body)) {
-        let event = crate::event::EventsLost {
-            hook: Hook::Demand,
-            cause: crate::event::LossCause::Incomplete,
-            count: lost,
-        };
+    fn incomplete(&mut self, hook: Hook, lost: u64, say: &mut dyn FnMut(Body)) {
+        let event =
+            crate::event::EventsLost { hook, cause: crate::event::LossCause::Incomplete, count: lost };
         self.note_loss(&event, say);
     }
 
