@@ -4,9 +4,12 @@
 //! capability of the running kernel (its BTF has `clear_relocate_add`), not of the architecture.
 #![forbid(unsafe_code)]
 
+pub mod machine;
 pub mod x86_64;
 
 use crate::model::Bytes;
+
+pub use machine::{Machine, RelocType};
 
 /// An architecture whose relocations can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

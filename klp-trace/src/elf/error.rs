@@ -47,10 +47,18 @@ pub enum Rule {
     NotElf,
     #[error("a 32-bit ELF file; klp-trace reads 64-bit modules")]
     Not64Bit,
-    #[error("a big-endian ELF file; klp-trace reads little-endian x86-64 modules")]
-    BigEndian,
-    #[error("ELF machine {machine}, not x86-64 (62); a module of another architecture")]
-    WrongMachine { machine: u16 },
+    #[error("the byte order in the ELF header is {got}, neither little-endian (1) nor big-endian (2)")]
+    DataEncoding { got: u8 },
+    #[error(
+        "ELF machine {machine} has no livepatching; klp-trace knows x86_64, ppc64le, s390x, aarch64 and loongarch64"
+    )]
+    NoLivepatching { machine: u16 },
+    #[error("a {}-endian module of {machine}; no kernel of it runs so", if *.big_endian { "big" } else { "little" })]
+    ByteOrder { machine: &'static str, big_endian: bool },
+    #[error(
+        "a module for {machine}; relocations are judged on x86_64 only, `klp-trace inspect` reads this one too"
+    )]
+    NotJudged { machine: &'static str },
     #[error("ELF type {e_type}, not relocatable (1); name the module (.ko), not a linked program or core")]
     NotRelocatable { e_type: u16 },
     #[error("not a livepatch: .modinfo has no livepatch=Y; name the livepatch's module, not its target's")]

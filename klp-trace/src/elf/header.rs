@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use object::LittleEndian as LE;
+use object::Endianness;
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::read::ReadRef as _;
 
 use super::{Error, Rule, limits, names};
-use crate::arch::Arch;
+use crate::arch::{Arch, Machine};
 
-type Shdr = SectionHeader64<LE>;
+type Shdr = SectionHeader64<Endianness>;
 
 /// A section header in plain numbers.
 #[derive(Clone, Copy)]
@@ -26,17 +26,17 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    fn new(index: u32, header: &Shdr) -> Self {
+    fn new(index: u32, header: &Shdr, order: Endianness) -> Self {
         Self {
             index,
-            sh_name: header.sh_name.get(LE),
-            sh_type: header.sh_type.get(LE).0,
-            flags: header.sh_flags.get(LE).0,
-            offset: header.sh_offset.get(LE),
-            size: header.sh_size.get(LE),
-            link: header.sh_link.get(LE),
-            info: header.sh_info.get(LE),
-            entsize: header.sh_entsize.get(LE),
+            sh_name: header.sh_name.get(order),
+            sh_type: header.sh_type.get(order).0,
+            flags: header.sh_flags.get(order).0,
+            offset: header.sh_offset.get(order),
+            size: header.sh_size.get(order),
+            link: header.sh_link.get(order),
+            info: header.sh_info.get(order),
+            entsize: header.sh_entsize.get(order),
         }
     }
 
@@ -66,6 +66,15 @@ pub(crate) struct Strings<'a> {
     bytes: &'a [u8],
 }
 
+impl<'a> Strings<'a> {
+    /// The string at `name`; `None`: outside the table, or longer than `limit`.
+    pub(crate) fn get(&self, name: u32, limit: u64) -> Option<&'a [u8]> {
+        let tail = self.bytes.get(usize::try_from(name).ok()?..)?;
+        let within = tail.get(..usize::try_from(limit).ok()?).unwrap_or(tail);
+        within.get(..memchr::memchr(0, within)?)
+    }
+}
+
 /// A file's bytes, with what its errors say about it.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -84,10 +93,11 @@ impl Source<'_> {
     }
 }
 
-/// A relocatable ELF64 x86-64 file whose section headers lie inside the file.
+/// A relocatable ELF64 file of a machine with livepatching, whose section headers lie inside the file.
 pub(crate) struct Elf<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) arch: Arch,
+    pub(crate) machine: Machine,
+    pub(crate) order: Endianness,
     shoff: u64,
     sections: &'a [Shdr],
     shstrndx: u16,
@@ -100,44 +110,60 @@ impl<'a> Elf<'a> {
         if data.get(..4).is_some_and(|magic| magic != elf::ELFMAG) {
             return fail(0, Rule::NotElf);
         }
-        let Ok(header) = data.read_at::<FileHeader64<LE>>(0) else {
+        let Ok(header) = data.read_at::<FileHeader64<Endianness>>(0) else {
             return fail(0, Rule::TooShort { len: source.len() });
         };
         if header.e_ident.class != elf::ELFCLASS64 {
             return fail(4, Rule::Not64Bit);
         }
-        if header.e_ident.data != elf::ELFDATA2LSB {
-            return fail(5, Rule::BigEndian);
-        }
-        let e_type = header.e_type.get(LE).0;
+        let order = match header.e_ident.data {
+            elf::ELFDATA2LSB => Endianness::Little,
+            elf::ELFDATA2MSB => Endianness::Big,
+            other => return fail(5, Rule::DataEncoding { got: other.0 }),
+        };
+        let e_type = header.e_type.get(order).0;
         if e_type != elf::ET_REL.0 {
             return fail(16, Rule::NotRelocatable { e_type });
         }
-        let machine = header.e_machine.get(LE).0;
-        let Some(arch) = Arch::from_elf_machine(machine) else {
-            return fail(18, Rule::WrongMachine { machine });
+        let number = header.e_machine.get(order).0;
+        let Some(machine) = Machine::from_elf(number) else {
+            return fail(18, Rule::NoLivepatching { machine: number });
         };
-        let (count, shstrndx) = (header.e_shnum.get(LE), header.e_shstrndx.get(LE).0);
+        let big_endian = order == Endianness::Big;
+        if !machine.has_order(big_endian) {
+            return fail(5, Rule::ByteOrder { machine: machine.name(big_endian), big_endian });
+        }
+        let (count, shstrndx) = (header.e_shnum.get(order), header.e_shstrndx.get(order).0);
         if count == 0 {
             return fail(60, Rule::NoSections);
         }
-        let entry = header.e_shentsize.get(LE);
+        let entry = header.e_shentsize.get(order);
         if usize::from(entry) != size_of::<Shdr>() {
             return fail(58, Rule::SectionHeaderSize { got: entry });
         }
-        let shoff = header.e_shoff.get(LE);
+        let shoff = header.e_shoff.get(order);
         range(source, 40, "the section header table", shoff, u64::from(count) * 64)?;
         let Ok(sections) = data.read_slice_at::<Shdr>(shoff, usize::from(count)) else {
             let end = shoff.saturating_add(u64::from(count) * 64);
             let what = "the section header table".to_owned();
             return fail(40, Rule::Truncated { what, end, len: source.len() });
         };
-        let elf = Self { source, arch, shoff, sections, shstrndx };
+        let elf = Self { source, machine, order, shoff, sections, shstrndx };
         if shstrndx == 0 || shstrndx >= count {
             return fail(62, Rule::ShStrNdx { index: shstrndx, count });
         }
         elf.strings(shstrndx.into())?;
         Ok(elf)
+    }
+
+    /// The architecture by whose formulas relocations are judged; an error of the file for one that cannot be.
+    pub(crate) fn judged(&self) -> Result<Arch, Error> {
+        let machine = self.machine.name(self.big_endian());
+        self.machine.judged().ok_or_else(|| self.source.error(18, Rule::NotJudged { machine }))
+    }
+
+    pub(crate) fn big_endian(&self) -> bool {
+        self.order == Endianness::Big
     }
 
     /// An error in the header of section `index`, at its field's offset.
@@ -156,12 +182,13 @@ impl<'a> Elf<'a> {
     }
 
     pub(crate) fn section(&self, index: u32) -> Option<Section> {
-        self.sections.get(usize::try_from(index).ok()?).map(|header| Section::new(index, header))
+        self.sections.get(usize::try_from(index).ok()?).map(|header| Section::new(index, header, self.order))
     }
 
     /// Every section but the first, which is the null section.
     pub(crate) fn sections(&self) -> impl Iterator<Item = Section> + use<'a> {
-        (0u32..).zip(self.sections).skip(1).map(|(index, header)| Section::new(index, header))
+        let order = self.order;
+        (0u32..).zip(self.sections).skip(1).map(move |(index, header)| Section::new(index, header, order))
     }
 
     pub(crate) fn section_name(&self, index: u32) -> Result<&'a [u8], Error> {

@@ -22,6 +22,10 @@ pub const SECTION_NAME_BYTES: u64 = 4096;
 /// that the kernel can parse (`klp_resolve_symbols()`, 6.1: `%55[^.].%511[^,],%lu`).
 pub const SYMBOL_NAME_BYTES: u64 = 600;
 
+/// Bytes of any other symbol's name that is looked at. The kernel keeps 511 (`KSYM_NAME_LEN`, 6.1 and later); C++ and Rust
+/// mangle to more, which no livepatch can ask for.
+pub const ANY_SYMBOL_NAME_BYTES: u64 = 64 << 10;
+
 /// Livepatch relocations of one file. Twenty times the largest livepatch ever measured here (100,000 made for
 /// a test; real ones have tens). 40 bytes each: 80 MiB.
 pub const KLP_RELOCATIONS: u64 = 2 << 20;

@@ -11,6 +11,7 @@ pub mod klp;
 pub mod limits;
 pub mod matching;
 pub mod modinfo;
+pub mod module;
 pub mod names;
 pub mod notes;
 pub mod open;

@@ -1,6 +1,6 @@
 //! ELF notes: the build-id that both a module's file and `/sys/module/<m>/notes/` carry.
 
-use object::elf;
+use object::{Endian as _, Endianness, elf};
 
 use super::header::Elf;
 use super::{Error, Rule, limits};
@@ -16,15 +16,20 @@ pub struct Damaged(pub u64);
 /// The build-id in the bytes of a note section (a file's `.note.gnu.build-id`, or
 /// `/sys/module/<module>/notes/.note.gnu.build-id`); `None` when it has none. Offsets are bytes into `notes`.
 pub fn build_id(notes: &[u8]) -> Result<Option<Vec<u8>>, Damaged> {
+    Ok(find(notes, Endianness::Little)?.map(<[u8]>::to_vec))
+}
+
+/// The build-id in the bytes of a note section of this byte order.
+fn find(notes: &[u8], order: Endianness) -> Result<Option<&[u8]>, Damaged> {
     let mut rest = notes;
     while !rest.is_empty() {
         let damaged = || Damaged((notes.len() - rest.len()) as u64);
         let word = |at: usize| -> Option<u32> {
-            Some(u32::from_le_bytes(rest.get(at..at.checked_add(4)?)?.try_into().ok()?))
+            Some(order.read_u32(rest.get(at..at.checked_add(4)?)?.try_into().ok()?))
         };
         let header = || Some((word(0)?, word(4)?, word(8)?));
         let (namesz, descsz, kind) = header().ok_or_else(damaged)?;
-        let part = |from: usize, size: u32| -> Option<(&[u8], usize)> {
+        let part = |from: usize, size: u32| {
             let end = from.checked_add(usize::try_from(size).ok()?)?;
             Some((rest.get(from..end)?, end.next_multiple_of(4)))
         };
@@ -32,7 +37,7 @@ pub fn build_id(notes: &[u8]) -> Result<Option<Vec<u8>>, Damaged> {
         let (desc, end) = part(after_name, descsz).ok_or_else(damaged)?;
         if kind == NT_GNU_BUILD_ID && name == b"GNU\0" {
             let id = (1..=limits::BUILD_ID_BYTES).contains(&desc.len());
-            return if id { Ok(Some(desc.to_vec())) } else { Err(damaged()) };
+            return if id { Ok(Some(desc)) } else { Err(damaged()) };
         }
         // The last note's padding may be cut off.
         rest = rest.get(end..).unwrap_or_default();
@@ -41,11 +46,11 @@ pub fn build_id(notes: &[u8]) -> Result<Option<Vec<u8>>, Damaged> {
 }
 
 /// The build-id of a module's file.
-pub(crate) fn of_elf(elf: &Elf<'_>) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn of_elf<'a>(elf: &Elf<'a>) -> Result<Option<&'a [u8]>, Error> {
     let Some(section) = elf.find(b".note.gnu.build-id")?.filter(|s| s.is(elf::SHT_NOTE)) else {
         return Ok(None);
     };
-    build_id(elf.bytes(section)?).map_err(|Damaged(at)| {
+    find(elf.bytes(section)?, elf.order).map_err(|Damaged(at)| {
         elf.source.error(section.offset.saturating_add(at), Rule::Note { section: section.index })
     })
 }

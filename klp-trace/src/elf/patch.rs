@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use object::LittleEndian as LE;
+use object::Endianness;
 use object::elf::{self, Rela64};
 
 use super::header::{Elf, Section, Source, field};
@@ -110,6 +110,7 @@ impl PatchFile {
 
     fn parse_source(source: Source<'_>) -> Result<Self, Error> {
         let elf = Elf::parse(source)?;
+        let arch = elf.judged()?;
         let info_section = elf.find(b".modinfo")?;
         let info = info_section.map_or(Ok(&[][..]), |s| elf.bytes(s))?;
         let info_at = info_section.map_or(0, |s| s.offset);
@@ -122,8 +123,13 @@ impl PatchFile {
             return Err(source.error(info_at, Rule::NotLivepatch));
         }
         let text = |key: &[u8]| modinfo::get(info, key).map(names::display);
-        let mut reader =
-            Reader { elf: &elf, symtab: Symtab::parse(&elf)?, symbols: BTreeMap::new(), relocations: 0 };
+        let mut reader = Reader {
+            elf: &elf,
+            arch,
+            symtab: Symtab::parse(&elf)?,
+            symbols: BTreeMap::new(),
+            relocations: 0,
+        };
         let mut sections = Vec::new();
         let mut unmarked = Vec::new();
         for section in elf.sections() {
@@ -137,10 +143,10 @@ impl PatchFile {
         Ok(Self {
             path: source.file.to_owned(),
             name: text(b"name").unwrap_or_else(|| names::display(&names::module_of_file(source.file))),
-            build_id: notes::of_elf(&elf)?,
+            build_id: notes::of_elf(&elf)?.map(<[u8]>::to_vec),
             vermagic: text(b"vermagic"),
             srcversion: text(b"srcversion"),
-            arch: elf.arch,
+            arch,
             sections,
             symbols: reader.symbols,
             unmarked,
@@ -151,6 +157,7 @@ impl PatchFile {
 /// What gathers while the sections are read.
 struct Reader<'e, 'a> {
     elf: &'e Elf<'a>,
+    arch: Arch,
     symtab: Symtab<'a>,
     symbols: BTreeMap<u32, KlpSymbol>,
     relocations: u64,
@@ -199,7 +206,7 @@ impl Reader<'_, '_> {
     }
 
     fn relocs(&mut self, section: Section, target: Section) -> Result<Vec<KlpReloc>, Error> {
-        let entries: &[Rela64<LE>] = table(self.elf, section)?;
+        let entries: &[Rela64<Endianness>] = table(self.elf, section)?;
         let bytes = self.elf.bytes(target)?;
         self.relocations = self.relocations.saturating_add(entries.len() as u64);
         if self.relocations > limits::KLP_RELOCATIONS {
@@ -208,19 +215,19 @@ impl Reader<'_, '_> {
         }
         let mut relocs = Vec::with_capacity(entries.len());
         for (index, entry) in (0u32..).zip(entries) {
-            let symbol = entry.r_sym(LE, false);
+            let symbol = entry.r_sym(self.elf.order, false);
             if !self.symbols.contains_key(&symbol) {
                 let found = self.symbol(section, index, symbol)?;
                 self.symbols.insert(symbol, found);
             }
-            let (offset, rtype) = (entry.r_offset.get(LE), entry.r_type(LE, false).0);
-            let size = self.elf.arch.size(rtype).unwrap_or(0);
+            let (offset, rtype) = (entry.r_offset.get(self.elf.order), entry.r_type(self.elf.order, false).0);
+            let size = self.arch.size(rtype).unwrap_or(0);
             let end = offset.checked_add(size as u64).filter(|end| *end <= target.size);
             relocs.push(KlpReloc {
                 index,
                 offset,
                 rtype,
-                addend: entry.r_addend.get(LE),
+                addend: entry.r_addend.get(self.elf.order),
                 symbol,
                 original: eight_at(bytes, offset),
                 in_target: end.is_some(),

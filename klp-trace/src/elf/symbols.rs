@@ -59,6 +59,7 @@ impl ObjectFile {
 
     fn parse_source(source: Source<'_>, wanted: &BTreeSet<String>) -> Result<Self, Error> {
         let elf = Elf::parse(source)?;
+        elf.judged()?;
         let symtab = Symtab::parse(&elf)?;
         let strings = elf.strings(symtab.section.link)?;
         let info = elf.find(b".modinfo")?.map_or(Ok(&[][..]), |s| elf.bytes(s))?;
@@ -97,7 +98,7 @@ impl ObjectFile {
         Ok(Self {
             name: modinfo::get(info, b"name")
                 .map_or_else(|| names::display(&names::module_of_file(source.file)), names::display),
-            build_id: notes::of_elf(&elf)?,
+            build_id: notes::of_elf(&elf)?.map(<[u8]>::to_vec),
             found,
         })
     }

@@ -1,6 +1,6 @@
 //! The one symbol table of a module.
 
-use object::LittleEndian as LE;
+use object::Endianness;
 use object::elf::{self, Sym64};
 use object::read::ReadRef as _;
 
@@ -11,14 +11,17 @@ use super::{Error, Rule};
 #[derive(Clone, Copy)]
 pub(crate) struct Symbol {
     pub(crate) name: u32,
+    pub(crate) info: u8,
     pub(crate) shndx: u16,
     pub(crate) value: u64,
+    pub(crate) size: u64,
 }
 
 /// The symbol table, its entries in the file's bounds, its string table of the right type.
 pub(crate) struct Symtab<'a> {
     pub(crate) section: Section,
-    entries: &'a [Sym64<LE>],
+    entries: &'a [Sym64<Endianness>],
+    order: Endianness,
 }
 
 impl<'a> Symtab<'a> {
@@ -34,7 +37,7 @@ impl<'a> Symtab<'a> {
             let rule = Rule::Link { section: section.index, link: section.link, expected: "a string table" };
             return Err(elf.error(section.index, field::SH_LINK, rule));
         }
-        Ok(Self { section, entries: table(elf, section)? })
+        Ok(Self { section, entries: table(elf, section)?, order: elf.order })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -42,12 +45,13 @@ impl<'a> Symtab<'a> {
     }
 
     pub(crate) fn get(&self, index: u32) -> Option<Symbol> {
-        self.entries.get(usize::try_from(index).ok()?).map(Symbol::new)
+        self.entries.get(usize::try_from(index).ok()?).map(|entry| Symbol::new(entry, self.order))
     }
 
     /// Every symbol with its index, in the table's order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Symbol)> + use<'a> {
-        (0u32..).zip(self.entries.iter().map(Symbol::new))
+        let order = self.order;
+        (0u32..).zip(self.entries.iter().map(move |entry| Symbol::new(entry, order)))
     }
 
     /// Where symbol `index` stands in the file.
@@ -57,8 +61,14 @@ impl<'a> Symtab<'a> {
 }
 
 impl Symbol {
-    fn new(entry: &Sym64<LE>) -> Self {
-        Self { name: entry.st_name.get(LE), shndx: entry.st_shndx.get(LE).0, value: entry.st_value.get(LE) }
+    fn new(entry: &Sym64<Endianness>, order: Endianness) -> Self {
+        Self {
+            name: entry.st_name.get(order),
+            info: entry.st_info.0,
+            shndx: entry.st_shndx.get(order).0,
+            value: entry.st_value.get(order),
+            size: entry.st_size.get(order),
+        }
     }
 }
 

@@ -1,0 +1,47 @@
+//! 64-bit Arm: `apply_relocate_add()` of `arch/arm64/kernel/module.c`, 6.12. Instructions take four bytes.
+
+use super::{RelocType, row};
+
+/// The types that the loader accepts, by number.
+pub(super) const TYPES: &[RelocType] = &[
+    // R_ARM_NONE, which the loader takes too.
+    row(0, "R_AARCH64_NONE", 0),
+    row(256, "R_AARCH64_NONE", 0),
+    row(257, "R_AARCH64_ABS64", 8),
+    row(258, "R_AARCH64_ABS32", 4),
+    row(259, "R_AARCH64_ABS16", 2),
+    row(260, "R_AARCH64_PREL64", 8),
+    row(261, "R_AARCH64_PREL32", 4),
+    row(262, "R_AARCH64_PREL16", 2),
+    row(263, "R_AARCH64_MOVW_UABS_G0", 4),
+    row(264, "R_AARCH64_MOVW_UABS_G0_NC", 4),
+    row(265, "R_AARCH64_MOVW_UABS_G1", 4),
+    row(266, "R_AARCH64_MOVW_UABS_G1_NC", 4),
+    row(267, "R_AARCH64_MOVW_UABS_G2", 4),
+    row(268, "R_AARCH64_MOVW_UABS_G2_NC", 4),
+    row(269, "R_AARCH64_MOVW_UABS_G3", 4),
+    row(270, "R_AARCH64_MOVW_SABS_G0", 4),
+    row(271, "R_AARCH64_MOVW_SABS_G1", 4),
+    row(272, "R_AARCH64_MOVW_SABS_G2", 4),
+    row(273, "R_AARCH64_LD_PREL_LO19", 4),
+    row(274, "R_AARCH64_ADR_PREL_LO21", 4),
+    row(275, "R_AARCH64_ADR_PREL_PG_HI21", 4),
+    row(276, "R_AARCH64_ADR_PREL_PG_HI21_NC", 4),
+    row(277, "R_AARCH64_ADD_ABS_LO12_NC", 4),
+    row(278, "R_AARCH64_LDST8_ABS_LO12_NC", 4),
+    row(279, "R_AARCH64_TSTBR14", 4),
+    row(280, "R_AARCH64_CONDBR19", 4),
+    row(282, "R_AARCH64_JUMP26", 4),
+    row(283, "R_AARCH64_CALL26", 4),
+    row(284, "R_AARCH64_LDST16_ABS_LO12_NC", 4),
+    row(285, "R_AARCH64_LDST32_ABS_LO12_NC", 4),
+    row(286, "R_AARCH64_LDST64_ABS_LO12_NC", 4),
+    row(287, "R_AARCH64_MOVW_PREL_G0", 4),
+    row(288, "R_AARCH64_MOVW_PREL_G0_NC", 4),
+    row(289, "R_AARCH64_MOVW_PREL_G1", 4),
+    row(290, "R_AARCH64_MOVW_PREL_G1_NC", 4),
+    row(291, "R_AARCH64_MOVW_PREL_G2", 4),
+    row(292, "R_AARCH64_MOVW_PREL_G2_NC", 4),
+    row(293, "R_AARCH64_MOVW_PREL_G3", 4),
+    row(299, "R_AARCH64_LDST128_ABS_LO12_NC", 4),
+];

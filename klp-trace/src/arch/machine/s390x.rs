@@ -1,0 +1,43 @@
+//! IBM Z: `apply_rela()` of `arch/s390/kernel/module.c`, 6.12. Twelve bits are written in two bytes, twenty in four.
+
+use super::{RelocType, row};
+
+/// The types that the loader accepts, by number.
+pub(super) const TYPES: &[RelocType] = &[
+    row(0, "R_390_NONE", 0),
+    row(1, "R_390_8", 1),
+    row(2, "R_390_12", 2),
+    row(3, "R_390_16", 2),
+    row(4, "R_390_32", 4),
+    row(5, "R_390_PC32", 4),
+    row(6, "R_390_GOT12", 2),
+    row(7, "R_390_GOT32", 4),
+    row(8, "R_390_PLT32", 4),
+    row(13, "R_390_GOTOFF32", 4),
+    row(14, "R_390_GOTPC", 4),
+    row(15, "R_390_GOT16", 2),
+    row(16, "R_390_PC16", 2),
+    row(17, "R_390_PC16DBL", 2),
+    row(18, "R_390_PLT16DBL", 2),
+    row(19, "R_390_PC32DBL", 4),
+    row(20, "R_390_PLT32DBL", 4),
+    row(21, "R_390_GOTPCDBL", 4),
+    row(22, "R_390_64", 8),
+    row(23, "R_390_PC64", 8),
+    row(24, "R_390_GOT64", 8),
+    row(25, "R_390_PLT64", 8),
+    row(26, "R_390_GOTENT", 4),
+    row(27, "R_390_GOTOFF16", 2),
+    row(28, "R_390_GOTOFF64", 8),
+    row(29, "R_390_GOTPLT12", 2),
+    row(30, "R_390_GOTPLT16", 2),
+    row(31, "R_390_GOTPLT32", 4),
+    row(32, "R_390_GOTPLT64", 8),
+    row(33, "R_390_GOTPLTENT", 4),
+    row(34, "R_390_PLTOFF16", 2),
+    row(35, "R_390_PLTOFF32", 4),
+    row(36, "R_390_PLTOFF64", 8),
+    row(57, "R_390_20", 4),
+    row(58, "R_390_GOT20", 4),
+    row(59, "R_390_GOTPLT20", 4),
+];
