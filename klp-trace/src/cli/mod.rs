@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod exit;
 pub mod failure;
 pub mod man;
+pub mod verify_journal;
 pub mod watch;
 
 use std::io::Write as _;
@@ -37,6 +38,7 @@ pub struct Cli {
 #[allow(missing_docs, reason = "documented at their Args")]
 pub enum Command {
     Watch(watch::Args),
+    VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -47,6 +49,7 @@ impl Command {
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Watch(args) => watch::run(&args),
+            Self::VerifyJournal(args) => verify_journal::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),

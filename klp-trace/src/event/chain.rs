@@ -100,12 +100,19 @@ pub fn seal(line: &mut Vec<u8>) -> Hash {
     hash
 }
 
+/// Whether a line carries a hash where it belongs, whatever it is.
+pub fn has_seal(line: &[u8]) -> bool {
+    let label = line.len().checked_sub(LABEL.len() + DIGITS + END.len());
+    line.ends_with(END) && label.and_then(|at| line.get(at..)).is_some_and(|end| end.starts_with(LABEL))
+}
+
 /// Whether a line (without its newline) carries the hash of its own bytes as its last field.
 pub fn is_sealed(line: &[u8]) -> bool {
     sealed_with(line).is_some()
 }
 
-fn sealed_with(line: &[u8]) -> Option<Hash> {
+/// The hash that a line (without its newline) carries, if it is the hash of its own bytes.
+pub fn sealed_with(line: &[u8]) -> Option<Hash> {
     let rest = line.strip_suffix(END)?;
     let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
     let hash = Hash::from_hex(digits)?;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chain;
+pub mod check;
 pub mod envelope;
 pub mod evidence;
 pub mod outcome;

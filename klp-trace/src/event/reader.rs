@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use thiserror::Error;
 
-mod integrity;
+pub(super) mod integrity;
 mod regroup;
 
 pub use integrity::{Damage, Fault, Integrity};
@@ -148,6 +148,8 @@ impl Reader {
     fn evidence(&mut self, record: Record) -> Result<Option<Event>, Fault> {
         match record.event.kind {
             kind if kind.is_conclusion() => Ok(None),
+            // It may stand anywhere: files are full when they are full.
+            Kind::Continued => Ok(None),
             Kind::RelocState => match self.regroup.state(&record) {
                 Some(fault) => Err(fault),
                 None => Ok(None),
@@ -178,10 +180,17 @@ impl Reader {
         if starts && self.started && !self.ended {
             self.integrity.unended += 1;
         }
+        // Where a file goes on with a session, its chain starts anew and names the head of the file before.
+        let follows = match record.continues {
+            Some(continues) if record.event.kind == Kind::Continued && record.prev == Hash::ZERO => {
+                continues.head
+            }
+            _ => record.prev,
+        };
         match self.last {
             // A chain of its own: nothing says what should have stood before it.
             _ if starts => {}
-            Some((Some(hash), seq)) if record.prev != hash => {
+            Some((Some(hash), seq)) if follows != hash => {
                 self.integrity.note(self.lines, Fault::Gap { after: seq, seq: record.seq });
             }
             Some((None, seq)) if record.seq != seq.wrapping_add(1) => {

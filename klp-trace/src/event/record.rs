@@ -99,6 +99,9 @@ pub struct Record {
     /// Of a `session_end`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<SessionEnd>,
+    /// Of a `continued`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<ContinuesPart>,
     /// The hash of the line before.
     pub prev: Hash,
     /// The hash of this line; none until the line is sealed.
@@ -141,11 +144,13 @@ pub enum Kind {
     EventsLost,
     /// Last of a session.
     SessionEnd,
+    /// First of a file that goes on with the session of the file before it.
+    Continued,
 }
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Session,
         Self::PatchMetadata,
         Self::SymbolLookup,
@@ -157,6 +162,7 @@ impl Kind {
         Self::Finding,
         Self::EventsLost,
         Self::SessionEnd,
+        Self::Continued,
     ];
 
     /// The kind's name in the journal.
@@ -173,6 +179,7 @@ impl Kind {
             Self::Finding => "finding",
             Self::EventsLost => "events_lost",
             Self::SessionEnd => "session_end",
+            Self::Continued => "continued",
         }
     }
 
@@ -282,6 +289,15 @@ pub struct WalkPart {
 pub struct TransitionPart {
     /// What happened.
     pub step: TransitionStep,
+}
+
+/// The body of a `continued`: what joins a rotated file, whose chain starts anew, to the file before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContinuesPart {
+    /// Number of this file in its session; the one with the `session` record is 1.
+    pub file: u32,
+    /// The hash of the last line of the file before.
+    pub head: Hash,
 }
 
 /// Reads a word of a closed list; a word that this version does not know is passed over, like a field that it does not

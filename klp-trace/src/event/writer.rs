@@ -4,7 +4,7 @@ use super::chain::{self, Hash};
 use super::envelope::Origin;
 use super::evidence::SectionRead;
 use super::outcome::RelocState;
-use super::record::{Envelope, Listed, Record};
+use super::record::{ContinuesPart, Envelope, Listed, Record};
 use super::{Body, Event};
 use crate::model::{Address, Hook};
 
@@ -20,6 +20,10 @@ pub struct Journal {
     seq: u64,
     prev: Hash,
     line: Vec<u8>,
+    /// Number of the file in its session.
+    file: u32,
+    /// Of the latest event.
+    mono_ns: u64,
     /// The read that the latest `RelocState`s came of, and their number.
     listed: Option<(ReadKey, u32)>,
 }
@@ -51,8 +55,16 @@ impl ReadKey {
 impl Journal {
     /// A journal of what happens at `origin`; its first event should be the `Session`.
     pub fn new(origin: Origin) -> Self {
-        let mut journal =
-            Self { origin, session: 0, seq: 0, prev: Hash::ZERO, line: Vec::new(), listed: None };
+        let mut journal = Self {
+            origin,
+            session: 0,
+            seq: 0,
+            prev: Hash::ZERO,
+            line: Vec::new(),
+            file: 1,
+            mono_ns: 0,
+            listed: None,
+        };
         journal.start_session(0);
         journal
     }
@@ -73,8 +85,24 @@ impl Journal {
         let envelope =
             Envelope { origin: &self.origin, session: self.session, seq: self.seq + 1, prev: self.prev };
         let record = Record::from_event(event, &envelope, listed);
+        self.mono_ns = event.mono_ns;
+        self.write(&record)
+    }
+
+    /// The first line of another file, which goes on with this session: the chain starts anew there, and the line names
+    /// the last hash of the file before. Call it between two events, and not before the first one of a session.
+    pub fn next_file(&mut self) -> Result<&[u8], serde_json::Error> {
+        self.file = self.file.saturating_add(1);
+        let continues = ContinuesPart { file: self.file, head: self.prev };
+        let envelope =
+            Envelope { origin: &self.origin, session: self.session, seq: self.seq + 1, prev: Hash::ZERO };
+        let record = Record::continued(self.mono_ns, continues, &envelope);
+        self.write(&record)
+    }
+
+    fn write(&mut self, record: &Record) -> Result<&[u8], serde_json::Error> {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &record)?;
+        serde_json::to_writer(&mut self.line, record)?;
         self.prev = chain::seal(&mut self.line);
         self.seq += 1;
         Ok(&self.line)
@@ -97,6 +125,7 @@ impl Journal {
         self.session = Hash::of(seed.as_bytes()).0.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));
         self.seq = 0;
         self.prev = Hash::ZERO;
+        self.file = 1;
         self.listed = None;
     }
 

@@ -22,6 +22,7 @@ mod words;
 
 pub use integrity::integrity;
 use layout::Layout;
+pub use layout::count;
 use states::States;
 use summary::Summary;
 

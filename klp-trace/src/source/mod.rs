@@ -1,5 +1,9 @@
 //! Where events come from: the running kernel, or a recording of it.
 #![forbid(unsafe_code)]
 
+pub mod checked;
+pub mod journal_files;
+pub mod lines;
 pub mod live;
 pub mod recording;
+pub mod zstd;

@@ -1,9 +1,10 @@
 //! A recorded journal as a source of events: the evidence of its sessions, in order.
 
-use crate::event::reader::{MAX_LINE, NotAJournal, Reader};
+use super::journal_files::{self, open};
+use super::lines::{Line, read_line};
+use crate::event::reader::{NotAJournal, Reader};
 use crate::event::{Event, Integrity, Origin};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::ops::ControlFlow;
 use std::path::Path;
 use thiserror::Error;
@@ -40,7 +41,8 @@ pub enum RecordingError {
 }
 
 /// Reads a journal (`-` is standard input) and gives its evidence to `take`, with where it was recorded, until the
-/// journal or `take` ends it. Memory is bounded by the longest line and the largest section, whatever the file holds.
+/// journal or `take` ends it. A rotated journal is read file by file: see [`journal_files::expand`]. Memory is bounded by
+/// the longest line and the largest section, whatever the files hold.
 ///
 /// What comes back says whether the journal is whole. If it is not, the verdicts are those of what is left of it: warn,
 /// and call the result inconclusive.
@@ -48,14 +50,15 @@ pub fn replay(
     path: &Path,
     take: &mut dyn FnMut(&Origin, Event) -> ControlFlow<()>,
 ) -> Result<Integrity, RecordingError> {
-    if path.as_os_str() == "-" {
-        return replay_from(&mut io::stdin().lock(), "(standard input)", take);
+    let mut recording = Recording::new(path.display().to_string());
+    let open_error = |from: &Path, source| RecordingError::Open { from: from.display().to_string(), source };
+    for file in journal_files::expand(path).map_err(|source| open_error(path, source))? {
+        let mut input = open(&file).map_err(|source| open_error(&file, source))?;
+        if recording.read(&mut *input, take)?.is_break() {
+            break;
+        }
     }
-    let from = path.display().to_string();
-    match File::open(path) {
-        Ok(file) => replay_from(&mut BufReader::with_capacity(1 << 17, file), &from, take),
-        Err(source) => Err(RecordingError::Open { from, source }),
-    }
+    recording.finish()
 }
 
 /// [`replay`] of anything that can be read; `from` names it in errors.
@@ -64,68 +67,56 @@ pub fn replay_from(
     from: &str,
     take: &mut dyn FnMut(&Origin, Event) -> ControlFlow<()>,
 ) -> Result<Integrity, RecordingError> {
-    let mut reader = Reader::new();
-    let mut line = Vec::new();
-    let refused = |source| RecordingError::NotAJournal { from: from.to_owned(), source };
-    loop {
-        let length = read_line(input, &mut line);
-        let event = match length {
-            Err(source) => {
-                return Err(RecordingError::Read { from: from.to_owned(), line: reader.lines(), source });
+    let mut recording = Recording::new(from.to_owned());
+    let _ = recording.read(input, take)?;
+    recording.finish()
+}
+
+/// One file after the other, as one journal.
+struct Recording {
+    from: String,
+    reader: Reader,
+    line: Vec<u8>,
+}
+
+impl Recording {
+    fn new(from: String) -> Self {
+        Self { from, reader: Reader::new(), line: Vec::new() }
+    }
+
+    fn refused(&self, source: NotAJournal) -> RecordingError {
+        RecordingError::NotAJournal { from: self.from.clone(), source }
+    }
+
+    fn read(
+        &mut self,
+        input: &mut dyn BufRead,
+        take: &mut dyn FnMut(&Origin, Event) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, RecordingError> {
+        loop {
+            let length = read_line(input, &mut self.line);
+            let event = match length {
+                Err(source) => {
+                    let (from, line) = (self.from.clone(), self.reader.lines());
+                    return Err(RecordingError::Read { from, line, source });
+                }
+                Ok(Line::End) => return Ok(ControlFlow::Continue(())),
+                Ok(Line::Whole) => self.reader.line(&self.line),
+                Ok(Line::Unfinished) => self.reader.unfinished_line(&self.line),
+                Ok(Line::TooLong) => self.reader.too_long().map(|()| None),
+            };
+            let event = event.map_err(|source| self.refused(source))?;
+            if let (Some(event), Some(origin)) = (event, self.reader.origin())
+                && take(origin, event).is_break()
+            {
+                return Ok(ControlFlow::Break(()));
             }
-            Ok(Line::End) => break,
-            Ok(Line::Whole) => reader.line(&line),
-            Ok(Line::Unfinished) => reader.unfinished_line(&line),
-            Ok(Line::TooLong) => reader.too_long().map(|()| None),
-        };
-        if let (Some(event), Some(origin)) = (event.map_err(refused)?, reader.origin())
-            && take(origin, event).is_break()
-        {
-            break;
         }
     }
-    reader.finish().map_err(refused)
-}
 
-/// What [`read_line`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
-    Whole,
-    /// Without a newline, at the end.
-    Unfinished,
-    /// Longer than [`MAX_LINE`]; skipped.
-    TooLong,
-    End,
-}
-
-/// Reads the next line into `line`, without its newline, keeping at most [`MAX_LINE`] bytes.
-fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Line> {
-    line.clear();
-    let mut too_long = false;
-    loop {
-        let buffer = match input.fill_buf() {
-            Ok(buffer) => buffer,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if buffer.is_empty() {
-            return Ok(match (too_long, line.is_empty()) {
-                (true, _) => Line::TooLong,
-                (false, true) => Line::End,
-                (false, false) => Line::Unfinished,
-            });
-        }
-        let newline = buffer.iter().position(|byte| *byte == b'\n');
-        let part = buffer.get(..newline.unwrap_or(buffer.len())).unwrap_or_default();
-        too_long |= line.len().saturating_add(part.len()) > MAX_LINE;
-        if !too_long {
-            line.extend_from_slice(part);
-        }
-        let consumed = part.len() + usize::from(newline.is_some());
-        input.consume(consumed);
-        if newline.is_some() {
-            return Ok(if too_long { Line::TooLong } else { Line::Whole });
-        }
+    fn finish(self) -> Result<Integrity, RecordingError> {
+        let from = self.from;
+        self.reader.finish().map_err(|source| RecordingError::NotAJournal { from, source })
     }
 }
 

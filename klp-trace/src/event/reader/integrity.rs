@@ -57,7 +57,7 @@ pub enum Fault {
     #[error("the record was altered: it carries no hash")]
     Unsealed,
     /// The line before is not the one that this record followed.
-    #[error("records are missing or exchanged: record {seq} follows record {after} but not by its hash")]
+    #[error("records are missing or exchanged: {}", gap(*after, *seq))]
     Gap {
         /// `seq` of the record before.
         after: u64,
@@ -70,6 +70,20 @@ pub enum Fault {
         /// `seq` of the first record.
         seq: u64,
     },
+    /// A session starts where the one before it has no end.
+    #[error(
+        "a new session starts, and the one before has no session_end: its end was cut off, or klp-trace was killed"
+    )]
+    Unended,
+    /// More sessions in one file than can be kept account of.
+    #[error("more than {} sessions in one file", crate::event::check::MAX_HEADS)]
+    TooManyChains,
+    /// A session that was there before.
+    #[error("these records stand here a second time: their session was read before")]
+    Repeated,
+    /// The line holds nothing.
+    #[error("the line is empty: no record is")]
+    Blank,
     /// The line is no record.
     #[error("not a record: {why}")]
     NoRecord {
@@ -82,6 +96,9 @@ pub enum Fault {
     /// The last line has no newline.
     #[error("the last line is torn: the writer was interrupted, or the end was cut off")]
     Torn,
+    /// The last line has no newline, and is whole.
+    #[error("the last line has no newline: its record is whole, but the file was cut off after it")]
+    NoNewline,
     /// A section_read without all of its reloc_state records.
     #[error("a section_read should have {listed} reloc_state records before it, {found} are there")]
     Unlisted {
@@ -99,4 +116,18 @@ pub enum Fault {
     /// More reloc_state records before a section_read than any section has entries.
     #[error("more than {} reloc_state records before one section_read", super::regroup::MAX_ENTRIES)]
     TooMany,
+}
+
+/// What the numbers of two records tell that do not follow one another by their hashes.
+fn gap(after: u64, seq: u64) -> String {
+    let between = seq.saturating_sub(after).saturating_sub(1);
+    if seq == after {
+        format!("record {seq} follows itself")
+    } else if seq < after {
+        format!("record {seq} stands after record {after}")
+    } else if between == 0 {
+        format!("record {seq} follows record {after}, but not by its hash")
+    } else {
+        format!("record {seq} follows record {after}, {between} should stand between them")
+    }
 }

@@ -113,6 +113,8 @@ impl Record {
             }
             Kind::EventsLost => Body::EventsLost(self.lost.ok_or(lacks("lost"))?),
             Kind::SessionEnd => Body::SessionEnd(self.end.ok_or(lacks("end"))?),
+            // It tells of files, not of what happened.
+            Kind::Continued => return Err(lacks("event of its own")),
         })
     }
 }

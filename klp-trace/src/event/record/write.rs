@@ -1,8 +1,8 @@
 //! From an event to its record.
 
 use super::{
-    EventPart, FindingPart, HookPart, Kind, MetadataPart, Record, SymbolPart, TargetPart, TransitionPart,
-    WalkPart,
+    ContinuesPart, EventPart, FindingPart, HookPart, Kind, MetadataPart, Record, SymbolPart, TargetPart,
+    TransitionPart, WalkPart,
 };
 use crate::event::chain::Hash;
 use crate::event::envelope::{EventId, Origin, Schema};
@@ -31,19 +31,30 @@ pub struct Listed(pub u32);
 impl Record {
     /// The record of an event, not yet sealed. `listed` is used for a `section_read` alone.
     pub fn from_event(event: &Event, envelope: &Envelope<'_>, listed: Listed) -> Self {
+        let mut record = Self::empty(kind_of(&event.body), event.mono_ns, envelope);
+        record.task.clone_from(&event.task);
+        record.fill(&event.body, listed);
+        record
+    }
+
+    /// The first record of a file that goes on with a session; `mono_ns` is that of the event before it.
+    pub fn continued(mono_ns: u64, continues: ContinuesPart, envelope: &Envelope<'_>) -> Self {
+        let mut record = Self::empty(Kind::Continued, mono_ns, envelope);
+        record.continues = Some(continues);
+        record
+    }
+
+    fn empty(kind: Kind, mono_ns: u64, envelope: &Envelope<'_>) -> Self {
         let origin = envelope.origin;
-        let mut record = Self {
+        Self {
             schema: Schema,
             seq: envelope.seq,
-            time: origin.clock.time(event.mono_ns),
-            mono_ns: event.mono_ns,
-            event: EventPart {
-                kind: kind_of(&event.body),
-                id: EventId { session: envelope.session, seq: envelope.seq },
-            },
+            time: origin.clock.time(mono_ns),
+            mono_ns,
+            event: EventPart { kind, id: EventId { session: envelope.session, seq: envelope.seq } },
             host: origin.host.clone(),
             tool: origin.tool.clone(),
-            task: event.task.clone(),
+            task: None,
             patch: None,
             object: None,
             section: None,
@@ -64,11 +75,10 @@ impl Record {
             transition: None,
             lost: None,
             end: None,
+            continues: None,
             prev: envelope.prev,
             hash: None,
-        };
-        record.fill(&event.body, listed);
-        record
+        }
     }
 
     fn fill(&mut self, body: &Body, listed: Listed) {

@@ -128,6 +128,6 @@ pub(super) fn relocation(reloc: &RelocRef) -> String {
 }
 
 /// `1 relocation`, `2 relocations`.
-pub(super) fn count(number: u64, one: &str) -> String {
+pub fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }

@@ -1,0 +1,132 @@
+//! `klp-trace verify-journal`: whether a journal is as it was written.
+
+mod report;
+
+use std::path::PathBuf;
+
+use super::args::OutputArgs;
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::event::check::{Checker, FileCheck};
+use crate::event::reader::NotAJournal;
+use crate::output::sink::LineSink;
+use crate::source::checked::{CheckError, check_file};
+use crate::source::journal_files;
+use report::{Report, Said};
+
+const AFTER_HELP: &str = "\
+Examples:
+  klp-trace verify-journal klp.ndjson
+      one file
+  klp-trace verify-journal /var/log/klp/klp.*.ndjson*
+      a rotated journal: its files in the order of their names
+  klp-trace verify-journal /var/log/klp
+      every journal of a folder
+
+Exit codes:
+    0  whole: every record is as it was written, and the last one is a session_end
+    1  damaged: a line is altered, missing, out of order, there twice or torn
+    2  wrong usage, or not a journal
+    3  failed while running
+    5  whole as far as it goes, but its end is missing: klp-trace was killed, or the end was cut off
+If several apply, the first of 2, 3, 1, 5, 0.
+
+Whoever can rewrite a record can make its chain anew. Without the last hash kept elsewhere, a whole journal was not
+damaged by accident; whether it was forged, the chain does not show.";
+
+/// Holds journals against their hash chains and names the first line that is not as it was written
+///
+/// Each line carries its own hash and the hash of the line before; each file of a rotated journal names the last hash
+/// of the file before. What is altered, missing, out of order, there twice or torn is told by its file and line.
+/// Nothing is judged: `klp-trace watch --from` does that.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub struct Args {
+    /// Journals, plain or compressed, in the order in which they were written; a folder; or what --output named when
+    /// the journal was rotated
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// What to write: text for people, or one JSON object
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// Where the result goes
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What `verify-journal` writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let report = check(args)?;
+    let json = args.json || args.format == Format::Json;
+    let mut sink = LineSink::open(args.output.output.as_deref())?;
+    let text = if json { report.json() } else { report.text() };
+    let written = sink.line(text.as_bytes()).and_then(|()| sink.finish());
+    match written {
+        Err(error) if !error.is_closed() => Err(error.into()),
+        _ => Ok(report.exit()),
+    }
+}
+
+fn check(args: &Args) -> Result<Report, Failure> {
+    let mut paths = Vec::new();
+    for named in &args.files {
+        let files = journal_files::expand(named).map_err(|source| {
+            let from = named.display().to_string();
+            Failure::new(Exit::Usage, CheckError::Open { from, source })
+        })?;
+        paths.extend(files);
+    }
+    let mut checker = Checker::new();
+    let mut files = Vec::new();
+    for path in paths {
+        let said = match check_file(&mut checker, &path) {
+            Ok(check) => Said::Checked(check),
+            // A damaged compressed file is a damaged journal; what follows it is still looked at.
+            Err(CheckError::Read { line, source, .. })
+                if source.kind() == std::io::ErrorKind::InvalidData =>
+            {
+                Said::Unreadable { check: checker.break_file(), line, why: source.to_string() }
+            }
+            Err(error) => return Err(refused(error)),
+        };
+        files.push((path, said));
+    }
+    let set = checker.finish();
+    if set.records == 0 && files.iter().all(|(_, said)| matches!(said, Said::Checked(_))) {
+        let from = args.files.first().map(|path| path.display().to_string()).unwrap_or_default();
+        return Err(refused(CheckError::NotAJournal { from, source: NotAJournal::Empty }));
+    }
+    Ok(Report { files, set })
+}
+
+fn refused(error: CheckError) -> Failure {
+    let exit = if matches!(error, CheckError::Read { .. }) { Exit::Runtime } else { Exit::Usage };
+    Failure::new(exit, error).hint("name a file that `klp-trace watch --format ndjson` wrote")
+}
+
+impl Said {
+    fn check(&self) -> &FileCheck {
+        match self {
+            Self::Checked(check) | Self::Unreadable { check, .. } => check,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! What `verify-journal` found, as people and as programs read it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::cli::exit::Exit;
+use crate::elf::names;
+use crate::event::check::{FileCheck, SetCheck};
+use crate::output::escape::Escaped;
+use crate::output::text::count;
+
+/// The files and what was found in them, and what follows from all of them.
+pub(super) struct Report {
+    pub files: Vec<(PathBuf, Said)>,
+    pub set: SetCheck,
+}
+
+/// What was found in one file.
+pub(super) enum Said {
+    /// Read to its end.
+    Checked(FileCheck),
+    /// A compressed file that is damaged.
+    Unreadable { check: FileCheck, line: u64, why: String },
+}
+
+impl Report {
+    /// Each file, then the sum of them.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for (number, (path, said)) in self.files.iter().enumerate() {
+            let name = names::path(path);
+            for line in self.of_file(number, said) {
+                let _ = writeln!(text, "{name}: {line}");
+            }
+        }
+        let (files, records) = (count(self.files.len() as u64, "file"), count(self.set.records, "record"));
+        let verdict = match self.exit() {
+            Exit::Clean => "whole",
+            Exit::Inconclusive => "whole as far as it goes, but not to its end",
+            _ => "damaged",
+        };
+        let _ = write!(text, "{verdict}: {files}, {records}, {}", count(self.set.sessions, "session"));
+        if let (Exit::Clean, Some((_, last))) = (self.exit(), self.files.last())
+            && let Some(head) = last.check().heads.last()
+        {
+            let _ = write!(text, "\nlast hash (kept elsewhere, it proves the journal up to here): {head}");
+        }
+        text
+    }
+
+    fn of_file(&self, number: usize, said: &Said) -> Vec<String> {
+        let check = said.check();
+        let mut lines = Vec::new();
+        if let Some(damage) = &check.first {
+            let more = match check.damages {
+                0 | 1 => String::new(),
+                all => format!(" (the first of {all} damages)"),
+            };
+            lines.push(format!("{}{more}", Escaped::new(damage.to_string().as_bytes())));
+        }
+        if let Said::Unreadable { line, why, .. } = said {
+            lines.push(format!("cannot be read beyond line {line}: {}", Escaped::new(why.as_bytes())));
+        } else if self.is_cut(number) {
+            lines.push(format!("ends after line {} without session_end", check.lines));
+        }
+        if lines.is_empty() {
+            lines.push(format!("{}, whole", count(check.records, "record")));
+        }
+        lines
+    }
+
+    /// Whether a session ends with this file, and has no end.
+    fn is_cut(&self, number: usize) -> bool {
+        let this = self.files.get(number).is_some_and(|(_, said)| !said.check().ended);
+        let next = self.files.get(number + 1);
+        this && next.is_none_or(|(_, said)| said.check().starts)
+    }
+
+    /// One JSON object.
+    pub(super) fn json(&self) -> String {
+        let of_file = |(number, (path, said)): (usize, &(PathBuf, Said))| -> Value {
+            let check = said.check();
+            let damage = match (&check.first, said) {
+                (Some(damage), _) => json!({ "line": damage.line, "what": damage.fault.to_string() }),
+                (None, Said::Unreadable { line, why, .. }) => json!({ "line": line, "what": why }),
+                (None, Said::Checked(_)) => Value::Null,
+            };
+            let mut file = json!({
+                "file": names::path(path),
+                "lines": check.lines,
+                "records": check.records,
+                "damages": check.damages,
+                "heads": check.heads,
+                "ends_without_session_end": self.is_cut(number),
+            });
+            if !damage.is_null() {
+                file["first_damage"] = damage;
+            }
+            file
+        };
+        let result = match self.exit() {
+            Exit::Clean => "whole",
+            Exit::Inconclusive => "unended",
+            _ => "damaged",
+        };
+        let report = json!({
+            "schema": "klp-trace.verification/1",
+            "result": result,
+            "records": self.set.records,
+            "sessions": self.set.sessions,
+            "files": self.files.iter().enumerate().map(of_file).collect::<Vec<_>>(),
+        });
+        report.to_string()
+    }
+
+    /// The exit code.
+    pub(super) fn exit(&self) -> Exit {
+        let damaged = self
+            .files
+            .iter()
+            .any(|(_, said)| matches!(said, Said::Unreadable { .. }) || said.check().first.is_some());
+        let cut = (0..self.files.len()).any(|number| self.is_cut(number));
+        Exit::worst([
+            if damaged { Exit::Finding } else { Exit::Clean },
+            if cut { Exit::Inconclusive } else { Exit::Clean },
+        ])
+    }
+}

@@ -1,0 +1,108 @@
+use super::*;
+use crate::event::Journal;
+use crate::event::testing::{one_of_each, origin};
+use std::path::Path;
+
+/// A rotated journal in `folder`: three files of one session.
+fn rotated(folder: &Path) -> PathBuf {
+    let output = folder.join("klp.ndjson");
+    let mut journal = Journal::new(origin());
+    for (number, range) in (1..).zip([0..6, 6..8, 8..11]) {
+        let mut bytes = Vec::new();
+        if number > 1 {
+            bytes.extend([journal.next_file().unwrap(), b"\n"].concat());
+        }
+        for event in &one_of_each()[range] {
+            bytes.extend([journal.line(event).unwrap(), b"\n"].concat());
+        }
+        std::fs::write(journal_files::numbered(&output, number), bytes).unwrap();
+    }
+    output
+}
+
+fn verify(files: &[&Path]) -> Report {
+    let files = files.iter().map(|path| path.to_path_buf()).collect();
+    check(&Args { files, format: Format::Text, json: false, output: OutputArgs::default() }).unwrap()
+}
+
+#[test]
+fn a_rotated_journal_is_verified_by_its_folder_its_name_or_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = rotated(folder.path());
+    for report in [verify(&[folder.path()]), verify(&[&output])] {
+        assert_eq!(report.exit(), Exit::Clean, "{}", report.text());
+        let text = report.text();
+        assert!(text.contains("klp.000002.ndjson: 3 records, whole\n"), "{text}");
+        assert!(
+            text.contains("\nwhole: 3 files, 13 records, 1 session\nlast hash (kept elsewhere"),
+            "{text}"
+        );
+        let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!((&json["result"], &json["files"][2]["records"]), (&"whole".into(), &4.into()));
+    }
+}
+
+#[test]
+fn damage_and_a_missing_end_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = rotated(folder.path());
+    let [second, third] = [2, 3].map(|number| journal_files::numbered(&output, number));
+    let whole = std::fs::read(&third).unwrap();
+    let lines: Vec<_> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    std::fs::write(&third, lines[..3].concat()).unwrap();
+    let report = verify(&[&output]);
+    assert_eq!(report.exit(), Exit::Inconclusive);
+    assert!(
+        report.text().contains("klp.000003.ndjson: ends after line 3 without session_end\n"),
+        "{}",
+        report.text()
+    );
+    std::fs::write(&third, whole).unwrap();
+    std::fs::remove_file(&second).unwrap();
+    let report = verify(&[&output]);
+    assert_eq!(report.exit(), Exit::Finding);
+    let text = report.text();
+    assert!(
+        text.contains("klp.000003.ndjson: line 1: records are missing or exchanged: record 10 follows record 6, 3 should"),
+        "{text}"
+    );
+    assert!(text.contains("\ndamaged: 2 files, 10 records"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+    assert_eq!((&json["result"], &json["files"][1]["first_damage"]["line"]), (&"damaged".into(), &1.into()));
+}
+
+#[test]
+fn a_damaged_compressed_file_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = rotated(folder.path());
+    let second = journal_files::numbered(&output, 2);
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let mut packed = ruzstd::encoding::compress_to_vec(&std::fs::read(&second).unwrap()[..], level);
+    std::fs::remove_file(&second).unwrap();
+    let zst = folder.path().join("klp.000002.ndjson.zst");
+    std::fs::write(&zst, &packed).unwrap();
+    assert_eq!(verify(&[&output]).exit(), Exit::Clean);
+    packed.pop();
+    std::fs::write(&zst, &packed).unwrap();
+    let report = verify(&[&output]);
+    assert_eq!(report.exit(), Exit::Finding);
+    assert!(report.text().contains("klp.000002.ndjson.zst: cannot be read beyond line"), "{}", report.text());
+}
+
+#[test]
+fn what_is_no_journal_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.ndjson");
+    for text in ["", "hello\n", "{}\n"] {
+        std::fs::write(&file, text).unwrap();
+        let args = Args {
+            files: vec![file.clone()],
+            format: Format::Text,
+            json: false,
+            output: OutputArgs::default(),
+        };
+        let Err(failure) = check(&args) else { panic!("{text:?} is no journal") };
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(failure.to_string().contains("not one record"), "{failure}");
+    }
+}

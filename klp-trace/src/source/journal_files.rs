@@ -1,0 +1,154 @@
+//! The files of a journal: one, or a set that `watch --rotate-…` wrote, plain or compressed.
+
+use super::zstd::{Frames, MAGIC};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// What the name of a journal ends with, and that of a compressed one.
+pub const EXTENSION: &str = ".ndjson";
+/// Added to it when a file is compressed.
+pub const COMPRESSED: &str = ".zst";
+/// Digits of a file's number, so that the order of names is the order of files.
+const DIGITS: usize = 6;
+
+/// Name of a file of a rotated journal: `--output klp.ndjson` gives `klp.000001.ndjson`, `klp.000002.ndjson`, ….
+pub fn numbered(output: &Path, number: u32) -> PathBuf {
+    let mut name = stem(output);
+    name.push(format!(".{number:0DIGITS$}{EXTENSION}"));
+    output.with_file_name(name)
+}
+
+/// The numbers of the files of a rotated journal that are there, in order, each with its path. Of a file that is there
+/// both plain and compressed (the compressing was interrupted) the plain one counts.
+pub fn set(output: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
+    let folder = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut prefix = stem(output);
+    prefix.push(".");
+    let number = |name: &OsStr| {
+        let rest = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes())?;
+        let rest = std::str::from_utf8(rest).ok()?;
+        let digits = rest.strip_suffix(COMPRESSED).unwrap_or(rest).strip_suffix(EXTENSION)?;
+        let numeric = digits.len() >= DIGITS && digits.bytes().all(|digit| digit.is_ascii_digit());
+        digits.parse::<u32>().ok().filter(|_| numeric)
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if let Some(number) = number(&name) {
+            found.push((number, output.with_file_name(name)));
+        }
+    }
+    // The plain name is the shorter one, and comes first.
+    found.sort();
+    found.dedup_by_key(|(number, _)| *number);
+    Ok(found)
+}
+
+/// The files that `path` names, in the order in which they were written: the journals of a folder; a file; or, where
+/// there is no file of that name, the rotated files of `--output path`. `-` is standard input.
+pub fn expand(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if path.as_os_str() == "-" {
+        return Ok(vec![path.to_owned()]);
+    }
+    if path.is_dir() {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            files.push(entry?.path());
+        }
+        files.retain(|file| is_journal(file));
+        files.sort();
+        let plain = files.clone();
+        files.retain(|file| plain_of(file).is_none_or(|name| plain.binary_search(&name).is_err()));
+        return if files.is_empty() {
+            Err(io::Error::other("no journal (*.ndjson) is in this folder"))
+        } else {
+            Ok(files)
+        };
+    }
+    if path.symlink_metadata().is_err() {
+        let set = set(path).unwrap_or_default();
+        if !set.is_empty() {
+            return Ok(set.into_iter().map(|(_, file)| file).collect());
+        }
+    }
+    Ok(vec![path.to_owned()])
+}
+
+/// Opens a journal to be read, decompressed if it is compressed (told by its first bytes, not by its name).
+pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let input: Box<dyn io::Read> =
+        if path.as_os_str() == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+    let mut input = BufReader::with_capacity(1 << 17, input);
+    // A folder says only now that it is none to be read; a short read at the start takes a file for a plain one, which
+    // no file system does.
+    let compressed = input.fill_buf().is_ok_and(|bytes| bytes.starts_with(&MAGIC));
+    Ok(if compressed {
+        Box::new(BufReader::with_capacity(1 << 17, Frames::new(input)))
+    } else {
+        Box::new(input)
+    })
+}
+
+/// The path without `.zst`, if it has it.
+pub fn plain_of(path: &Path) -> Option<PathBuf> {
+    let name = path.to_str()?;
+    name.strip_suffix(COMPRESSED).map(PathBuf::from)
+}
+
+fn is_journal(path: &Path) -> bool {
+    let plain = plain_of(path);
+    let name = plain.as_deref().unwrap_or(path).as_os_str().as_encoded_bytes();
+    name.ends_with(EXTENSION.as_bytes())
+}
+
+/// The name that the numbers of a rotated journal's files are added to.
+fn stem(output: &Path) -> std::ffi::OsString {
+    let name = output.file_name().unwrap_or_default();
+    match output.extension() {
+        Some(extension) if extension == "ndjson" => output.file_stem().unwrap_or(name).to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotated_set_is_found_by_its_output_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("klp.ndjson");
+        for name in [
+            "klp.000010.ndjson",
+            "klp.000002.ndjson.zst",
+            "klp.000002.ndjson",
+            "klp.000003.ndjson.zst",
+            "klp.1000000.ndjson",
+            "klp.000004.ndjson.sig",
+            "klp.old.ndjson",
+            "other.000001.ndjson",
+        ] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let names = |files: Vec<PathBuf>| -> Vec<String> {
+            files.iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+        };
+        let expected =
+            ["klp.000002.ndjson", "klp.000003.ndjson.zst", "klp.000010.ndjson", "klp.1000000.ndjson"];
+        assert_eq!(names(expand(&output).unwrap()), expected);
+        assert_eq!(set(&output).unwrap().last().unwrap().0, 1_000_000);
+        let all = names(expand(folder.path()).unwrap());
+        assert_eq!(all.len(), 6, "each journal of the folder once: {all:?}");
+        assert_eq!(numbered(&output, 7), folder.path().join("klp.000007.ndjson"));
+        assert_eq!(numbered(Path::new("j"), 7), Path::new("j.000007.ndjson"));
+        std::fs::write(&output, "").unwrap();
+        assert_eq!(expand(&output).unwrap(), [output]);
+        let empty = tempfile::tempdir().unwrap();
+        assert!(expand(empty.path()).unwrap_err().to_string().contains("no journal"));
+    }
+}
