@@ -4,6 +4,7 @@
 pub mod bytes;
 pub mod escape;
 pub mod finding;
+pub mod glob;
 pub mod hook;
 pub mod verdict;
 

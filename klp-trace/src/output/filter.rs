@@ -6,6 +6,7 @@
 
 use crate::event::record::Kind;
 use crate::event::{Body, Event};
+use crate::model::glob::matches;
 use crate::model::{FindingId, Severity, Verdict};
 use std::fmt;
 use std::str::FromStr;
@@ -265,21 +266,6 @@ fn symbol(body: &Body) -> Option<&str> {
         Body::Finding(finding) => finding.first.as_ref().map(|reloc| &*reloc.symbol),
         _ => None,
     }
-}
-
-/// Whether a name is as a pattern says: every character for itself, `*` for any number of any.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        // The earliest place leaves the most for what follows.
-        match rest.split_once(part) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 #[cfg(test)]

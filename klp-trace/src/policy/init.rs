@@ -1,0 +1,64 @@
+//! A policy that says what a session shows: a start for one that says what must be.
+
+use super::{Observed, observed::Section};
+use crate::model::Verdict;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Writes a policy that the session meets, but for its bad and unknown verdicts, of which it demands none.
+pub fn init(seen: &Observed) -> String {
+    let mut text = String::from(
+        "# What `klp-trace assert --policy` holds this host against; docs/policy.md says what else can be demanded.\n\
+         schema = \"klp-trace.policy/1\"\n\n[findings]\nfail-on = \"error\"\n\n[limits]\nloss = 0\nunknown = 0\n",
+    );
+    for (name, patch) in seen.patches.iter().filter(|(_, patch)| patch.loaded) {
+        let state = match patch.enabled {
+            Some(true) => "enabled",
+            Some(false) => "disabled",
+            None => "loaded",
+        };
+        let _ = write!(text, "\n[[patch]]\nname = {}\nstate = \"{state}\"\n", quoted(name));
+    }
+    for (name, there) in &seen.objects {
+        let state = if *there { "loaded" } else { "absent" };
+        let _ = write!(text, "\n[[object]]\nname = {}\nstate = \"{state}\"\n", quoted(name));
+    }
+    let mut groups: BTreeMap<_, crate::event::Totals> = BTreeMap::new();
+    for section in seen.sections.values() {
+        let Section { patch, object, .. } = section;
+        let totals = groups.entry((patch, object)).or_default();
+        for (verdict, number) in section.verdicts() {
+            *totals.entry(verdict).or_default() += number;
+        }
+    }
+    for ((patch, object), totals) in groups {
+        let good = totals.iter().filter(|(verdict, _)| !verdict.is_bad() && **verdict != Verdict::Unknown);
+        let mut that: Vec<String> =
+            good.map(|(verdict, number)| format!("\"{verdict} == {number}\"")).collect();
+        that.extend(["\"mismatch == 0\"", "\"stale == 0\"", "\"missing == 0\""].map(str::to_owned));
+        let _ = write!(
+            text,
+            "\n[[count]]\npatch = {}\nobject = {}\nthat = [{}]\n",
+            quoted(patch),
+            quoted(object),
+            that.join(", ")
+        );
+    }
+    text
+}
+
+/// A TOML basic string of any text.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
