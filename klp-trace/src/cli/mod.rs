@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod exit;
 pub mod failure;
 pub mod man;
+pub mod schema;
 pub mod verify_journal;
 pub mod watch;
 
@@ -40,6 +41,7 @@ pub enum Command {
     Watch(watch::Args),
     VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
+    Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -51,6 +53,7 @@ impl Command {
             Self::Watch(args) => watch::run(&args),
             Self::VerifyJournal(args) => verify_journal::run(&args),
             Self::Doctor(args) => doctor::run(&args),
+            Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),
         }

@@ -31,7 +31,7 @@ impl<'de> Deserialize<'de> for Schema {
 }
 
 /// The host that was watched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Host {
     /// An application-specific hash of /etc/machine-id, hex (never the id itself); empty when there is none.
     pub id: String,
@@ -44,7 +44,7 @@ pub struct Host {
 }
 
 /// The kernel that was watched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Kernel {
     /// uname's release.
     pub release: String,
@@ -53,7 +53,7 @@ pub struct Kernel {
 }
 
 /// The tool that wrote a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tool {
     /// Its version.
     pub version: String,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The start of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Session {
     /// The tool's command line.
     pub command: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Session {
 }
 
 /// One hook of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HookInfo {
     /// The hook.
     pub name: Hook,
@@ -32,7 +32,7 @@ pub struct HookInfo {
 }
 
 /// A module came, went or was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModuleEvent {
     /// What happened.
     pub action: ModuleAction,
@@ -46,7 +46,7 @@ pub struct ModuleEvent {
 }
 
 /// What happened to a module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ModuleAction {
     /// Found loaded when the tool looked.
@@ -100,7 +100,7 @@ pub struct PatchMetadata {
 }
 
 /// Which copy of the patch's ELF is the witness.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "source")]
 pub enum Elf {
     /// The .ko on disk, which agrees with what the kernel holds.
@@ -126,7 +126,7 @@ pub enum Elf {
 }
 
 /// One relocation entry as the ELF witness has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MetaEntry {
     /// Index in the section, from 0.
     pub index: u32,
@@ -157,7 +157,7 @@ pub struct SymbolLookup {
 }
 
 /// What a symbol lookup gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "result")]
 pub enum Lookup {
     /// Found.
@@ -177,7 +177,7 @@ pub enum Lookup {
 }
 
 /// The set of an object's symbols that a lookup counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SymbolSet {
     /// All of the symbol table, .init included: what the kernel sees while the object is COMING.
@@ -187,7 +187,7 @@ pub enum SymbolSet {
 }
 
 /// Where symbol addresses came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SymbolSource {
     /// /proc/kallsyms.
@@ -241,7 +241,7 @@ pub struct Transition {
 }
 
 /// The steps of a transition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TransitionStep {
     /// Towards the patched state.
@@ -257,7 +257,7 @@ pub enum TransitionStep {
 }
 
 /// Records were lost, or may have been.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EventsLost {
     /// Whose records.
     pub hook: Hook,
@@ -268,7 +268,7 @@ pub struct EventsLost {
 }
 
 /// How records come to be lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossCause {
     /// The ring buffer was full.

@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod reader;
 pub mod record;
 pub mod refs;
+pub mod schema;
 pub mod writer;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub use read::Malformed;
 pub use write::{Envelope, Listed};
 
 /// A record of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Record {
     /// The format: [`super::envelope::SCHEMA`].
     pub schema: Schema,
@@ -110,7 +110,7 @@ pub struct Record {
 }
 
 /// What kind of event a record holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EventPart {
     /// The kind.
     pub kind: Kind,
@@ -119,7 +119,9 @@ pub struct EventPart {
 }
 
 /// The kinds of records, a closed list within one `schema`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// First of a session.
@@ -188,6 +190,24 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// The parts that a record of this kind cannot do without.
+    pub const fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Session => &["session"],
+            Self::PatchMetadata => &["patch", "object", "section", "metadata"],
+            Self::SymbolLookup => &["object", "symbol"],
+            Self::Module => &["module"],
+            Self::Hook => &["hook"],
+            Self::RelocState => &["patch", "object", "section", "reloc"],
+            Self::SectionRead => &["patch", "object", "section", "read", "walk"],
+            Self::Transition => &["transition"],
+            Self::Finding => &["finding"],
+            Self::EventsLost => &["lost"],
+            Self::SessionEnd => &["end"],
+            Self::Continued => &["continues"],
+        }
+    }
+
     /// Whether records of this kind are conclusions, which a replay derives anew.
     pub const fn is_conclusion(self) -> bool {
         matches!(self, Self::Finding | Self::SessionEnd)
@@ -195,7 +215,7 @@ impl Kind {
 }
 
 /// The relocated location.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TargetPart {
     /// Its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,7 +229,7 @@ pub struct TargetPart {
 }
 
 /// The body of a `finding`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FindingPart {
     /// Its stable id.
     pub id: FindingId,
@@ -228,7 +248,7 @@ pub struct FindingPart {
 }
 
 /// The body of a `patch_metadata`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MetadataPart {
     /// Where this was read.
     pub elf: Elf,
@@ -243,7 +263,7 @@ pub struct MetadataPart {
 }
 
 /// The body of a `symbol_lookup`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SymbolPart {
     /// The symbol's own name.
     pub name: Arc<str>,
@@ -254,7 +274,7 @@ pub struct SymbolPart {
 }
 
 /// The body of a `hook`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HookPart {
     /// Which.
     pub name: Hook,
@@ -269,7 +289,7 @@ pub struct HookPart {
 
 /// The body of a `section_read`: how the section's entries were accounted for. With none lost, `total` is `listed` and
 /// `unchanged` together; with any lost, nothing of the read is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct WalkPart {
     /// Entries of the section.
     pub total: u32,
@@ -285,14 +305,14 @@ pub struct WalkPart {
 }
 
 /// The body of a `transition`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TransitionPart {
     /// What happened.
     pub step: TransitionStep,
 }
 
 /// The body of a `continued`: what joins a rotated file, whose chain starts anew, to the file before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ContinuesPart {
     /// Number of this file in its session; the one with the `session` record is 1.
     pub file: u32,

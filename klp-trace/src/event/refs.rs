@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A loaded livepatch: one load of one module.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct PatchRef {
     /// The module's name.
     pub name: Arc<str>,
@@ -16,7 +18,9 @@ pub struct PatchRef {
 }
 
 /// The patched module, or vmlinux.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct ObjectRef {
     /// The object's name, as livepatch writes it (`vmlinux` for the kernel itself).
     pub name: Arc<str>,
@@ -29,7 +33,9 @@ pub struct ObjectRef {
 }
 
 /// A `.klp.rela.*` section of a patch.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct SectionRef {
     /// Its index in the patch's section headers.
     pub index: u32,
@@ -38,7 +44,7 @@ pub struct SectionRef {
 }
 
 /// One relocation, as the ELF witness gives it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RelocRef {
     /// Its index in the section, from 0.
     pub index: u32,
@@ -56,7 +62,7 @@ pub struct RelocRef {
 }
 
 /// A task of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Task {
     /// Thread id.
     pub pid: u32,

@@ -104,6 +104,8 @@ impl Journal {
         self.line.clear();
         serde_json::to_writer(&mut self.line, record)?;
         self.prev = chain::seal(&mut self.line);
+        #[cfg(test)]
+        super::schema::tests::assert_valid(&self.line);
         self.seq += 1;
         Ok(&self.line)
     }

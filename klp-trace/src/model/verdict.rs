@@ -5,7 +5,9 @@ use std::fmt;
 
 /// The verdict of one relocation: a closed set, ordered from best to worst, so that a section, an object, a patch
 /// and a host take the greatest of their members'.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The object is present and the bytes are the expected ones.
@@ -66,7 +68,9 @@ impl fmt::Display for Verdict {
 }
 
 /// Why a verdict is what it is: always given with [`Verdict::Unknown`], sometimes with others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The .ko found differs from the loaded patch (KLP011).

@@ -67,6 +67,7 @@ fn a_record_without_what_its_kind_needs_says_which_part() {
         let refusal = record.into_event().unwrap_err();
         assert_eq!(refusal.kind.name(), event.body.kind());
         assert!(refusal.to_string().contains(refusal.part), "{refusal}");
+        assert!(refusal.kind.needs().contains(&refusal.part), "{refusal}");
     }
 }
 

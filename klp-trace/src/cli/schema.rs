@@ -1,0 +1,37 @@
+//! `klp-trace schema`: JSON Schemas of what klp-trace writes and reads.
+
+use super::exit::{self, Exit};
+use super::failure::Failure;
+use super::print_text;
+use crate::event;
+
+const EXAMPLES: &str = "\
+Examples:
+  klp-trace schema events > klp-trace.event-1.json
+      the schema of one line of a journal
+
+";
+
+/// Prints a JSON Schema (draft 2020-12), generated from the types that this klp-trace writes and reads
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = format!("{EXAMPLES}{}", exit::help_section(&[Exit::Clean, Exit::Usage, Exit::Runtime])))]
+pub struct Args {
+    /// Of what
+    #[arg(value_name = "WHAT", value_enum)]
+    pub what: What,
+}
+
+/// What there are schemas of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum What {
+    /// One line of a journal (watch --format ndjson)
+    Events,
+}
+
+/// Prints the schema to standard output.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let schema = match args.what {
+        What::Events => event::schema::events(),
+    };
+    print_text(format!("{schema:#}").as_bytes())
+}

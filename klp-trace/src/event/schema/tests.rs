@@ -1,0 +1,100 @@
+use super::*;
+use crate::event::Journal;
+use crate::event::testing::{golden, one_of_each, origin};
+use crate::model::{FindingId, Hook};
+use jsonschema::Validator;
+use std::sync::LazyLock;
+
+/// The schema as it would be if no field could be added: what is written must be described.
+fn closed(schema: &mut Value) {
+    if let Value::Object(map) = schema {
+        if map.contains_key("properties") && map.contains_key("type") {
+            map.insert("additionalProperties".to_owned(), false.into());
+        }
+        map.values_mut().for_each(closed);
+    } else if let Value::Array(items) = schema {
+        items.iter_mut().for_each(closed);
+    }
+}
+
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
+    let mut schema = events();
+    closed(&mut schema);
+    jsonschema::validator_for(&schema).unwrap()
+});
+
+/// Fails a test that writes a record which the schema does not describe. [`Journal`] calls it for every line.
+pub(crate) fn assert_valid(line: &[u8]) {
+    let record: Value = serde_json::from_slice(line).unwrap();
+    let errors: Vec<_> =
+        VALIDATOR.iter_errors(&record).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?} in {}", String::from_utf8_lossy(line));
+}
+
+#[test]
+fn the_committed_schema_is_that_of_the_types() {
+    let mut text = serde_json::to_string_pretty(&events()).unwrap();
+    text.push('\n');
+    golden("../../docs/schema/klp-trace.event-1.json", &text);
+}
+
+#[test]
+fn it_is_a_schema() {
+    assert!(jsonschema::meta::is_valid(&events()));
+}
+
+#[test]
+fn what_is_wrong_is_refused() {
+    let mut journal = Journal::new(origin());
+    let samples: Vec<Value> = one_of_each()
+        .iter()
+        .map(|event| serde_json::from_slice(journal.line(event).unwrap()).unwrap())
+        .collect();
+    let strict = |record: &Value| VALIDATOR.is_valid(record);
+    let open = jsonschema::validator_for(&events()).unwrap();
+    let mut refused = 0;
+    for sample in &samples {
+        assert!(open.is_valid(sample) && strict(sample));
+        let mut more = sample.clone();
+        more["later"] = 1.into();
+        assert!(open.is_valid(&more) && !strict(&more), "fields of later versions are allowed");
+        let kind = Kind::from_name(sample["event"]["kind"].as_str().unwrap()).unwrap();
+        for field in kind.needs().iter().chain(&["schema", "seq", "time", "host", "tool", "prev", "hash"]) {
+            let mut less = sample.clone();
+            assert!(less.as_object_mut().unwrap().remove(*field).is_some(), "{field} of {sample}");
+            assert!(!open.is_valid(&less), "a {} without {field}", kind.name());
+            less[*field] = Value::Null;
+            assert!(!open.is_valid(&less), "a {} with {field} null", kind.name());
+            refused += 1;
+        }
+    }
+    assert!(refused > 90, "{refused}");
+    for (pointer, wrong) in [
+        ("/schema", json!("klp-trace.event/2")),
+        ("/seq", json!(-1)),
+        ("/time", json!("2025-11-22 12:00:01Z")),
+        ("/event/id", json!("1-1")),
+        ("/prev", json!("00")),
+        ("/target/address", json!(18_446_744_073_709_551_615_u64)),
+        ("/target/actual", json!("2C")),
+        ("/verdict", json!("fine")),
+    ] {
+        let mut state = samples[5].clone();
+        *state.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!open.is_valid(&state), "{pointer}");
+    }
+}
+
+#[test]
+fn closed_lists_are_whole() {
+    let text = events().to_string();
+    for kind in Kind::ALL {
+        assert!(text.contains(&format!("{:?}", kind.name())), "{}", kind.name());
+    }
+    for hook in Hook::ALL {
+        assert!(text.contains(&format!("{:?}", hook.name())), "{hook}");
+    }
+    for id in FindingId::ALL {
+        assert!(text.contains(&format!("\"{id}\"")), "{id}");
+    }
+}

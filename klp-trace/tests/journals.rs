@@ -1,0 +1,67 @@
+//! A journal of every version of the format, as a klp-trace of that version wrote it, read by this one.
+
+#![allow(clippy::expect_used, reason = "a test")]
+
+use klp_trace::arch::Arch;
+use klp_trace::event::envelope::SCHEMA;
+use klp_trace::event::{Body, Event};
+use klp_trace::model::Verdict;
+use klp_trace::source::recording::replay;
+use klp_trace::verify::Verifier;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// File, its schema, and the verdicts that its relocations came to, each counted once for each time it was said.
+type Kept = (&'static str, &'static str, &'static [(Verdict, usize)], &'static [&'static str]);
+
+const JOURNALS: &[Kept] = &[(
+    "event-1.ndjson",
+    "klp-trace.event/1",
+    &[(Verdict::Applied, 16), (Verdict::Pending, 16), (Verdict::Stale, 16)],
+    &["KLP001", "KLP009"],
+)];
+
+#[test]
+fn journals_of_every_version_are_read_and_judged_as_ever() {
+    for (file, schema, verdicts, findings) in JOURNALS {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/journals").join(file);
+        let first = std::fs::read_to_string(&path).expect("a journal that was kept");
+        assert!(first.starts_with(&format!("{{\"schema\":\"{schema}\"")), "{file}");
+        let mut verifier = Verifier::new(Arch::X86_64);
+        let mut said = Vec::<Event>::new();
+        let integrity = replay(&path, &mut |_, event| {
+            verifier.feed(event, &mut |event| said.push(event));
+            ControlFlow::Continue(())
+        })
+        .expect("this version reads it");
+        assert!(
+            integrity.is_whole() && integrity.ended && integrity.unknown_kinds.is_empty(),
+            "{integrity:?}"
+        );
+        let mut counted = BTreeMap::<Verdict, usize>::new();
+        let mut found = Vec::new();
+        for event in &said {
+            match &event.body {
+                // R_*_NONE entries are listed without one.
+                Body::RelocState(state) => {
+                    state.verdict.into_iter().for_each(|verdict| *counted.entry(verdict).or_default() += 1);
+                }
+                Body::Finding(finding) => found.push(finding.id.to_string()),
+                _ => {}
+            }
+        }
+        assert_eq!(counted.into_iter().collect::<Vec<_>>(), *verdicts, "{file}");
+        assert_eq!(found, *findings, "{file}");
+    }
+}
+
+#[test]
+fn the_version_that_is_written_has_its_journal() {
+    assert!(JOURNALS.iter().any(|(_, schema, ..)| *schema == SCHEMA));
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/journal.md"))
+        .expect("docs");
+    for (_, schema, ..) in JOURNALS {
+        assert!(page.contains(&format!("| `{schema}` |")), "docs/journal.md has no row for {schema}");
+    }
+}
