@@ -173,6 +173,14 @@ fn by_both(question: &Question<'_>, listed: &[u64], file: &[FileOccurrence]) -> 
     }
 }
 
+/// Which of the occurrences in an object's file the kernel takes: its place among them. Without addresses, so for
+/// files that are not loaded.
+pub fn place(sympos: u64, set: SymbolSet, file: &[FileOccurrence]) -> Result<usize, ResolveError> {
+    let counted: Vec<usize> =
+        file.iter().enumerate().filter(|(_, o)| is_counted(set, o)).map(|(at, _)| at).collect();
+    pick(sympos, &counted).copied()
+}
+
 fn is_counted(set: SymbolSet, occurrence: &FileOccurrence) -> bool {
     set == SymbolSet::Full || occurrence.core
 }

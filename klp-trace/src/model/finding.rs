@@ -59,12 +59,22 @@ findings! {
     Klp005 = "not-reapplied",
     /// A relocation holds a value that is not the expected one.
     Klp006 = "wrong-value",
+    /// A section is gated on an object that the patch does not list.
+    Klp007 = "orphan-gate",
+    /// A symbol's position means something else when the object is loaded after the patch.
+    Klp008 = "sympos-depends-on-load-order",
     /// The kernel refused to load the object.
     Klp009 = "reload-refused",
     /// The .ko on disk is not what was loaded.
     Klp011 = "file-differs-from-memory",
+    /// Relocations are to be written where the kernel cannot write them, or too late.
+    Klp012 = "unsafe-target-section",
     /// Records were lost.
     Klp013 = "events-lost",
+    /// A symbol is not in its object, or not at its position, whatever the order of loading.
+    Klp014 = "symbol-not-found",
+    /// A livepatch relocation, its section or its symbol is not as the kernel reads them.
+    Klp015 = "malformed-klp-relocation",
 }
 
 impl fmt::Display for FindingId {

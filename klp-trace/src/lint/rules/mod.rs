@@ -1,0 +1,125 @@
+//! The rules, each a small type. docs/lint.md has a paragraph on each, by its name.
+//!
+//! What the kernel does was read in kernel/livepatch/core.c (`klp_resolve_symbols()`, `klp_apply_section_relocs()`,
+//! `klp_write_section_relocs()`), kernel/module/main.c (`apply_relocations()`, `rewrite_section_headers()`,
+//! `simplify_symbols()`) and the architectures' `apply_relocate_add()`, 6.1 to 7.3.
+
+mod entries;
+mod gates;
+mod overlap;
+mod sections;
+mod strays;
+mod symbols;
+mod targets;
+
+use std::collections::BTreeMap;
+
+pub use targets::is_special;
+
+use super::facts::{Entry, Facts, Section};
+use super::finding::{Finding, Place, Report};
+use crate::model::{FindingId, Severity};
+
+/// What a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The finding that it makes.
+    pub id: FindingId,
+    /// Its own stable name.
+    pub rule: &'static str,
+    /// How much its findings matter; a rule may make some of a lesser severity.
+    pub severity: Severity,
+}
+
+/// A rule that needs the file alone.
+pub trait Rule: Sync {
+    /// What it is.
+    fn about(&self) -> About;
+    /// Looks, and says what it found.
+    fn check(&self, facts: &Facts, report: &mut Report);
+}
+
+/// Every rule that needs the file alone, in the order of docs/lint.md.
+pub const ALL: &[&dyn Rule] = &[
+    &gates::NotListed,
+    &targets::Init,
+    &targets::PerCpu,
+    &targets::NotLoaded,
+    &targets::Special,
+    &targets::KlpArch,
+    &sections::Unmarked,
+    &sections::ModuleUnmarked,
+    &sections::NotRela,
+    &sections::Name,
+    &sections::GateCut,
+    &sections::NotAllocated,
+    &sections::Ragged,
+    &sections::TargetIndex,
+    &sections::SymbolTable,
+    &symbols::Index,
+    &symbols::NotLivepatch,
+    &symbols::Name,
+    &symbols::OfVmlinux,
+    &entries::UnknownType,
+    &entries::Outside,
+    &entries::NotZero,
+    &overlap::Overlap,
+    &strays::Stray,
+];
+
+/// A rule of [`FindingId::Klp015`] that is an error.
+const fn malformed(rule: &'static str) -> About {
+    About { id: FindingId::Klp015, rule, severity: Severity::Error }
+}
+
+/// What a rule says of one place; [`say`] adds what the rule is.
+#[derive(Default)]
+struct Said {
+    section: Option<Place>,
+    relocations: Vec<u32>,
+    symbol: Option<String>,
+    what: String,
+    kernel: String,
+    remedy: String,
+}
+
+impl Said {
+    fn of(section: &Section) -> Self {
+        Self { section: Some(Place { index: section.index, name: section.name.clone() }), ..Self::default() }
+    }
+}
+
+fn say(about: About, said: Said) -> Finding {
+    Finding {
+        id: about.id,
+        name: about.id.name(),
+        rule: about.rule,
+        severity: about.severity,
+        allowed: false,
+        section: said.section,
+        relocations: said.relocations,
+        symbol: said.symbol,
+        what: said.what,
+        kernel: said.kernel,
+        remedy: said.remedy,
+    }
+}
+
+/// The entries of livepatch sections about which `key` has something to say, gathered by section and key: one finding
+/// then names all relocations that have it.
+fn gathered<'f, K: Ord>(
+    facts: &'f Facts,
+    key: impl Fn(&'f Section, &'f Entry) -> Option<K>,
+) -> Vec<(&'f Section, K, Vec<u32>)> {
+    let mut all = Vec::new();
+    for section in facts.livepatch_sections() {
+        let mut found: BTreeMap<K, Vec<u32>> = BTreeMap::new();
+        for entry in &section.entries {
+            if let Some(key) = key(section, entry) {
+                found.entry(key).or_default().push(entry.index);
+            }
+        }
+        all.extend(found.into_iter().map(|(key, indices)| (section, key, indices)));
+    }
+    all
+}

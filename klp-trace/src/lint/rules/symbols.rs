@@ -1,0 +1,154 @@
+//! KLP015, symbols: what `klp_resolve_symbols()` refuses, and what it does not notice.
+
+use std::collections::BTreeSet;
+
+use super::{About, Rule, Said, gathered, malformed, say};
+use crate::elf::klp::SHN_LIVEPATCH;
+use crate::lint::facts::{Facts, Section, Symbol};
+use crate::lint::finding::Report;
+use crate::lint::kernel::{REBUILD, refused, when};
+
+const EINVAL: &str = "-EINVAL";
+
+/// The symbols of which `wrong` is true: few, while relocations are many.
+fn these(facts: &Facts, wrong: impl Fn(&Symbol) -> bool) -> BTreeSet<u32> {
+    facts.symbols.iter().filter(|(_, s)| wrong(s)).map(|(index, _)| *index).collect()
+}
+
+/// The relocations that refer to one of them, by section and symbol.
+fn of_symbols<'f>(facts: &'f Facts, these: &BTreeSet<u32>) -> Vec<(&'f Section, u32, Vec<u32>)> {
+    if these.is_empty() {
+        return Vec::new();
+    }
+    gathered(facts, |_, e| Some(e.symbol).filter(|symbol| these.contains(symbol)))
+}
+
+/// An index that is beyond the symbol table.
+pub(super) struct Index;
+
+impl Rule for Index {
+    fn about(&self) -> About {
+        malformed("symbol-index")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        let beyond = gathered(facts, |_, e| Some(e.symbol).filter(|s| u64::from(*s) >= facts.symbol_count));
+        for (section, symbol, relocations) in beyond {
+            let said = Said {
+                relocations,
+                what: format!("it refers to symbol {symbol}; the symbol table has {}", facts.symbol_count),
+                kernel: format!(
+                    "does not check the index: {}, it takes what lies behind the symbol table for a symbol, and most \
+                     likely refuses it with {EINVAL}",
+                    when(section)
+                ),
+                remedy: format!("the file is damaged, or was made by a broken tool: {REBUILD}"),
+                ..Said::of(section)
+            };
+            report.findings.push(say(self.about(), said));
+        }
+    }
+}
+
+/// A symbol that is not `SHN_LIVEPATCH`.
+pub(super) struct NotLivepatch;
+
+impl Rule for NotLivepatch {
+    fn about(&self) -> About {
+        malformed("symbol-not-livepatch")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        let wrong = these(facts, |s| s.shndx != SHN_LIVEPATCH);
+        for (section, index, relocations) in of_symbols(facts, &wrong) {
+            let Some(symbol) = facts.symbols.get(&index) else { continue };
+            let kernel = if symbol.shndx == 0 && index != 0 {
+                "takes it for an undefined symbol and looks for an exported one of that name when the patch is loaded: \
+                 insmod fails with -ENOENT (\"Unknown symbol\")"
+                    .to_owned()
+            } else {
+                format!("{} (\"symbol … is not marked as a livepatch symbol\")", refused(section, EINVAL))
+            };
+            let said = Said {
+                relocations,
+                symbol: Some(symbol.raw.clone()),
+                what: format!(
+                    "symbol {index} ({}) has st_shndx {:#x}, not SHN_LIVEPATCH ({SHN_LIVEPATCH:#x})",
+                    symbol.raw, symbol.shndx
+                ),
+                kernel,
+                remedy: format!("mark the symbol, or move the relocation to an ordinary section; {REBUILD}"),
+                ..Said::of(section)
+            };
+            report.findings.push(say(self.about(), said));
+        }
+    }
+}
+
+/// A name that is not `.klp.sym.<object>.<symbol>,<sympos>`.
+pub(super) struct Name;
+
+impl Rule for Name {
+    fn about(&self) -> About {
+        malformed("symbol-name")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        let wrong = these(facts, |s| s.shndx == SHN_LIVEPATCH && s.parts.is_none());
+        for (section, index, relocations) in of_symbols(facts, &wrong) {
+            let Some(symbol) = facts.symbols.get(&index) else { continue };
+            let said = Said {
+                relocations,
+                symbol: Some(symbol.raw.clone()),
+                what: format!(
+                    "symbol {index} ({}) is not named .klp.sym.<object>.<symbol>,<sympos> within 55 bytes of object and \
+                     511 of symbol",
+                    symbol.raw
+                ),
+                kernel: format!(
+                    "{} (\"symbol … has an incorrectly formatted name\"): it reads the name with \
+                     \".klp.sym.%55[^.].%511[^,],%lu\" (%127 before 6.1)",
+                    refused(section, EINVAL)
+                ),
+                remedy: format!("correct the name; {REBUILD}"),
+                ..Said::of(section)
+            };
+            report.findings.push(say(self.about(), said));
+        }
+    }
+}
+
+/// A symbol of vmlinux in a section that is gated on a module.
+pub(super) struct OfVmlinux;
+
+impl Rule for OfVmlinux {
+    fn about(&self) -> About {
+        malformed("vmlinux-symbol-in-module-section")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        let wrong = these(facts, |s| s.parts.as_ref().is_some_and(|parts| parts.object == "vmlinux"));
+        let found = of_symbols(facts, &wrong);
+        for (section, index, relocations) in found.into_iter().filter(|(s, ..)| s.module().is_some()) {
+            let Some(symbol) = facts.symbols.get(&index) else { continue };
+            let said = Said {
+                relocations,
+                symbol: Some(symbol.raw.clone()),
+                what: format!(
+                    "{} is a symbol of vmlinux, the section is gated on {}",
+                    symbol.raw,
+                    section.module().unwrap_or_default()
+                ),
+                kernel: format!(
+                    "{} (\"invalid access to vmlinux symbol\"). Kernels before 5.8 accept it",
+                    refused(section, EINVAL)
+                ),
+                remedy: "move the relocation to .klp.rela.vmlinux.<section>, or, if the symbol is exported, to an \
+                         ordinary relocation section"
+                    .to_owned(),
+                ..Said::of(section)
+            };
+            report.findings.push(say(self.about(), said));
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! KLP012: sections that the kernel cannot write to, or has done with when it does.
+
+use super::{About, Rule, Said, say};
+use crate::lint::facts::{Facts, Section, Target};
+use crate::lint::finding::{Finding, Place, Report};
+use crate::model::{FindingId, Severity};
+
+const SHF_ALLOC: u64 = 2;
+
+const fn unsafe_target(rule: &'static str) -> About {
+    About { id: FindingId::Klp012, rule, severity: Severity::Error }
+}
+
+/// What the rule says of each livepatch section with entries whose target it picks.
+fn each(
+    about: About,
+    facts: &Facts,
+    wrong: impl Fn(&Section, &Target) -> bool,
+    said: impl Fn(&Section, &Target) -> (String, String, String),
+) -> Vec<Finding> {
+    let with_target = facts.livepatch_sections().filter(|s| !s.entries.is_empty());
+    let found = with_target.filter_map(|s| Some((s, s.target.as_ref()?))).filter(|(s, t)| wrong(s, t));
+    found
+        .map(|(section, target)| {
+            let (what, kernel, remedy) = said(section, target);
+            let relocations = section.entries.iter().map(|e| e.index).collect();
+            say(about, Said { relocations, what, kernel, remedy, ..Said::of(section) })
+        })
+        .collect()
+}
+
+/// `.init*` gated on a module: freed when the module comes later.
+pub(super) struct Init;
+
+/// `module_init_section()`: a rule of names.
+fn is_init(target: &Target) -> bool {
+    target.flags & SHF_ALLOC != 0 && target.name.starts_with(".init")
+}
+
+impl Rule for Init {
+    fn about(&self) -> About {
+        unsafe_target("target-in-init")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        report.findings.extend(each(
+            self.about(),
+            facts,
+            |s, t| s.module().is_some() && is_init(t),
+            |s, t| {
+                let module = s.module().unwrap_or_default();
+                (
+                    format!("the section writes to {}, gated on {module}", t.name),
+                    format!(
+                        "frees {} when the patch's init is done. If {module} is there before, it writes in time; each \
+                         time {module} comes later, it writes to freed memory (x86: BUG in text_poke; elsewhere, into \
+                         whatever is there now)",
+                        t.name
+                    ),
+                    format!("keep code and data that refer to {module} out of __init and __initdata"),
+                )
+            },
+        ));
+    }
+}
+
+/// `.data..percpu`, whose copy in the file is a template.
+pub(super) struct PerCpu;
+
+impl Rule for PerCpu {
+    fn about(&self) -> About {
+        unsafe_target("target-per-cpu")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        report.findings.extend(each(
+            self.about(),
+            facts,
+            |_, t| t.name == ".data..percpu",
+            |s, t| {
+                let kernel = match s.module() {
+                    None => "takes the section's SHF_ALLOC away and, before 6.16, passes over relocations of what is not \
+                             allocated: they are never written, without a word"
+                        .to_owned(),
+                    Some(module) => format!(
+                        "copies the section to each processor when the patch is loaded, and frees the template: when \
+                         {module} is there, it writes to the freed template, and no processor's copy is relocated"
+                    ),
+                };
+                (
+                    format!("the section writes to {}, the template of per-CPU variables", t.name),
+                    kernel,
+                    "set the per-CPU pointers at run time, in the patch's init or in a callback".to_owned(),
+                )
+            },
+        ));
+    }
+}
+
+/// A target that is not loaded.
+pub(super) struct NotLoaded;
+
+impl Rule for NotLoaded {
+    fn about(&self) -> About {
+        unsafe_target("target-not-loaded")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        // rewrite_section_headers() takes SHF_ALLOC away from these two.
+        let unloaded =
+            |t: &Target| t.flags & SHF_ALLOC == 0 || [".modinfo", "__versions"].contains(&t.name.as_str());
+        report.findings.extend(each(
+            self.about(),
+            facts,
+            |_, t| unloaded(t) && t.name != ".data..percpu",
+            |s, t| {
+                let kernel = match s.module() {
+                    None => "passes the section over when the patch is loaded, without a word".to_owned(),
+                    Some(module) => format!(
+                        "passes the section over when the patch is loaded; when {module} is there, it writes to where \
+                         the file's image was, which is freed (x86: BUG in text_poke; elsewhere, into whatever is \
+                         there now)"
+                    ),
+                };
+                (
+                    format!("the section writes to {}, which is not loaded (no SHF_ALLOC)", t.name),
+                    kernel,
+                    "leave relocations of sections that are not loaded (debug information) in ordinary sections"
+                        .to_owned(),
+                )
+            },
+        ));
+    }
+}
+
+/// When the kernel reads a special section, and what it then makes of an entry that was not relocated yet.
+struct Read {
+    names: &'static [&'static str],
+    consequence: &'static str,
+}
+
+/// The sections that the kernel reads when the patch is loaded, before relocations gated on a module are written.
+const SPECIAL: &[Read] = &[
+    Read {
+        names: &["__jump_table"],
+        consequence: "jump labels are set up when the patch is loaded (jump_label_add_module()): it takes whatever the \
+                      unrelocated field points at for a static key, and reads and writes there",
+    },
+    Read {
+        names: &[".static_call_sites", ".static_call_tramp_key"],
+        consequence: "static calls are set up when the patch is loaded (static_call_add_module()): it takes whatever the \
+                      unrelocated field points at for a key, and reads and writes there",
+    },
+    Read {
+        names: &[
+            ".altinstructions",
+            ".altinstr_replacement",
+            ".altinstr_aux",
+            ".parainstructions",
+            ".retpoline_sites",
+            ".return_sites",
+            ".call_sites",
+            ".ibt_endbr_seal",
+            ".cfi_sites",
+            ".smp_locks",
+            ".s390_return_mem",
+            ".s390_return_reg",
+            ".s390_indirect_jump",
+            ".s390_indirect_call",
+            "__ftr_fixup",
+            "__mmu_ftr_fixup",
+            "__fw_ftr_fixup",
+            "__lwsync_fixup",
+            "__spec_barrier_fixup",
+        ],
+        consequence: "the code that the section describes is rewritten when the patch is loaded (module_finalize()), \
+                      from entries that are not relocated yet; what is written later is never read again (until 5.7, \
+                      .klp.arch.* sections put this off)",
+    },
+    Read {
+        names: &[
+            "__ex_table",
+            ".orc_unwind",
+            ".orc_unwind_ip",
+            "__mcount_loc",
+            "__patchable_function_entries",
+            ".ctors",
+            "__param",
+            "__ksymtab",
+            "__ksymtab_gpl",
+            "__kcrctab",
+            "__kcrctab_gpl",
+            "__ksymtab_strings",
+            "__tracepoints",
+            "__tracepoints_ptrs",
+            "__tracepoints_strings",
+            "__bpf_raw_tp_map",
+            "_ftrace_events",
+            "_ftrace_eval_map",
+            "__trace_printk_fmt",
+            "__dyndbg",
+            "__dyndbg_classes",
+            "__verbose",
+            "_kprobe_blacklist",
+            "_error_injection_whitelist",
+            ".kunit_test_suites",
+            ".gnu.linkonce.this_module",
+        ],
+        consequence: "the section is read when the patch is loaded, some are sorted then: the entry counts with its \
+                      unrelocated value, and what is written later may fall on another entry",
+    },
+];
+
+/// A section that has been read when a module comes.
+pub(super) struct Special;
+
+impl Rule for Special {
+    fn about(&self) -> About {
+        unsafe_target("target-special")
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        let read = |t: &Target| SPECIAL.iter().find(|read| read.names.contains(&t.name.as_str()));
+        report.findings.extend(each(
+            self.about(),
+            facts,
+            |s, t| s.module().is_some() && read(t).is_some(),
+            |s, t| {
+                let module = s.module().unwrap_or_default();
+                (
+                    format!("the section writes to the special section {}, gated on {module}", t.name),
+                    read(t).map(|read| read.consequence.to_owned()).unwrap_or_default(),
+                    format!(
+                        "keep what makes such entries for symbols of {module} out of the patched code: its static keys \
+                         (static_key_enabled() instead of static_branch_likely()), static calls, tracepoints, \
+                         alternatives"
+                    ),
+                )
+            },
+        ));
+    }
+}
+
+/// What tools for kernels before 5.8 made.
+pub(super) struct KlpArch;
+
+impl Rule for KlpArch {
+    fn about(&self) -> About {
+        About { severity: Severity::Warning, ..unsafe_target("klp-arch-leftover") }
+    }
+
+    fn check(&self, facts: &Facts, report: &mut Report) {
+        for (index, name) in &facts.leftovers {
+            report.findings.push(say(
+                self.about(),
+                Said {
+                    section: Some(Place { index: *index, name: name.clone() }),
+                    what: format!("{name} was made for kernels before 5.8"),
+                    kernel: "ignores it since 5.8 (RHEL 8: since 4.18.0-284): the alternatives or paravirt sites that it \
+                             lists are never applied, and the patched code keeps their defaults"
+                        .to_owned(),
+                    remedy: "build the patch with a kpatch-build that knows its kernel".to_owned(),
+                    ..Said::default()
+                },
+            ));
+        }
+    }
+}
+
+/// Whether a section's name is one of those that the kernel reads when a module is loaded.
+pub fn is_special(name: &str) -> bool {
+    SPECIAL.iter().any(|read| read.names.contains(&name))
+}

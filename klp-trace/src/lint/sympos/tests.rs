@@ -1,0 +1,98 @@
+//! The small livepatch of the ELF tests (`tmod`: `secret` at 0, `twice` at 2) against objects made for each case.
+
+use std::path::Path;
+
+use super::*;
+use crate::elf::module::Module;
+use crate::elf::testing::{self, Made};
+use crate::lint::Listed;
+
+/// An object's file: 1 .text, 2 .init.text.
+fn object(symbols: &[(&str, u16)]) -> Vec<u8> {
+    let list: Vec<(&str, u16, u64)> =
+        [("", 0)].iter().chain(symbols).map(|(name, section)| (*name, *section, 0)).collect();
+    let (table, strings) = testing::symbols(&list);
+    testing::build(vec![
+        testing::section(".text", 1, 6, vec![0x90; 32]),
+        testing::section(".init.text", 1, 6, vec![0x90; 32]),
+        testing::section(".modinfo", 1, 2, b"name=tmod\0".to_vec()),
+        Made { link: 5, entsize: 24, ..testing::section(".symtab", 2, 0, table) },
+        testing::section(".strtab", 3, 0, strings),
+    ])
+}
+
+fn said(
+    symbols: &[(&str, u16)],
+    functions: &[Function],
+) -> Vec<(String, &'static str, Severity, Option<String>)> {
+    let patch = testing::livepatch();
+    let module = Module::parse(&patch, Path::new("lp.ko"), false).unwrap();
+    let facts = Facts::of(&module, Listed::default()).unwrap();
+    let file = object(symbols);
+    let mut report = Report::default();
+    let mut find = |name: &str, wanted: &BTreeSet<String>| {
+        assert_eq!(name, "tmod");
+        ObjectFile::parse(&file, Path::new("tmod.ko"), wanted).map_err(|e| e.to_string())
+    };
+    check(&facts, functions, &mut find, &mut report);
+    assert!(report.unchecked.is_empty());
+    report.findings.into_iter().map(|f| (f.id.to_string(), f.rule, f.severity, f.symbol)).collect()
+}
+
+const CORE: u16 = 1;
+const INIT: u16 = 2;
+
+fn klp008(symbol: &str, severity: Severity) -> (String, &'static str, Severity, Option<String>) {
+    ("KLP008".to_owned(), ORDER.rule, severity, Some(symbol.to_owned()))
+}
+
+fn klp014(symbol: &str) -> (String, &'static str, Severity, Option<String>) {
+    ("KLP014".to_owned(), NOT_FOUND.rule, Severity::Error, Some(symbol.to_owned()))
+}
+
+#[test]
+fn symbols_that_mean_the_same_in_both_orders_are_clean() {
+    assert_eq!(said(&[("secret", CORE), ("twice", CORE), ("twice", CORE)], &[]), []);
+    // Those that go come last: the position is that of the same symbol in both sets.
+    assert_eq!(said(&[("secret", CORE), ("twice", CORE), ("twice", CORE), ("twice", INIT)], &[]), []);
+}
+
+#[test]
+fn an_init_twin_makes_a_position_mean_two_symbols() {
+    let symbols = [("secret", CORE), ("twice", INIT), ("twice", CORE), ("twice", CORE)];
+    assert_eq!(said(&symbols, &[]), [klp008("twice", Severity::Error)]);
+}
+
+#[test]
+fn an_init_twin_makes_one_order_fail() {
+    let symbols = [("secret", CORE), ("secret", INIT), ("twice", INIT), ("twice", CORE)];
+    assert_eq!(
+        said(&symbols, &[]),
+        [klp008("secret", Severity::Warning), klp008("twice", Severity::Warning)]
+    );
+}
+
+#[test]
+fn what_is_in_neither_set_is_not_found() {
+    assert_eq!(said(&[("twice", CORE)], &[]), [klp014("secret"), klp014("twice")]);
+}
+
+#[test]
+fn replaced_functions_are_looked_up_too() {
+    let symbols = [("secret", CORE), ("twice", CORE), ("twice", CORE), ("f", CORE), ("f", INIT)];
+    let function = |name: &str| Function { object: "tmod".to_owned(), name: name.to_owned(), sympos: 0 };
+    let found = said(&symbols, &[function("f"), function("gone"), function("secret")]);
+    assert_eq!(found, [klp008("f", Severity::Warning), klp014("gone")]);
+}
+
+#[test]
+fn without_the_objects_file_nothing_is_known_and_that_is_said() {
+    let patch = testing::livepatch();
+    let module = Module::parse(&patch, Path::new("lp.ko"), false).unwrap();
+    let facts = Facts::of(&module, Listed::default()).unwrap();
+    let mut report = Report::default();
+    check(&facts, &[], &mut |_: &str, _: &BTreeSet<String>| Err("no file".to_owned()), &mut report);
+    assert!(report.findings.is_empty());
+    let ids: Vec<_> = report.unchecked.iter().map(|u| (u.id, u.subject.as_str())).collect();
+    assert_eq!(ids, [(FindingId::Klp008, "tmod"), (FindingId::Klp014, "tmod")]);
+}
