@@ -6,6 +6,7 @@ pub mod completions;
 pub mod doctor;
 pub mod exit;
 pub mod failure;
+pub mod inspect;
 pub mod man;
 pub mod schema;
 pub mod verify_journal;
@@ -41,6 +42,7 @@ pub enum Command {
     Watch(watch::Args),
     VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
+    Inspect(inspect::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -53,6 +55,7 @@ impl Command {
             Self::Watch(args) => watch::run(&args),
             Self::VerifyJournal(args) => verify_journal::run(&args),
             Self::Doctor(args) => doctor::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),

@@ -36,6 +36,18 @@ pub const KLP_SYMBOLS: usize = 1 << 16;
 /// Symbols of the names that a livepatch asks for, in one object: names repeat in a module a few times at most.
 pub const OCCURRENCES: u64 = 1 << 16;
 
+/// Patched functions of one file that are listed. The largest patches of distributions have hundreds.
+pub const PATCHED_FUNCTIONS: u64 = 1 << 16;
+
+/// Pointers of one section that are followed to find the patched functions. A livepatch's data has some hundreds.
+pub const POINTERS: u64 = 1 << 20;
+
+/// Module files of a folder and all within it. A distribution's kernel has about 6,000.
+pub const TREE_FILES: usize = 1 << 20;
+
+/// Folders within folders. `/lib/modules/<release>` has about eight.
+pub const TREE_DEPTH: usize = 64;
+
 /// Livepatch relocation sections of one file. The kernel's loader counts sections in 16 bits (`e_shnum`).
 pub const SECTIONS: u16 = u16::MAX;
 

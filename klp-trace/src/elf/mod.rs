@@ -20,6 +20,7 @@ pub mod symbols;
 mod symtab;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tree;
 
 pub use error::{Error, Rule};
 pub use patch::{KlpReloc, KlpSection, KlpSymbol, PatchFile};

@@ -6,13 +6,17 @@
 //!
 //! Everything borrows from the file's bytes; nothing is made for each relocation.
 
+mod objects;
 mod relas;
+mod tool;
 
 use std::path::Path;
 
-use object::elf;
+use object::{Endian as _, elf};
 
+pub use objects::{Function, Objects, Origin, PatchedObject};
 pub use relas::{Rela, Relas};
+pub use tool::{BuiltBy, Tool};
 
 use super::header::{Elf, Section as Header, Source, Strings, field};
 use super::symtab::Symtab;
@@ -107,6 +111,11 @@ impl Section<'_> {
     /// Whether the module loader keeps it in memory (`SHF_ALLOC`).
     pub fn is_alloc(&self) -> bool {
         self.has(elf::SHF_ALLOC.0)
+    }
+
+    /// Whether it is loaded to be executed.
+    pub fn is_code(&self) -> bool {
+        self.has(elf::SHF_ALLOC.0 | elf::SHF_EXECINSTR.0)
     }
 
     /// Whether the kernel takes it for livepatch relocations.
@@ -256,6 +265,30 @@ impl<'a> Module<'a> {
     /// `NT_GNU_BUILD_ID`.
     pub fn build_id(&self) -> Option<&'a [u8]> {
         self.build_id
+    }
+
+    /// The objects and functions that it patches; `None`: the file does not tell.
+    pub fn objects(&self) -> Option<Objects<'a>> {
+        objects::read(self)
+    }
+
+    /// Which tool built it; of a livepatch.
+    pub fn built_by(&self) -> BuiltBy<'a> {
+        tool::of(self)
+    }
+
+    /// The eight bytes at `offset` of a section, as a number of the file's byte order; `None`: not all are there.
+    pub fn word(&self, index: u32, offset: u64) -> Option<u64> {
+        let start = usize::try_from(offset).ok()?;
+        let bytes = self.bytes(index).get(start..start.checked_add(8)?)?;
+        Some(self.elf.order.read_u64(bytes.try_into().ok()?))
+    }
+
+    /// The four bytes at `offset` of a section, likewise.
+    pub fn half(&self, index: u32, offset: u64) -> Option<u32> {
+        let start = usize::try_from(offset).ok()?;
+        let bytes = self.bytes(index).get(start..start.checked_add(4)?)?;
+        Some(self.elf.order.read_u32(bytes.try_into().ok()?))
     }
 
     fn klp_section(&self, section: &Section<'a>) -> Result<KlpSection<'a>, Error> {

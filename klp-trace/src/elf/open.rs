@@ -54,6 +54,10 @@ fn read(mut file: impl Read, expected: u64) -> Result<Vec<u8>, (u64, Rule)> {
         return Err(too_large(limits::FILE_BYTES));
     }
     let mut bytes = Vec::new();
+    // Growing step by step would take up to twice the memory.
+    if let Err(error) = bytes.try_reserve_exact(usize::try_from(expected).unwrap_or(usize::MAX)) {
+        return Err(io(error.into()));
+    }
     // The magic tells which limit holds before the rest is read.
     file.by_ref().take(MAGIC_BYTES.min(expected)).read_to_end(&mut bytes).map_err(io)?;
     if expected > limits::COMPRESSED_BYTES && compressed::Format::of(&bytes).is_some() {

@@ -3,6 +3,7 @@
 
 pub use crate::model::escape;
 pub mod filter;
+pub mod inspect;
 pub mod lint;
 pub mod sink;
 pub mod style;

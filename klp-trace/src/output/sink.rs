@@ -63,6 +63,8 @@ impl SinkError {
 pub struct LineSink {
     to: Target,
     pending: Vec<u8>,
+    /// Bytes of the last line that are out already without its end.
+    open: u64,
     failed: Option<Errno>,
 }
 
@@ -100,7 +102,7 @@ impl LineSink {
     }
 
     fn new(to: Target) -> Self {
-        Self { to, pending: Vec::new(), failed: None }
+        Self { to, pending: Vec::new(), open: 0, failed: None }
     }
 
     /// Adds a line (its newline is added here). It reaches the file at the next [`LineSink::flush`], or when much
@@ -126,8 +128,18 @@ impl LineSink {
                 Err(errno) => return Err(self.fail(errno, written)),
             }
         }
+        self.open = self.torn(self.pending.len());
         self.pending.clear();
         Ok(())
+    }
+
+    /// Bytes after the last newline, once the first `written` pending ones are out.
+    fn torn(&self, written: usize) -> u64 {
+        let out = self.pending.get(..written).unwrap_or_default();
+        match out.iter().rev().position(|b| *b == b'\n') {
+            Some(after) => after as u64,
+            None => self.open + out.len() as u64,
+        }
     }
 
     /// Writes what is pending and, for a file, has the disk confirm it: some file systems report a full disk only then.
@@ -160,12 +172,9 @@ impl LineSink {
     /// Remembers the failure and takes the torn line back, of which `written` bytes of this batch are out.
     fn fail(&mut self, errno: Errno, written: usize) -> SinkError {
         self.failed = Some(errno);
-        let torn = match self.pending.get(..written) {
-            Some(out) => out.iter().rev().take_while(|b| **b != b'\n').count(),
-            None => 0,
-        };
+        let torn = self.torn(written);
         self.pending = Vec::new();
-        self.cut_back(torn as u64);
+        self.cut_back(torn);
         self.error(errno)
     }
 
@@ -197,6 +206,21 @@ impl LineSink {
             Errno::NOSPC | Errno::DQUOT | Errno::FBIG => SinkError::Full { to, source },
             _ => SinkError::Io { to, source },
         }
+    }
+}
+
+/// For a line too long to be made in memory first. After an error, [`LineSink::flush`] says again what it was.
+impl io::Write for LineSink {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(part);
+        if self.pending.len() >= BATCH {
+            LineSink::flush(self).map_err(io::Error::other)?;
+        }
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        LineSink::flush(self).map_err(io::Error::other)
     }
 }
 

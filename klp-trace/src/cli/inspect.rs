@@ -1,0 +1,122 @@
+//! `klp-trace inspect`: everything about a livepatch's file, before it is loaded anywhere.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::args::{LookArgs, OutputArgs};
+use super::exit::{self, Exit};
+use super::failure::Failure;
+use crate::elf::module::Module;
+use crate::elf::{names, open, tree};
+use crate::output::escape::escape;
+use crate::output::inspect::{Format, Printer};
+use crate::output::sink::{LineSink, SinkError};
+
+const EXAMPLES: &str = "\
+Examples:
+  klp-trace inspect kpatch-veth.ko.xz
+      what it patches, and every relocation that the kernel will write late
+  klp-trace inspect --summary /var/lib/kpatch
+      one line a livepatch, of a folder and all within it
+  klp-trace inspect --format json lp.ko | jq -r '.sections[].relocs[] | [.object, .symbol] | @tsv'
+      the symbols that it asks for
+  klp-trace inspect --format csv --output relocs.csv lp.ko
+      for a spreadsheet
+
+";
+
+fn after_help() -> String {
+    let codes = [Exit::Clean, Exit::Usage, Exit::Runtime];
+    format!(
+        "{EXAMPLES}{}\nA file that cannot be read is 3; the others are read all the same.",
+        exit::help_section(&codes)
+    )
+}
+
+/// Shows what a livepatch's file holds: patched functions, late relocations, builder; needs neither root nor livepatching
+///
+/// Reads modules of x86_64, ppc64le, s390x, aarch64 and loongarch64, plain or compressed (xz, zstd, gzip), on any machine.
+/// Modules that are no livepatches are listed as such. In folders, files named .ko, .ko.xz, .ko.zst and .ko.gz are read;
+/// symbolic links to folders are not followed. Names are escaped, whatever a file puts into them.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = after_help())]
+pub struct Args {
+    /// Module files, or folders with modules in them
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// What to write: text for people, json (one object a file), csv (one row a relocation)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: Format,
+
+    /// One line, record or row a livepatch, without the single relocations
+    #[arg(long)]
+    pub summary: bool,
+
+    /// Where the result goes
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    /// How text looks
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let sink = LineSink::open(args.output.output.as_deref())?;
+    match inspect(args, sink) {
+        Err(error) if error.is_closed() => Ok(Exit::Clean),
+        Err(error) => Err(error.into()),
+        Ok(exit) => Ok(exit),
+    }
+}
+
+fn inspect(args: &Args, sink: LineSink) -> Result<Exit, SinkError> {
+    let mut printer = Printer::new(sink, args.format, args.summary, args.look.style(&args.output))?;
+    let mut exit = Exit::Clean;
+    for named in &args.files {
+        if !named.is_dir() {
+            exit = exit.worse(file(&mut printer, named)?);
+            continue;
+        }
+        let found = tree::modules(named);
+        let nothing = found.files.is_empty() && found.failed.is_empty();
+        for path in &found.files {
+            exit = exit.worse(file(&mut printer, path)?);
+        }
+        for (path, why) in &found.failed {
+            exit = exit.worse(complain(
+                &mut printer,
+                path,
+                &format!("{}: {}", names::path(path), escape(why.as_bytes())),
+            )?);
+        }
+        if nothing {
+            let why = "no module file in this folder (.ko, .ko.xz, .ko.zst, .ko.gz)";
+            exit = exit.worse(complain(&mut printer, named, &format!("{}: {why}", names::path(named)))?);
+        }
+    }
+    printer.finish()?;
+    Ok(exit)
+}
+
+fn file(printer: &mut Printer, path: &Path) -> Result<Exit, SinkError> {
+    let contents = match open::module(path) {
+        Ok(contents) => contents,
+        Err(error) => return complain(printer, path, &error.to_string()),
+    };
+    match Module::parse(&contents.bytes, path, contents.decompressed) {
+        Ok(module) => printer.module(&module).map(|()| Exit::Clean),
+        Err(error) => complain(printer, path, &error.to_string()),
+    }
+}
+
+/// Says on standard error what cannot be read, and goes on.
+fn complain(printer: &mut Printer, path: &Path, why: &str) -> Result<Exit, SinkError> {
+    printer.unreadable(path, why)?;
+    printer.flush()?;
+    // With standard error gone, the exit code says it still.
+    let _ = writeln!(std::io::stderr(), "klp-trace: {why}");
+    Ok(Exit::Runtime)
+}

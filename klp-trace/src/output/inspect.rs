@@ -1,0 +1,159 @@
+//! What `inspect` found in modules' files, as text, JSON or CSV.
+//!
+//! Relocations are written as they are read: nothing is made for each that outlives its line.
+
+mod csv;
+mod json;
+mod text;
+
+use std::path::Path;
+
+use super::escape::escape;
+use super::sink::{LineSink, SinkError};
+use super::style::Style;
+use crate::elf::klp::SymbolName;
+use crate::elf::module::{BuiltBy, Module, Objects, Rela};
+
+/// In which form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Paragraphs for people
+    #[default]
+    Text,
+    /// One JSON object a file, each on a line of its own
+    Json,
+    /// One row a relocation, for spreadsheets
+    Csv,
+}
+
+/// A module's file with what is derived from all of it.
+pub struct Inspected<'m, 'a> {
+    /// The file.
+    pub module: &'m Module<'a>,
+    /// The module's name.
+    pub name: Vec<u8>,
+    /// Which tool built it; of livepatches.
+    pub built_by: Option<BuiltBy<'a>>,
+    /// What it patches; of livepatches whose file tells.
+    pub objects: Option<Objects<'a>>,
+}
+
+impl<'m, 'a> Inspected<'m, 'a> {
+    /// Derives it.
+    pub fn new(module: &'m Module<'a>) -> Self {
+        let livepatch = module.is_livepatch();
+        Self {
+            module,
+            name: module.name(),
+            built_by: livepatch.then(|| module.built_by()),
+            objects: if livepatch { module.objects() } else { None },
+        }
+    }
+
+    fn function_count(&self) -> Option<usize> {
+        self.objects.as_ref().map(|objects| objects.list.iter().map(|o| o.functions.len()).sum())
+    }
+
+    fn machine(&self) -> &'static str {
+        self.module.machine().name(self.module.is_big_endian())
+    }
+}
+
+/// A relocation's symbol, as much as can be read.
+enum Target<'a> {
+    /// A livepatch symbol in its parts.
+    Klp(SymbolName<'a>),
+    /// A symbol that the kernel refuses here: its whole name.
+    Odd(&'a [u8], &'static str),
+    /// No symbol, or none with a name.
+    Nameless(&'static str),
+}
+
+/// What a relocation's symbol is, and why the kernel would refuse it.
+fn target<'a>(module: &Module<'a>, rela: &Rela) -> Target<'a> {
+    let Some(symbol) = module.symbol(rela.symbol) else {
+        return Target::Nameless("the symbol table has no such symbol");
+    };
+    let Some(name) = symbol.name else { return Target::Nameless("the symbol's name cannot be read") };
+    match symbol.klp_name() {
+        Some(parts) if symbol.is_klp() => Target::Klp(parts),
+        None if symbol.is_klp() => Target::Odd(name, "not named .klp.sym.<object>.<symbol>,<sympos>"),
+        _ => Target::Odd(name, "not marked as a livepatch symbol (SHN_LIVEPATCH)"),
+    }
+}
+
+/// How many files of each kind were seen.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Livepatches.
+    pub livepatches: u64,
+    /// Other modules.
+    pub others: u64,
+    /// Files that cannot be read as modules.
+    pub unreadable: u64,
+}
+
+/// Writes the result.
+pub struct Printer {
+    sink: LineSink,
+    format: Format,
+    summary: bool,
+    style: Style,
+    counts: Counts,
+}
+
+impl Printer {
+    /// Begins; CSV with its header.
+    pub fn new(sink: LineSink, format: Format, summary: bool, style: Style) -> Result<Self, SinkError> {
+        let mut printer = Self { sink, format, summary, style, counts: Counts::default() };
+        if format == Format::Csv {
+            csv::header(&mut printer.sink, summary)?;
+        }
+        Ok(printer)
+    }
+
+    /// Writes one module.
+    pub fn module(&mut self, module: &Module<'_>) -> Result<(), SinkError> {
+        let found = Inspected::new(module);
+        let kind = if module.is_livepatch() { &mut self.counts.livepatches } else { &mut self.counts.others };
+        *kind += 1;
+        match self.format {
+            Format::Text if self.summary => text::summary(&mut self.sink, self.style, &found),
+            Format::Text => text::whole(&mut self.sink, self.style, &found),
+            Format::Json => json::record(&mut self.sink, &found, self.summary),
+            Format::Csv if self.summary => csv::summary(&mut self.sink, &found),
+            Format::Csv => csv::rows(&mut self.sink, &found),
+        }
+    }
+
+    /// Counts a file that cannot be read; JSON says so in a record of its own, the others leave it to standard error.
+    pub fn unreadable(&mut self, path: &Path, why: &str) -> Result<(), SinkError> {
+        self.counts.unreadable += 1;
+        if self.format == Format::Json { json::unreadable(&mut self.sink, path, why) } else { Ok(()) }
+    }
+
+    /// Writes what is pending, so that what goes to standard error stands after it.
+    pub fn flush(&mut self) -> Result<(), SinkError> {
+        self.sink.flush()
+    }
+
+    /// Ends; text of several files with their number.
+    pub fn finish(mut self) -> Result<Counts, SinkError> {
+        let Counts { livepatches, others, unreadable } = self.counts;
+        if self.format == Format::Text && livepatches + others + unreadable > 1 {
+            text::totals(&mut self.sink, self.counts)?;
+        }
+        self.sink.finish()?;
+        Ok(self.counts)
+    }
+}
+
+/// The type's name, or `type N` where the machine's loader has no such type, as in the journal.
+fn type_name(module: &Module<'_>, rtype: u32) -> std::borrow::Cow<'static, str> {
+    module.reloc_type(rtype).map_or_else(|| format!("type {rtype}").into(), |t| t.name.into())
+}
+
+/// "1 file", "2 files".
+fn count(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}

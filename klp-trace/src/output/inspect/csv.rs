@@ -1,0 +1,153 @@
+//! CSV for spreadsheets, after RFC 4180. Names come from hostile files: a cell that a spreadsheet would take for a formula
+//! is led in by an apostrophe.
+
+use std::borrow::Cow;
+
+use csv::{Writer, WriterBuilder};
+
+use super::{Inspected, Target, escape, target, type_name};
+use crate::elf::{names, notes};
+use crate::output::sink::{LineSink, SinkError};
+
+const ROWS: [&str; 14] = [
+    "file",
+    "module",
+    "machine",
+    "livepatch",
+    "section_index",
+    "section",
+    "gate",
+    "target",
+    "index",
+    "offset",
+    "type",
+    "symbol",
+    "sympos",
+    "addend",
+];
+
+const SUMMARY: [&str; 12] = [
+    "file",
+    "module",
+    "machine",
+    "livepatch",
+    "built_by",
+    "objects",
+    "functions",
+    "sections",
+    "relocations",
+    "vermagic",
+    "srcversion",
+    "build_id",
+];
+
+pub(super) fn header(sink: &mut LineSink, summary: bool) -> Result<(), SinkError> {
+    let fields: &[&str] = if summary { &SUMMARY } else { &ROWS };
+    write(sink, |out| out.write_record(fields))
+}
+
+/// One row a relocation; one without a relocation for a module that has none.
+pub(super) fn rows(sink: &mut LineSink, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
+    let module = found.module;
+    let file = names::path(module.path());
+    let head =
+        [cell(file.as_bytes()), cell(&found.name), found.machine().into(), yes(module.is_livepatch()).into()];
+    write(sink, |out| {
+        if module.relocation_count() == 0 || !module.is_livepatch() {
+            return out.write_record(head.iter().map(AsRef::as_ref).chain(vec![""; ROWS.len() - head.len()]));
+        }
+        for section in module.klp_sections() {
+            let index = section.index.to_string();
+            let target_section = section.target.and_then(|index| module.section(index));
+            let names =
+                [section.name, section.object.unwrap_or_default(), target_section.map_or(b"", |t| t.name)];
+            let [name, gate, changed] = names.map(cell);
+            for rela in section.relas.iter() {
+                let (symbol, sympos) = match target(module, &rela) {
+                    Target::Klp(s) => (symbol(s.object, s.name), s.sympos.to_string()),
+                    Target::Odd(name, _) => (cell(name), String::new()),
+                    Target::Nameless(_) => (Cow::Borrowed(""), String::new()),
+                };
+                let own = [rela.index.to_string(), format!("{:#x}", rela.offset), rela.addend.to_string()];
+                let kind = type_name(module, rela.rtype);
+                for field in head.iter().chain([&Cow::Borrowed(index.as_str()), &name, &gate, &changed]) {
+                    out.write_field(field.as_ref())?;
+                }
+                out.write_record([&own[0], &own[1], kind.as_ref(), symbol.as_ref(), &sympos, &own[2]])?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `object:symbol`.
+fn symbol(object: &[u8], name: &[u8]) -> Cow<'static, str> {
+    cell(&[object, b":", name].concat()).into_owned().into()
+}
+
+/// One row a file.
+pub(super) fn summary(sink: &mut LineSink, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
+    let module = found.module;
+    let file = names::path(module.path());
+    let livepatch = module.is_livepatch();
+    let number = |n: Option<usize>| n.map(|n| n.to_string()).unwrap_or_default();
+    let objects = number(found.objects.as_ref().map(|o| o.list.len()));
+    let functions = number(found.function_count());
+    let sections = number(livepatch.then(|| module.klp_sections().len()));
+    let relocations = if livepatch { module.relocation_count().to_string() } else { String::new() };
+    let info = |key: &[u8]| cell(module.info(key).unwrap_or_default().trim_ascii_end());
+    let build_id = module.build_id().map(notes::hex).unwrap_or_default();
+    write(sink, |out| {
+        out.write_record([
+            cell(file.as_bytes()).as_ref(),
+            &cell(&found.name),
+            found.machine(),
+            yes(livepatch),
+            found.built_by.as_ref().map_or("", |b| b.tool.name()),
+            &objects,
+            &functions,
+            &sections,
+            &relocations,
+            &info(b"vermagic"),
+            &info(b"srcversion"),
+            &build_id,
+        ])
+    })
+}
+
+const fn yes(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
+}
+
+/// A name as a cell: escaped, and no formula.
+fn cell(name: &[u8]) -> Cow<'_, str> {
+    let text = escape(name);
+    // Control characters, which some spreadsheets skip before a formula, are escaped already.
+    if text.trim_start().starts_with(['=', '+', '-', '@']) { format!("'{text}").into() } else { text }
+}
+
+fn write(
+    sink: &mut LineSink,
+    fill: impl FnOnce(&mut Writer<&mut LineSink>) -> Result<(), csv::Error>,
+) -> Result<(), SinkError> {
+    let mut out = WriterBuilder::new().flexible(false).from_writer(&mut *sink);
+    let filled = fill(&mut out);
+    // The rest of its buffer; a failure is the sink's.
+    let flushed = out.flush();
+    drop(out);
+    if filled.is_err() || flushed.is_err() { sink.flush() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_disarmed() {
+        for name in ["=1+1", "+A1", "-A1", "@SUM(A1)", "  =x", "\u{a0}=x"] {
+            assert!(cell(name.as_bytes()).starts_with('\''), "{name}");
+        }
+        assert_eq!(cell(b"\t=x"), "\\x09=x");
+        assert_eq!(cell(b"veth"), "veth");
+    }
+}
