@@ -112,6 +112,24 @@ pub fn ring_size(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "must be a power of two from 4k to 1024M".to_owned())
 }
 
+/// Parses a size of files, in bytes or with `k`, `M` or `G` (powers of 1024); at least 4k.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split_unit(text);
+    let scale = match unit {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        _ => return Err(format!("unknown unit '{unit}': use k, M or G, as in 64M")),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(scale))
+        .filter(|size| *size >= 4096)
+        .ok_or_else(|| "must be a whole number of at least 4k, such as 64M".to_owned())
+}
+
 fn split_unit(text: &str) -> (&str, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     text.split_at_checked(digits).unwrap_or((text, ""))
@@ -132,6 +150,16 @@ mod tests {
             ["", "s", "-1s", "1.5s", "10x", "0s", "99999999999999999999h", "18446744073709551615h", "1 s"]
         {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("64M"), Ok(64 << 20));
+        assert_eq!(size("3G"), Ok(3 << 30));
+        for wrong in ["", "0", "4095", "1.5M", "-1M", "64x", "M", "99999999999999999999G"] {
+            assert!(size(wrong).is_err(), "{wrong}");
         }
     }
 

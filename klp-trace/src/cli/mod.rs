@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod exit;
 pub mod failure;
 pub mod inspect;
+mod keys;
 pub mod man;
 pub mod schema;
 pub mod verify_journal;

@@ -2,17 +2,21 @@
 
 mod report;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use super::args::OutputArgs;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::keys;
 use crate::event::check::{Checker, FileCheck};
 use crate::event::reader::NotAJournal;
+use crate::event::signature::{SIGNATURE_BYTES, Verifier};
 use crate::output::sink::LineSink;
 use crate::source::checked::{CheckError, check_file};
 use crate::source::journal_files;
-use report::{Report, Said};
+use report::{Report, Said, Signed, Verified};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -22,17 +26,21 @@ Examples:
       a rotated journal: its files in the order of their names
   klp-trace verify-journal /var/log/klp
       every journal of a folder
+  klp-trace verify-journal --public-key klp.pub klp.ndjson
+      and whether the holder of the key wrote it
 
 Exit codes:
-    0  whole: every record is as it was written, and the last one is a session_end
-    1  damaged: a line is altered, missing, out of order, there twice or torn
+    0  clean
+    1  damaged: a line is altered, missing, out of order, there twice or torn; or a signature is not the key's
     2  wrong usage, or not a journal
     3  failed while running
-    5  whole as far as it goes, but its end is missing: klp-trace was killed, or the end was cut off
-If several apply, the first of 2, 3, 1, 5, 0.
+    5  whole as far as it goes, but its end is missing: klp-trace was killed, or the end was cut off;
+       or a file has no signature, and --public-key asks for one
+If several apply, the first of 2, 3, 1, 5, 0. Clean is: every record is as it was written, and the last one is a
+session_end.
 
-Whoever can rewrite a record can make its chain anew. Without the last hash kept elsewhere, a whole journal was not
-damaged by accident; whether it was forged, the chain does not show.";
+Whoever can rewrite a record can make its chain anew. Without a signature, or the last hash kept elsewhere, a whole
+journal was not damaged by accident; whether it was forged, the chain does not show.";
 
 /// Holds journals against their hash chains and names the first line that is not as it was written
 ///
@@ -46,6 +54,10 @@ pub struct Args {
     /// the journal was rotated
     #[arg(value_name = "FILE|DIR", required = true)]
     pub files: Vec<PathBuf>,
+
+    /// Check each file's signature (FILE.sig) with this Ed25519 public key (PEM)
+    #[arg(long, value_name = "KEY")]
+    pub public_key: Option<PathBuf>,
 
     /// What to write: text for people, or one JSON object
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -92,6 +104,7 @@ fn check(args: &Args) -> Result<Report, Failure> {
         })?;
         paths.extend(files);
     }
+    let key = args.public_key.as_deref().map(keys::verifier).transpose()?;
     let mut checker = Checker::new();
     let mut files = Vec::new();
     for path in paths {
@@ -105,14 +118,28 @@ fn check(args: &Args) -> Result<Report, Failure> {
             }
             Err(error) => return Err(refused(error)),
         };
-        files.push((path, said));
+        let signed = key.as_ref().map(|key| signature(key, &path, said.check()));
+        files.push(Verified { path, said, signed });
     }
     let set = checker.finish();
-    if set.records == 0 && files.iter().all(|(_, said)| matches!(said, Said::Checked(_))) {
+    if set.records == 0 && files.iter().all(|file| matches!(file.said, Said::Checked(_))) {
         let from = args.files.first().map(|path| path.display().to_string()).unwrap_or_default();
         return Err(refused(CheckError::NotAJournal { from, source: NotAJournal::Empty }));
     }
     Ok(Report { files, set })
+}
+
+/// Whether the file beside the journal is its signature.
+fn signature(key: &Verifier, journal: &Path, check: &FileCheck) -> Signed {
+    let path = journal_files::signature_of(journal);
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(SIGNATURE_BYTES as u64 + 1).read_to_end(&mut bytes));
+    match read {
+        Err(_) => Signed::Not,
+        Ok(_) if key.is_signed(&check.heads, &bytes) => Signed::Right,
+        Ok(_) => Signed::Wrong,
+    }
 }
 
 fn refused(error: CheckError) -> Failure {

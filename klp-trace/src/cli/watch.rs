@@ -1,5 +1,6 @@
 //! `klp-trace watch`: every livepatch relocation as it happens, or as it happened.
 
+mod journal;
 mod live;
 mod replay;
 mod show;
@@ -18,6 +19,8 @@ Examples:
       show what happens from now on, until Ctrl-C
   klp-trace watch --format ndjson --output /var/log/klp.ndjson
       keep a journal
+  klp-trace watch --json --output /var/log/klp/klp.ndjson --rotate-size 64M --rotate-keep 1G --compress zstd
+      keep a journal in files klp.000001.ndjson, klp.000002.ndjson, … that never take more than 1 GiB
   klp-trace watch --from /var/log/klp.ndjson --filter 'verdict=stale,mismatch'
       judge a journal again, on any machine, without root
   klp-trace watch --duration 2m --ready-file /run/ready --fail-on warning
@@ -64,6 +67,10 @@ pub struct Args {
     /// Judge a recorded journal instead of this kernel; needs no privilege
     #[arg(long, value_name = "JOURNAL")]
     pub from: Option<PathBuf>,
+
+    /// How a journal is written
+    #[command(flatten)]
+    pub journal: journal::JournalArgs,
 
     /// What is shown
     #[command(flatten)]

@@ -13,6 +13,7 @@ pub mod reader;
 pub mod record;
 pub mod refs;
 pub mod schema;
+pub mod signature;
 pub mod writer;
 
 #[cfg(test)]

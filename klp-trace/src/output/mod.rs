@@ -4,6 +4,7 @@
 pub use crate::model::escape;
 pub mod filter;
 pub mod inspect;
+pub mod journal;
 pub mod lint;
 pub mod sink;
 pub mod style;

@@ -96,6 +96,40 @@ impl LineSink {
         Ok(Self::new(Target::File(file, path.to_owned())))
     }
 
+    /// Lines to a file that is there for no one else: made anew, 0600, and never through a symbolic link. A regular file
+    /// of that name is replaced, not emptied: whoever has it open keeps the old one. A device or FIFO is written to.
+    pub fn create_private(path: &Path) -> Result<Self, SinkError> {
+        let create = |source| SinkError::Create { to: path.display().to_string(), source };
+        let there = match std::fs::symlink_metadata(path) {
+            Ok(there) => there.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::create_new(path),
+            Err(error) => return Err(create(error)),
+        };
+        if there.is_symlink() {
+            let why = "it is a symbolic link, and a journal is not written through one; name the file itself";
+            return Err(create(io::Error::other(why)));
+        }
+        if there.is_file() {
+            std::fs::remove_file(path).map_err(create)?;
+            return Self::create_new(path);
+        }
+        let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        let file = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(create)?;
+        Ok(Self::new(Target::File(file, path.to_owned())))
+    }
+
+    /// Lines to a file that must not be there yet, 0600.
+    pub fn create_new(path: &Path) -> Result<Self, SinkError> {
+        // O_EXCL does not follow a symbolic link either, not even one that leads nowhere.
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|source| SinkError::Create { to: path.display().to_string(), source })?;
+        Ok(Self::new(Target::File(file, path.to_owned())))
+    }
+
     /// To the file if one is named, else to standard output.
     pub fn open(path: Option<&Path>) -> Result<Self, SinkError> {
         path.map_or_else(|| Ok(Self::stdout()), Self::create)
@@ -111,6 +145,12 @@ impl LineSink {
         self.pending.extend_from_slice(line);
         self.pending.push(b'\n');
         if self.pending.len() >= BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds bytes that are no line.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        self.pending.extend_from_slice(bytes);
+        self.flush()
     }
 
     /// Writes what is pending. Call it after each batch of events.
@@ -145,11 +185,19 @@ impl LineSink {
     /// Writes what is pending and, for a file, has the disk confirm it: some file systems report a full disk only then.
     pub fn finish(mut self) -> Result<(), SinkError> {
         self.flush()?;
+        self.sync()
+    }
+
+    /// Has the disk confirm what was written to a file, so that a power cut does not lose it.
+    pub fn sync(&mut self) -> Result<(), SinkError> {
         if let Target::File(file, _) = &self.to {
             match rustix::fs::fdatasync(file) {
                 // Not a file that can be synced: a pipe or a device.
                 Ok(()) | Err(Errno::INVAL | Errno::ROFS | Errno::NOTSUP) => {}
-                Err(errno) => return Err(self.error(errno)),
+                Err(errno) => {
+                    self.failed = Some(errno);
+                    return Err(self.error(errno));
+                }
             }
         }
         Ok(())
@@ -221,6 +269,23 @@ impl io::Write for LineSink {
 
     fn flush(&mut self) -> io::Result<()> {
         LineSink::flush(self).map_err(io::Error::other)
+    }
+}
+
+/// Has the disk confirm that a new file is in its folder.
+pub fn sync_folder(file: &Path) -> Result<(), SinkError> {
+    let folder = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // A file system whose folders cannot be synced, or a folder that cannot be read.
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied) =>
+        {
+            Err(SinkError::Io { to: folder.display().to_string(), source: error })
+        }
+        _ => Ok(()),
     }
 }
 

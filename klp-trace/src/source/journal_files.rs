@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub const EXTENSION: &str = ".ndjson";
 /// Added to it when a file is compressed.
 pub const COMPRESSED: &str = ".zst";
+/// Added to the plain file's name for its signature.
+pub const SIGNATURE: &str = ".sig";
 /// Digits of a file's number, so that the order of names is the order of files.
 const DIGITS: usize = 6;
 
@@ -98,6 +100,13 @@ pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
 pub fn plain_of(path: &Path) -> Option<PathBuf> {
     let name = path.to_str()?;
     name.strip_suffix(COMPRESSED).map(PathBuf::from)
+}
+
+/// Path of a journal's signature: beside it, named after the plain file.
+pub fn signature_of(path: &Path) -> PathBuf {
+    let mut name = plain_of(path).unwrap_or_else(|| path.to_owned()).into_os_string();
+    name.push(SIGNATURE);
+    PathBuf::from(name)
 }
 
 fn is_journal(path: &Path) -> bool {

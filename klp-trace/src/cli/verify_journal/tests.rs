@@ -22,7 +22,8 @@ fn rotated(folder: &Path) -> PathBuf {
 
 fn verify(files: &[&Path]) -> Report {
     let files = files.iter().map(|path| path.to_path_buf()).collect();
-    check(&Args { files, format: Format::Text, json: false, output: OutputArgs::default() }).unwrap()
+    check(&Args { files, public_key: None, format: Format::Text, json: false, output: OutputArgs::default() })
+        .unwrap()
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn damage_and_a_missing_end_are_told_apart() {
         text.contains("klp.000003.ndjson: line 1: records are missing or exchanged: record 10 follows record 6, 3 should"),
         "{text}"
     );
-    assert!(text.contains("\ndamaged: 2 files, 10 records"), "{text}");
+    assert!(text.contains("\nnot as it was written: 2 files, 10 records"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!((&json["result"], &json["files"][1]["first_damage"]["line"]), (&"damaged".into(), &1.into()));
 }
@@ -97,6 +98,7 @@ fn what_is_no_journal_is_wrong_usage() {
         std::fs::write(&file, text).unwrap();
         let args = Args {
             files: vec![file.clone()],
+            public_key: None,
             format: Format::Text,
             json: false,
             output: OutputArgs::default(),

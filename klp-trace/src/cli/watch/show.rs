@@ -3,52 +3,58 @@
 use super::{Args, Format};
 use crate::{
     cli::{Exit, Failure},
-    event::{Event, Journal, Origin},
+    event::{Event, Origin},
     model::Severity,
     output::{
+        escape::Escaped,
         filter::Filter,
+        journal::JournalWriter,
         sink::{LineSink, SinkError},
         text::Text,
     },
     verify::Outcome,
 };
+use std::io::Write as _;
 
 /// The output of one run.
 pub(super) struct Show {
     form: Form,
-    sink: LineSink,
     /// Nothing more can be written.
     broken: Option<SinkError>,
 }
 
 enum Form {
-    Journal(Box<Journal>),
+    Journal(Box<JournalWriter>),
     /// Lines wait here for the sink.
-    Text(Box<Text>, Vec<String>),
+    Text(Box<Text>, Vec<String>, LineSink),
 }
 
 impl Show {
     /// Opens what the arguments ask for.
     pub(super) fn open(args: &Args, origin: Origin) -> Result<Self, Failure> {
         let filter = filter(args)?;
+        let failed = |error| Failure::new(Exit::Runtime, error);
         let form = match args.format() {
-            Format::Ndjson => Form::Journal(Box::new(Journal::new(origin))),
+            Format::Ndjson => {
+                let options = args.journal.options(args.output.output.clone())?;
+                Form::Journal(Box::new(JournalWriter::open(options, origin).map_err(failed)?))
+            }
             Format::Text => {
+                args.journal.refuse()?;
                 let mut text = Text::new(args.look.style(&args.output), filter).verbose(args.verbose);
                 text.set_origin(&origin);
-                Form::Text(Box::new(text), Vec::new())
+                let sink = LineSink::open(args.output.output.as_deref()).map_err(failed)?;
+                Form::Text(Box::new(text), Vec::new(), sink)
             }
         };
-        let sink = LineSink::open(args.output.output.as_deref());
-        let sink = sink.map_err(|error| Failure::new(Exit::Runtime, error))?;
-        Ok(Self { form, sink, broken: None })
+        Ok(Self { form, broken: None })
     }
 
     /// The events from here on come from another session.
     pub(super) fn set_origin(&mut self, origin: Origin) {
         match &mut self.form {
             Form::Journal(journal) => journal.set_origin(origin),
-            Form::Text(text, _) => text.set_origin(&origin),
+            Form::Text(text, ..) => text.set_origin(&origin),
         }
     }
 
@@ -58,14 +64,10 @@ impl Show {
             return;
         }
         let written = match &mut self.form {
-            Form::Journal(journal) => match journal.line(event) {
-                Ok(line) => self.sink.line(line),
-                // No event lacks a JSON form; one that did would be missed by its number.
-                Err(_) => Ok(()),
-            },
-            Form::Text(text, lines) => {
+            Form::Journal(journal) => journal.event(event),
+            Form::Text(text, lines, sink) => {
                 text.event(event, lines);
-                write_lines(&mut self.sink, lines)
+                write_lines(sink, lines)
             }
         };
         self.broken = written.err();
@@ -76,13 +78,14 @@ impl Show {
         if self.broken.is_some() {
             return;
         }
-        if let Form::Text(text, lines) = &mut self.form {
-            text.flush(lines);
-            self.broken = write_lines(&mut self.sink, lines).err();
-        }
-        if self.broken.is_none() {
-            self.broken = self.sink.flush().err();
-        }
+        let written = match &mut self.form {
+            Form::Journal(journal) => journal.flush(),
+            Form::Text(text, lines, sink) => {
+                text.flush(lines);
+                write_lines(sink, lines).and_then(|()| sink.flush())
+            }
+        };
+        self.broken = written.err();
     }
 
     /// Whether nothing more can be written, because the reader went away or because it failed.
@@ -99,13 +102,18 @@ impl Show {
     ) -> Result<Exit, Failure> {
         let exit = judged(outcome, damaged, fail_on);
         self.flush();
-        if let (Form::Text(text, lines), None) = (&mut self.form, &self.broken) {
-            text.summary(exit.code(), exit.meaning(), lines);
-            self.broken = write_lines(&mut self.sink, lines).err();
-        }
-        let ended = match self.broken.take() {
-            Some(error) => Err(error),
-            None => self.sink.finish(),
+        let ended = match (self.form, self.broken.take()) {
+            (_, Some(error)) => Err(error),
+            (Form::Journal(journal), None) => journal.finish().map(|problems| {
+                for problem in problems {
+                    let problem = Escaped::new(problem.as_bytes());
+                    let _ = writeln!(std::io::stderr(), "klp-trace: {problem}");
+                }
+            }),
+            (Form::Text(mut text, mut lines, mut sink), None) => {
+                text.summary(exit.code(), exit.meaning(), &mut lines);
+                write_lines(&mut sink, &mut lines).and_then(|()| sink.finish())
+            }
         };
         match ended {
             Err(error) if !error.is_closed() => Err(Failure::new(Exit::Runtime, error)),

@@ -1,0 +1,102 @@
+//! Options of `watch` for how a journal is written.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use crate::cli::args;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::keys;
+use crate::output::journal::{Options, Rotation, Sync};
+
+/// How a journal is written.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Journal options (with --format ndjson)")]
+pub struct JournalArgs {
+    /// Go on in another file once this one has SIZE bytes, such as 64M
+    ///
+    /// --output klp.ndjson gives klp.000001.ndjson, klp.000002.ndjson, and so on; numbers go on where an earlier run
+    /// left them. A file is as large as its last record makes it.
+    #[arg(long, value_name = "SIZE", value_parser = args::size, requires = "output")]
+    pub rotate_size: Option<u64>,
+
+    /// Go on in another file, with the next record, once this one is so old, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = args::duration, requires = "output")]
+    pub rotate_age: Option<Duration>,
+
+    /// Delete the oldest files while all of them, and one more of --rotate-size, would take more than SIZE
+    #[arg(long, value_name = "SIZE", value_parser = args::size, requires = "rotate_size")]
+    pub rotate_keep: Option<u64>,
+
+    /// Compress closed files: zstd
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub compress: Option<Compress>,
+
+    /// When records are made to survive a power cut: always, interval (each second), never
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
+    pub sync: Sync,
+
+    /// Sign each file when it is closed, with this Ed25519 key (PKCS#8 PEM, readable by its owner alone)
+    ///
+    /// `openssl genpkey -algorithm ed25519 -out KEY` makes one. The signature of klp.ndjson is klp.ndjson.sig;
+    /// `klp-trace verify-journal --public-key` checks it.
+    #[arg(long, value_name = "KEY", requires = "output")]
+    pub sign_key: Option<PathBuf>,
+}
+
+/// How closed files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Compress {
+    /// As `klp.000001.ndjson.zst`
+    Zstd,
+}
+
+impl JournalArgs {
+    /// What they ask for, with the key read.
+    pub(super) fn options(&self, output: Option<PathBuf>) -> Result<Options, Failure> {
+        let usage = |what: &str, hint: &str| Err(Failure::new(Exit::Usage, anyhow!("{what}")).hint(hint));
+        let to_file = output.as_deref().is_some_and(|path| path != Path::new("-"));
+        let rotates = self.rotate_size.is_some() || self.rotate_age.is_some();
+        if !to_file && (rotates || self.sign_key.is_some()) {
+            return usage("standard output is neither rotated nor signed", "name a file with --output");
+        }
+        if self.compress.is_some() && !rotates {
+            return usage(
+                "--compress is for closed files, and without rotation there is none",
+                "add --rotate-size 64M",
+            );
+        }
+        if let (Some(size), Some(keep)) = (self.rotate_size, self.rotate_keep)
+            && keep < size.saturating_mul(2)
+        {
+            return usage(
+                "--rotate-keep leaves no room for a closed file",
+                "make it at least twice --rotate-size",
+            );
+        }
+        let rotation = rotates.then(|| Rotation {
+            size: self.rotate_size,
+            age: self.rotate_age,
+            keep: self.rotate_keep,
+            compress: self.compress.is_some(),
+        });
+        let signer = self.sign_key.as_deref().map(keys::signer).transpose()?;
+        Ok(Options { output, rotation, sync: self.sync, signer })
+    }
+
+    /// For text there is nothing to rotate, sync or sign.
+    pub(super) fn refuse(&self) -> Result<(), Failure> {
+        let given = self.rotate_size.is_some()
+            || self.rotate_age.is_some()
+            || self.compress.is_some()
+            || self.sign_key.is_some()
+            || self.sync != Sync::default();
+        if !given {
+            return Ok(());
+        }
+        let what = anyhow!("--rotate-…, --compress, --sync and --sign-key are for a journal");
+        Err(Failure::new(Exit::Usage, what).hint("add --format ndjson"))
+    }
+}
