@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use super::bench;
-use crate::scenario::format::{self, Scenario};
+use crate::scenario::format::{self, Scenario, Step};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, install, prepare};
 use crate::scenario::runner::{self, Bench, Done};
@@ -129,13 +129,17 @@ fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<In
     for (series, (_, folder)) in &bench.kernels {
         let mut fixtures = Fixtures::new(folder);
         for scenario in all {
+            let mut scenario = scenario.clone();
+            if args.full {
+                scenario.steps.iter_mut().for_each(Step::at_length);
+            }
             let named = args.scenario.is_empty() || args.scenario.contains(&scenario.name);
             let quick = !args.quick || scenario.group == "core";
             if !named || !quick || !scenario.series.contains(series) {
                 continue;
             }
             for attach in scenario.attach.iter().take(if args.quick { 1 } else { usize::MAX }) {
-                let instance = instance::resolve(scenario, *series, *attach, &mut fixtures);
+                let instance = instance::resolve(&scenario, *series, *attach, &mut fixtures);
                 chosen.push(instance.with_context(|| format!("scenario {} on {series}", scenario.name))?);
             }
         }

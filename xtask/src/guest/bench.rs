@@ -37,6 +37,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<Measured> {
     match bench {
         Bench::Attach { rounds, other } => attach(*rounds, other),
         Bench::Apply { rounds } => apply(*rounds),
+        Bench::Audit { rounds, python } => super::bench_audit::run(*rounds, python),
     }
 }
 

@@ -4,15 +4,21 @@
 //! what it saw: exit codes, the kernel's log, memory through /proc/kcore. It judges nothing.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod bench;
+mod bench_audit;
+mod churn;
 mod clean;
 mod kcore;
 mod kmsg;
 mod narrate;
+mod poke;
 mod run;
 mod step;
 mod system;
 mod watch;
+
+pub use bench_audit::SCRIPT as BENCH_SCRIPT;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +40,9 @@ pub const AGENT: &str = "/usr/bin/xtask";
 
 /// Where the guest finds the fixture modules.
 pub const FIXTURES: &str = "/fixtures";
+
+/// Where the guest finds files that are not what was loaded, one folder for each kind.
+pub const ALTERED: &str = "/altered";
 
 /// Arguments of `xtask guest`.
 #[derive(clap::Args)]

@@ -1,6 +1,6 @@
 //! One scenario: klp-trace started, the steps done, klp-trace ended, everything put back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,9 +11,9 @@ use super::kcore::Kcore;
 use super::kmsg::Kmsg;
 use super::narrate::Narrator;
 use super::watch::Watch;
-use super::{broken, step, system, write};
+use super::{audit, broken, churn, poke, step, system, write};
 use crate::scenario::exchange::{Run, RunReport, RunStep, StepReport, hex_of, title};
-use crate::scenario::journal::Journal;
+use crate::scenario::journal::{Follower, Journal};
 
 /// Runs it; what could not be done is in the report.
 pub fn run(run: &Run, folder: &Path, kmsg: &mut Kmsg) -> RunReport {
@@ -31,6 +31,11 @@ pub fn run(run: &Run, folder: &Path, kmsg: &mut Kmsg) -> RunReport {
         }
     }
     drop(watch);
+    if report.error.is_none()
+        && let Err(error) = audits(run, folder, kmsg, &mut report)
+    {
+        report = broken(report, &error);
+    }
     report.left = before.restore();
     report.millis.1 = millis(started);
     report
@@ -63,7 +68,7 @@ fn steps(
         if let Some(narrator) = &narrator {
             narrator.before(planned);
         }
-        let done = one(planned, watch.as_mut(), before, kmsg)
+        let done = one(planned, number, folder, watch.as_mut(), before, kmsg)
             .with_context(|| format!("step {number}, {}", planned.run))?;
         match &narrator {
             Some(narrator) => narrator.after(&done),
@@ -72,6 +77,44 @@ fn steps(
         write(&folder.join(format!("step-{number}.json")), &done)?;
     }
     narrator.map_or(Ok(()), Narrator::end)
+}
+
+/// What `klp-trace audit` says of what the steps left behind, once nothing of klp-trace is there any more.
+fn audits(run: &Run, folder: &Path, kmsg: &mut Kmsg, report: &mut RunReport) -> anyhow::Result<()> {
+    for (number, by) in run.audits.iter().enumerate() {
+        let words = audit::words(*by);
+        let file = format!("audit-{}.ndjson", number + 1);
+        let started = Instant::now();
+        let (rc, output) = audit::audit(words, &folder.join(&file))?;
+        let ended = millis(started);
+        let journal = read_journal(&folder.join(&file))?;
+        let done = StepReport {
+            run: format!("audit {words}"),
+            rc,
+            output,
+            audit: Some(file),
+            ..here(&[&journal], kmsg)?
+        };
+        let done = StepReport { settled: true, millis: (ended, millis(started)), ..done };
+        tell(number + 1, &done);
+        report.audits.push(done);
+    }
+    Ok(())
+}
+
+fn read_journal(path: &Path) -> anyhow::Result<Journal> {
+    let mut follower = Follower::default();
+    follower.advance(path, u64::MAX)?;
+    Ok(follower.journal)
+}
+
+/// How the guest is now, as far as it concerns what the journals speak of.
+fn here(journals: &[&Journal], kmsg: &mut Kmsg) -> anyhow::Result<StepReport> {
+    let modules = system::modules();
+    let sections = modules.iter().map(|module| (module.clone(), system::sections(module)));
+    let sections: BTreeMap<_, _> = sections.filter(|(_, sections)| !sections.is_empty()).collect();
+    let memory = memory(journals, &modules)?;
+    Ok(StepReport { dmesg: kmsg.drain()?, modules, sections, memory, ..StepReport::default() })
 }
 
 fn tell(number: usize, done: &StepReport) {
@@ -86,38 +129,45 @@ fn tell(number: usize, done: &StepReport) {
 
 fn one(
     planned: &RunStep,
+    number: usize,
+    folder: &Path,
     mut watch: Option<&mut Watch>,
     before: &Before,
     kmsg: &mut Kmsg,
 ) -> anyhow::Result<StepReport> {
     let started = Instant::now();
-    let (rc, output) = step::carry_out(&planned.run, watch.as_deref_mut(), before)?;
+    let mut done = StepReport { run: planned.run.clone(), ..StepReport::default() };
+    let (word, rest) = planned.run.split_once(' ').unwrap_or((&planned.run, ""));
+    match word {
+        "audit" => {
+            let file = format!("step-{number}-audit.ndjson");
+            (done.rc, done.output) = audit::audit(rest, &folder.join(&file))?;
+            done.audit = Some(file);
+        }
+        "poke" => (done.rc, done.output, done.poked) = poke::poke(rest)?,
+        "churn" => done.churn = Some(churn::churn(rest, &planned.cycle, before, folder)?),
+        _ => (done.rc, done.output) = step::carry_out(&planned.run, watch.as_deref_mut(), before)?,
+    }
     let ended = millis(started);
-    let settled = step::settle(planned, watch.as_deref_mut())?;
-    let modules = system::modules();
-    let sections = modules.iter().map(|module| (module.clone(), system::sections(module)));
-    let sections: BTreeMap<_, _> = sections.filter(|(_, sections)| !sections.is_empty()).collect();
-    let memory = match &watch {
-        Some(watch) => memory(&watch.follower.journal, &modules)?,
-        None => BTreeMap::new(),
-    };
+    done.settled = step::settle(planned, watch.as_deref_mut())?;
+    let audited = done.audit.as_ref().map(|file| read_journal(&folder.join(file))).transpose()?;
+    let watched = watch.as_ref().map(|watch| &watch.follower.journal);
+    let seen = here(&watched.into_iter().chain(&audited).collect::<Vec<_>>(), kmsg)?;
+    done.journal_bytes = watch.map_or(0, |watch| watch.follower.bytes);
+    done.millis = (ended, millis(started));
     Ok(StepReport {
-        run: planned.run.clone(),
-        rc,
-        output,
-        settled,
-        journal_bytes: watch.map_or(0, |watch| watch.follower.bytes),
-        dmesg: kmsg.drain()?,
-        modules,
-        sections,
-        memory,
-        millis: (ended, millis(started)),
+        dmesg: seen.dmesg,
+        modules: seen.modules,
+        sections: seen.sections,
+        memory: seen.memory,
+        ..done
     })
 }
 
-/// What stands at every target that the journal names, of the patches that are loaded.
-fn memory(journal: &Journal, modules: &[String]) -> anyhow::Result<BTreeMap<u64, String>> {
-    let addresses: Vec<u64> = journal.current(modules).filter_map(|(_, said)| said.address).collect();
+/// What stands at every target that the journals name, of the patches that are loaded.
+fn memory(journals: &[&Journal], modules: &[String]) -> anyhow::Result<BTreeMap<u64, String>> {
+    let current = journals.iter().flat_map(|journal| journal.current(modules));
+    let addresses: BTreeSet<u64> = current.filter_map(|(_, said)| said.address).collect();
     if addresses.is_empty() {
         return Ok(BTreeMap::new());
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::clean::Before;
 use super::watch::{Watch, code};
@@ -37,6 +37,13 @@ pub fn carry_out(run: &str, watch: Option<&mut Watch>, before: &Before) -> anyho
     }
 }
 
+/// The same where it has to succeed.
+pub fn carry_out_well(run: &str) -> anyhow::Result<()> {
+    let (rc, output) = finish(&mut command(run)?)?;
+    ensure!(rc == 0, "{run}: exit code {rc}: {output}");
+    Ok(())
+}
+
 fn command(run: &str) -> anyhow::Result<Command> {
     let words: Vec<&str> = run.split_whitespace().collect();
     Ok(match words.as_slice() {
@@ -62,8 +69,8 @@ fn command(run: &str) -> anyhow::Result<Command> {
     })
 }
 
-/// Runs a command to its end, within its time.
-fn finish(command: &mut Command) -> anyhow::Result<(i32, String)> {
+/// Runs a command to its end, within its time; exit code, and both streams.
+pub fn finish(command: &mut Command) -> anyhow::Result<(i32, String)> {
     let path = Path::new("/tmp/step-output");
     let file = File::create(path).context("cannot make a file for the command's output")?;
     command.stdin(Stdio::null()).stdout(file.try_clone().context("cannot share a file")?).stderr(file);

@@ -1,12 +1,15 @@
 //! Turns marked symbols of a built module into livepatch relocations, as klp-convert, kpatch-build and
-//! `objtool klp` do (Documentation/livepatch/module-elf-format.rst in the kernel's source).
+//! `objtool klp` do (Documentation/livepatch/module-elf-format.rst in the kernel's source); and makes files that
+//! differ from what is loaded.
 #![forbid(unsafe_code)]
 
+mod alter;
 mod convert;
 mod name;
 #[cfg(test)]
 mod tests;
 
+pub use alter::{renamed, with_addend};
 pub use convert::convert;
 pub use name::KlpName;
 

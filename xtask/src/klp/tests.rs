@@ -219,3 +219,15 @@ fn what_would_not_work_in_a_kernel_is_refused() {
     executable[16] = 2;
     assert!(convert(&executable).is_err());
 }
+
+#[test]
+fn one_addend_is_changed_and_nothing_else() {
+    let converted = convert(&module().build()).unwrap().unwrap();
+    let altered = super::with_addend(&converted, 8).unwrap();
+    let changed: Vec<usize> = (0..converted.len()).filter(|at| converted[*at] != altered[*at]).collect();
+    // The addend of the first livepatch relocation, -4, is 4 now.
+    let (from, to) = (changed[0], changed[0] + 8);
+    assert!(changed.iter().all(|at| (from..to).contains(at)) && altered.len() == converted.len());
+    assert_eq!(converted[from..to], (-4_i64).to_le_bytes());
+    assert_eq!(altered[from..to], 4_i64.to_le_bytes());
+}

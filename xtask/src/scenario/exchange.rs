@@ -31,6 +31,13 @@ pub enum Bench {
         /// How often each.
         rounds: usize,
     },
+    /// `klp-trace audit` of 20,000 relocations, and a script that finds the same out.
+    Audit {
+        /// How often each.
+        rounds: usize,
+        /// How Python is started; its script follows.
+        python: Vec<String>,
+    },
 }
 
 /// Milliseconds of each round, by what was measured.
@@ -55,6 +62,21 @@ pub struct Run {
     pub narrate: Option<Colour>,
     /// The steps.
     pub steps: Vec<RunStep>,
+    /// How `klp-trace audit` is run once klp-trace has ended, before all is put back.
+    #[serde(default)]
+    pub audits: Vec<AuditBy>,
+}
+
+/// From what `klp-trace audit` takes the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditBy {
+    /// The patches' files, and memory as it chooses.
+    File,
+    /// The kernel's own copy of the relocations: the patches' files are not there.
+    NoFile,
+    /// The patches' files, and memory through /proc/kcore.
+    Kcore,
 }
 
 /// Whether text is coloured.
@@ -78,6 +100,9 @@ pub struct RunStep {
     pub verdicts: BTreeMap<String, BTreeMap<String, usize>>,
     /// How many findings of each id the session has made so far; 0: some.
     pub findings: BTreeMap<String, usize>,
+    /// What `churn` does over and over.
+    #[serde(default)]
+    pub cycle: Vec<String>,
 }
 
 impl RunStep {
@@ -112,6 +137,61 @@ pub struct StepReport {
     pub memory: BTreeMap<u64, String>,
     /// Milliseconds until the command ended, and until it had settled.
     pub millis: (u64, u64),
+    /// The journal that `klp-trace audit` wrote, a file beside this report, when the step was an audit.
+    #[serde(default)]
+    pub audit: Option<String>,
+    /// What was changed in memory, when the step was that.
+    #[serde(default)]
+    pub poked: Option<Poked>,
+    /// What `churn` did and saw.
+    #[serde(default)]
+    pub churn: Option<Churn>,
+}
+
+/// A relocation of which one byte was changed, as the agent found it by its own means.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poked {
+    /// Its target's address.
+    pub address: u64,
+    /// The bytes that stood there, hex.
+    pub before: String,
+    /// Those that stand there now.
+    pub after: String,
+    /// The names, by kallsyms, of the symbol that the changed bytes lead to, or into.
+    pub symbols: Vec<String>,
+}
+
+/// Modules that came and went while `klp-trace audit` ran again and again. Times are nanoseconds since the step began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Churn {
+    /// The commands, in their order.
+    pub turns: Vec<Turn>,
+    /// The audits, in theirs.
+    pub audits: Vec<ChurnAudit>,
+}
+
+/// One command of a cycle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Which of the cycle, from 0.
+    pub place: usize,
+    /// Its exit code.
+    pub rc: i32,
+    /// What it wrote.
+    pub output: String,
+    /// When it was begun, and when it had ended.
+    pub span: (u64, u64),
+}
+
+/// One audit among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChurnAudit {
+    /// Its exit code.
+    pub rc: i32,
+    /// Its journal, a file beside the report.
+    pub journal: String,
+    /// When it was begun, and when it had ended.
+    pub span: (u64, u64),
 }
 
 /// What came of one run: `run.json`.
@@ -125,6 +205,9 @@ pub struct RunReport {
     pub left: Vec<String>,
     /// Milliseconds from start to ready, and of the whole run.
     pub millis: (u64, u64),
+    /// The audits made once klp-trace had ended, in the order of [`Run::audits`].
+    #[serde(default)]
+    pub audits: Vec<StepReport>,
 }
 
 /// What is done, in one line: of a script, its first.
@@ -155,6 +238,7 @@ mod tests {
             say: String::new(),
             verdicts: BTreeMap::new(),
             findings: map(pairs),
+            cycle: Vec::new(),
         };
         assert!(step(&[("KLP013", 0)]).has_findings(&map(&[("KLP013", 3)])));
         assert!(!step(&[("KLP013", 0)]).has_findings(&map(&[])));

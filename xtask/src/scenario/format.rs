@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
+use super::exchange::AuditBy;
 use crate::testbed::Series;
 
 /// One scenario file.
@@ -44,6 +45,10 @@ pub struct Scenario {
     /// What is done, in order.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
+    /// How `klp-trace audit` is run once all steps are done and klp-trace has ended; each must come to the verdicts that
+    /// klp-trace came to last.
+    #[serde(default)]
+    pub audits: Vec<AuditBy>,
     /// What the whole run must come to.
     #[serde(default)]
     pub end: End,
@@ -100,6 +105,20 @@ pub struct Step {
     /// The same for single series: a field given here replaces the one of `expect`.
     #[serde(default)]
     pub on: BTreeMap<String, Expect>,
+    /// Of `churn`: what is done over and over.
+    #[serde(default)]
+    pub cycle: Vec<Turn>,
+}
+
+/// One command of a cycle, and the state it leads to. A cycle ends as it began.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// The command.
+    pub run: String,
+    /// By `patch>object`, the verdict of all relocations once it has been done; none where the patch is not loaded.
+    #[serde(default)]
+    pub verdicts: BTreeMap<String, String>,
 }
 
 /// What must come of a step; a field that is not given has the default it names.
@@ -122,6 +141,12 @@ pub struct Expect {
     pub output: Option<Vec<String>>,
     /// None is part of what the command wrote.
     pub output_not: Option<Vec<String>>,
+    /// Of how many relocations the memory has changed since klp-trace watch saw it, no hook having fired; 0.
+    pub unseen: Option<usize>,
+    /// Of an audit, by `patch>object`: verdicts that are not those of klp-trace watch at that time; it says the same.
+    pub audit: Option<BTreeMap<String, Verdicts>>,
+    /// The findings of an audit, no other; any.
+    pub audit_findings: Option<BTreeMap<String, Found>>,
 }
 
 /// The verdicts of one patch's relocations gated on one object.
@@ -167,6 +192,8 @@ pub struct End {
     pub passes: Option<Vec<String>>,
     /// How many relocations the session may speak of; any number.
     pub relocs: Option<usize>,
+    /// By `patch>object`, verdicts of the audits at the end that are not those of klp-trace watch.
+    pub audit: Option<BTreeMap<String, Verdicts>>,
 }
 
 fn core() -> String {
@@ -228,6 +255,15 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
+impl Step {
+    /// Has a churn go through 200 cycles.
+    pub fn at_length(&mut self) {
+        if self.run.starts_with("churn ") {
+            "churn 200".clone_into(&mut self.run);
+        }
+    }
+}
+
 impl Expect {
     /// These expectations with those of `on` put over them.
     #[must_use]
@@ -243,6 +279,9 @@ impl Expect {
             dmesg_not: over.dmesg_not.or(base.dmesg_not),
             output: over.output.or(base.output),
             output_not: over.output_not.or(base.output_not),
+            unseen: over.unseen.or(base.unseen),
+            audit: over.audit.or(base.audit),
+            audit_findings: over.audit_findings.or(base.audit_findings),
         }
     }
 }
@@ -260,6 +299,7 @@ impl End {
             detours: over.detours.or(base.detours),
             passes: over.passes.or(base.passes),
             relocs: over.relocs.or(base.relocs),
+            audit: over.audit.or(base.audit),
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Instance {
     pub steps: Vec<Expected>,
     /// What the whole must come to.
     pub end: End,
+    /// Of the audits at the end: verdicts that are not those of klp-trace watch.
+    pub end_audit: Counts,
     /// By patch, the relocations of its file.
     pub relocs: BTreeMap<String, Vec<Reloc>>,
     /// The verdicts that the relocations of `patch>object` go through, for each load of the patch; none where
@@ -69,6 +71,14 @@ pub struct Expected {
     pub output: Vec<String>,
     /// What the output may not hold.
     pub output_not: Vec<String>,
+    /// Of how many relocations the memory has changed since klp-trace watch saw it.
+    pub unseen: usize,
+    /// Of an audit: verdicts that are not those of klp-trace watch.
+    pub audit: Counts,
+    /// Of an audit: its findings, no other; any when there are none here.
+    pub audit_findings: Option<BTreeMap<String, Found>>,
+    /// Of `churn`: the verdict of all relocations of `patch>object` after each command of the cycle.
+    pub cycle: Vec<BTreeMap<String, String>>,
 }
 
 impl Fixtures {
@@ -106,7 +116,18 @@ pub fn resolve(
             }
             None => steps.last().map(|step| step.verdicts.clone()).unwrap_or_default(),
         };
+        let audit = counts(&expect.audit.unwrap_or_default(), &mut relocs, fixtures)
+            .with_context(|| format!("the audit {:?}", step.run))?;
+        for group in step.cycle.iter().flat_map(|turn| turn.verdicts.keys()) {
+            let all = Verdicts::All(String::new());
+            counts(&BTreeMap::from([(group.clone(), all)]), &mut relocs, fixtures)
+                .with_context(|| format!("the cycle of {:?}", step.run))?;
+        }
         steps.push(Expected {
+            unseen: expect.unseen.unwrap_or(0),
+            audit,
+            audit_findings: expect.audit_findings,
+            cycle: step.cycle.iter().map(|turn| turn.verdicts.clone()).collect(),
             rc: expect.rc.unwrap_or(0),
             verdicts,
             findings: expect.findings.unwrap_or_default(),
@@ -118,6 +139,9 @@ pub fn resolve(
         });
     }
     let end = scenario.end.with(scenario.end_on.get(&on));
+    let end_audit = counts(end.audit.as_ref().unwrap_or(&BTreeMap::new()), &mut relocs, fixtures)
+        .context("the audits at the end")?;
+    let known = !end_audit.is_empty() || steps.last().is_some_and(|step| !step.verdicts.is_empty());
     let kprobe = attach == Attach::Kprobe;
     // A scenario that is about kprobes has its name already.
     let name = if kprobe && scenario.attach.len() > 1 {
@@ -137,6 +161,8 @@ pub fn resolve(
         before: scenario.before.clone(),
         narrate: None,
         steps: plan(scenario, &on, &steps),
+        // Where no patch is loaded there is nothing to audit.
+        audits: if known { scenario.audits.clone() } else { Vec::new() },
     };
     Ok(Instance {
         name,
@@ -150,6 +176,7 @@ pub fn resolve(
         sequences: sequences(&steps, &end),
         steps,
         end,
+        end_audit,
         relocs,
     })
 }
@@ -199,6 +226,7 @@ fn plan(scenario: &Scenario, on: &str, steps: &[Expected]) -> Vec<RunStep> {
             say: step.say_on.get(on).unwrap_or(&step.say).clone(),
             verdicts: expected.verdicts.clone(),
             findings: findings.clone(),
+            cycle: step.cycle.iter().map(|turn| turn.run.clone()).collect(),
         }
     });
     planned.collect()

@@ -1,6 +1,6 @@
 //! Reading a journal as anybody could: from its lines alone, without klp-trace's own code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
@@ -32,6 +32,10 @@ pub struct Said {
     pub address: Option<u64>,
     /// The bytes last read there, hex; none when the last record had none.
     pub actual: Option<String>,
+    /// The bytes that should have been there, by the last record.
+    pub expected: Option<String>,
+    /// The last verdict's reason.
+    pub reason: Option<String>,
     /// The verdicts, one for each record that has one.
     pub verdicts: Vec<String>,
     /// Records whose `previous` is not the verdict before.
@@ -77,6 +81,8 @@ pub struct Journal {
     pub findings: Vec<Finding>,
     /// The `events_lost` records.
     pub lost: Vec<String>,
+    /// Which ELF witness (`file`, `memory`, `differs`) each patch's relocations rest on.
+    pub witnesses: BTreeMap<String, BTreeSet<String>>,
     /// Verdicts for which the tool had to ask, because no hook had read the bytes.
     pub demanded: usize,
     /// The first line.
@@ -102,7 +108,9 @@ struct Line {
     target: Option<Target>,
     read: Option<String>,
     verdict: Option<String>,
+    reason: Option<String>,
     previous: Option<String>,
+    metadata: Option<Metadata>,
     finding: Option<Value>,
 }
 
@@ -142,6 +150,17 @@ struct RelocRef {
 struct Target {
     address: Option<String>,
     actual: Option<String>,
+    expected: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    elf: ElfRef,
+}
+
+#[derive(Deserialize)]
+struct ElfRef {
+    source: String,
 }
 
 impl Journal {
@@ -168,6 +187,12 @@ impl Journal {
         }
         match line.event.kind.as_str() {
             "reloc_state" => self.reloc(line, text),
+            "patch_metadata" => match (line.patch, line.metadata) {
+                (Some(patch), Some(metadata)) => {
+                    self.witnesses.entry(patch.name).or_default().insert(metadata.elf.source);
+                }
+                _ => self.problem("metadata without its patch or witness", text),
+            },
             "finding" => match line.finding.as_ref().and_then(|f| f.get("id")).and_then(Value::as_str) {
                 Some(id) => self.findings.push(Finding { id: id.to_owned(), text: text.to_owned() }),
                 None => self.problem("a finding without an id", text),
@@ -199,7 +224,9 @@ impl Journal {
         if let Some(target) = line.target {
             said.address = target.address.and_then(|text| hex(&text)).or(said.address);
             said.actual = target.actual;
+            said.expected = target.expected;
         }
+        said.reason = line.reason;
         let Some(verdict) = line.verdict else {
             said.unjudged += 1;
             return;

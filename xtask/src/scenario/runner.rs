@@ -11,8 +11,8 @@ use super::exchange::Plan;
 use super::format::Vm;
 use super::instance::Instance;
 use super::{judge, replay};
-use crate::guest;
 use crate::testbed::{self, Boot, GuestFile, Kernel, Outcome, Series, Verdict};
+use crate::{guest, klp};
 
 /// Machines that run at the same time: the budget is for two processors.
 const AT_ONCE: usize = 2;
@@ -52,6 +52,14 @@ struct Batch {
     group: String,
     vm: Vm,
     instances: Vec<Instance>,
+}
+
+impl Batch {
+    /// How many cycles its scenarios go through.
+    fn churns(&self) -> u64 {
+        let steps = self.instances.iter().flat_map(|instance| &instance.run.steps);
+        steps.filter_map(|step| step.run.strip_prefix("churn ")?.trim().parse::<u64>().ok()).sum()
+    }
 }
 
 /// Runs all of them; the results in the order in which they came.
@@ -201,7 +209,7 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
         append: format!("{} {}", guest::PASSWORD, batch.vm.append),
         smp: batch.vm.smp,
         memory_mib: batch.vm.memory,
-        timeout: Duration::from_mins(3 + 4 * batch.instances.len() as u64),
+        timeout: Duration::from_mins(3 + 4 * batch.instances.len() as u64 + batch.churns() / 4),
         work,
         echo,
     })
@@ -214,7 +222,29 @@ pub fn files(plan: &Plan, fixtures: &Path, work: &Path) -> anyhow::Result<Vec<Gu
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     let file =
         |guest: &str, host: &Path| GuestFile { guest: guest.into(), host: host.to_owned(), mode: 0o644 };
-    Ok(vec![file(guest::PLAN, &path), file(guest::FIXTURES, fixtures)])
+    let altered = altered(fixtures, work)?;
+    Ok(vec![file(guest::PLAN, &path), file(guest::FIXTURES, fixtures), file(guest::ALTERED, &altered)])
+}
+
+/// Files that klp-trace must not take for `lp_one`'s, in the folder that is returned: `source/lp_one.ko` is built from
+/// other source, `addend/lp_one.ko` is `lp_one.ko` with 8 added to one addend, its build-id as it was.
+fn altered(fixtures: &Path, work: &Path) -> anyhow::Result<PathBuf> {
+    let read = |name: &str| {
+        let path = fixtures.join(name);
+        std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let folder = work.join("altered");
+    let files = [
+        ("source", klp::renamed(&read("lp_alt.ko")?, "lp_alt", "lp_one")?),
+        ("addend", klp::with_addend(&read("lp_one.ko")?, 8)?),
+    ];
+    for (kind, bytes) in files {
+        let folder = folder.join(kind);
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let path = folder.join("lp_one.ko");
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(folder)
 }
 
 /// A program of a Debian package, with a script in the guest's PATH that starts it.

@@ -18,6 +18,8 @@ pub struct Tool {
     pub files: Vec<GuestFile>,
     /// How it is started there.
     pub command: Vec<String>,
+    /// Where the package, and all it depends on, is unpacked on this machine.
+    pub root: PathBuf,
 }
 
 /// `program` (a path in the package `package`), downloaded when it is not there yet.
@@ -51,7 +53,7 @@ pub fn tool(package: &str, program: &str) -> anyhow::Result<Tool> {
         text(guest.join("lib")),
         text(guest.join("bin").join(name)),
     ];
-    Ok(Tool { files, command })
+    Ok(Tool { files, command, root })
 }
 
 fn unpacked(package: &str) -> anyhow::Result<PathBuf> {

@@ -1,5 +1,7 @@
 //! Whether what was recorded in the guest is what the scenario says.
 
+mod audit;
+mod churn;
 mod end;
 mod relocs;
 mod step;
@@ -11,8 +13,8 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::exchange::{RunReport, StepReport, title};
-use super::instance::Instance;
-use super::journal::Follower;
+use super::instance::{Counts, Instance};
+use super::journal::{Follower, Journal};
 
 /// What is wrong, each with what was expected and what was found; empty when nothing is.
 pub fn judge(instance: &Instance, folder: &Path) -> Vec<String> {
@@ -29,6 +31,7 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     let mut follower = Follower::default();
     let (mut findings, mut lost) = (0, 0);
     let mut failed_steps = 0;
+    let mut poked = None;
     for (number, expected) in instance.steps.iter().enumerate() {
         let Ok(seen) = read::<StepReport>(&folder.join(format!("step-{}.json", number + 1))) else { break };
         follower.advance(&journal, seen.journal_bytes)?;
@@ -44,6 +47,20 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
                 relocs::judge(instance, expected, &seen, &follower.journal, &mut here);
             }
         }
+        poked = seen.poked.clone().or(poked);
+        let audit = audit::Audit {
+            instance,
+            watch: (instance.watch && !killed(instance, number)).then_some(&follower.journal),
+            verdicts: &expected.verdicts,
+            given: &expected.audit,
+            findings: expected.audit_findings.as_ref(),
+            poked: poked.as_ref(),
+            by: None,
+        };
+        audit.judge(&seen, folder, &mut here)?;
+        if let Some(seen) = &seen.churn {
+            churn::judge(instance, &expected.cycle, seen, folder, &mut here)?;
+        }
         if !seen.settled && here.is_empty() {
             here.push("what was awaited came too late, or not at all".to_owned());
         }
@@ -58,8 +75,39 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     for late in follower.journal.findings.get(findings..).unwrap_or_default() {
         wrong.push(format!("a finding after the last step: {}", late.brief()));
     }
+    if failed_steps == 0 {
+        audits(instance, &report, &follower.journal, folder, wrong)?;
+    }
     // After a step has gone wrong the sums at the end say nothing new.
     end::judge(instance, &report, &follower.journal, failed_steps == 0, wrong);
+    Ok(())
+}
+
+/// The audits at the end, against what klp-trace watch came to last.
+fn audits(
+    instance: &Instance,
+    report: &RunReport,
+    watched: &Journal,
+    folder: &Path,
+    wrong: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let nothing = Counts::new();
+    let last = instance.steps.len().saturating_sub(1);
+    for (number, by) in instance.run.audits.iter().enumerate() {
+        let Some(seen) = report.audits.get(number) else { break };
+        let audit = audit::Audit {
+            instance,
+            watch: (instance.watch && !killed(instance, last)).then_some(watched),
+            verdicts: instance.steps.last().map_or(&nothing, |step| &step.verdicts),
+            given: &instance.end_audit,
+            findings: None,
+            poked: None,
+            by: Some(*by),
+        };
+        let mut here = Vec::new();
+        audit.judge(seen, folder, &mut here)?;
+        wrong.extend(here.into_iter().map(|what| format!("after the end, {}: {what}", seen.run.trim())));
+    }
     Ok(())
 }
 
