@@ -75,6 +75,14 @@ impl Arch {
         self.size(rtype) == Some(0)
     }
 
+    /// The symbol value that `bytes` at address `p` would come of, for type `rtype` and addend `a`: the formula turned
+    /// round. `None` for types that write nothing or are not known.
+    pub fn symbol(self, rtype: u32, bytes: Bytes, a: i64, p: u64) -> Option<u64> {
+        match self {
+            Self::X86_64 => x86_64::symbol(rtype, bytes, a, p),
+        }
+    }
+
     /// The bytes that the kernel writes for type `rtype`, symbol value `s`, addend `a`, at address `p`.
     pub fn expected(self, rtype: u32, s: u64, a: i64, p: u64) -> Result<Bytes, NoExpectation> {
         match self {

@@ -86,6 +86,27 @@ pub fn expected(rtype: u32, s: u64, a: i64, p: u64) -> Result<Bytes, NoExpectati
     Ok(Bytes::new(value.to_le_bytes(), kind.size()))
 }
 
+/// The symbol value that these bytes come of: [`expected`] turned round.
+pub fn symbol(rtype: u32, bytes: Bytes, a: i64, p: u64) -> Option<u64> {
+    let kind = Type::from_number(rtype).filter(|kind| kind.size() == bytes.as_slice().len())?;
+    let mut eight = [0; 8];
+    for (to, from) in eight.iter_mut().zip(bytes.as_slice()) {
+        *to = *from;
+    }
+    let [b0, b1, b2, b3, ..] = eight;
+    let (wide, narrow) = (u64::from_le_bytes(eight), u32::from_le_bytes([b0, b1, b2, b3]));
+    let signed = i64::from(narrow.cast_signed()).cast_unsigned();
+    let value = match kind {
+        Type::None => return None,
+        Type::Abs64 => wide,
+        Type::Abs32 => u64::from(narrow),
+        Type::Abs32S => signed,
+        Type::Pc32 | Type::Plt32 => signed.wrapping_add(p),
+        Type::Pc64 => wide.wrapping_add(p),
+    };
+    Some(value.wrapping_sub(a.cast_unsigned()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -138,6 +159,7 @@ mod tests {
                 let bytes = expected(rtype, s, a, p).expect("no overflow check");
                 let field = i32::from_le_bytes(bytes.as_slice().try_into().expect("four bytes"));
                 prop_assert_eq!(p.wrapping_add_signed(i64::from(field)).wrapping_sub(a.cast_unsigned()), s);
+                prop_assert_eq!(symbol(rtype, bytes, a, p), Some(s));
             }
         }
 
@@ -149,6 +171,9 @@ mod tests {
             };
             prop_assert_eq!(value(24).wrapping_add(p), value(1));
             prop_assert_eq!(value(1).wrapping_sub(a.cast_unsigned()), s);
+            for rtype in [1, 24] {
+                prop_assert_eq!(symbol(rtype, expected(rtype, s, a, p).expect("no overflow"), a, p), Some(s));
+            }
         }
 
         /// A 32-bit value is given exactly when extending it yields S + A.
@@ -160,6 +185,9 @@ mod tests {
             prop_assert_eq!(zero.ok(), u32::try_from(value).ok());
             let sign = expected(11, s, a, 0).map(|b| i32::from_le_bytes(b.as_slice().try_into().expect("four")));
             prop_assert_eq!(sign.ok(), i32::try_from(value.cast_signed()).ok());
+            for bytes in [10, 11].into_iter().filter_map(|rtype| Some((rtype, expected(rtype, s, a, 0).ok()?))) {
+                prop_assert_eq!(symbol(bytes.0, bytes.1, a, 0), Some(s));
+            }
         }
     }
 }

@@ -16,6 +16,35 @@ pub struct Session {
     pub clears: bool,
     /// Size of the ring buffer, bytes.
     pub ring_bytes: u32,
+    /// How kernel memory is read.
+    #[serde(default, skip_serializing_if = "Memory::is_bpf")]
+    pub memory: Memory,
+}
+
+/// How kernel memory is read: which memory witness a session's verdicts rest on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Memory {
+    /// By eBPF programs (`bpf_probe_read_kernel`).
+    #[default]
+    Bpf,
+    /// Through /proc/kcore.
+    Kcore,
+}
+
+impl Memory {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    const fn is_bpf(&self) -> bool {
+        matches!(self, Self::Bpf)
+    }
+
+    /// Its word in the journal.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Bpf => "bpf",
+            Self::Kcore => "kcore",
+        }
+    }
 }
 
 /// One hook of a session.
@@ -57,6 +86,8 @@ pub enum ModuleAction {
     Loaded,
     /// The tracepoint module_free: its memory is about to be freed.
     Freed,
+    /// It kept coming and going while what is gated on it was read: nothing can be told.
+    Unsettled,
 }
 
 /// A watched function was entered or left.
@@ -194,6 +225,16 @@ pub enum SymbolSource {
     Kallsyms,
     /// The object's .ko and its load addresses.
     ObjectFile,
+}
+
+impl SymbolSource {
+    /// Its word in the journal.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Kallsyms => "kallsyms",
+            Self::ObjectFile => "object-file",
+        }
+    }
 }
 
 /// A whole section of relocations was read.

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod check;
 pub mod envelope;
 pub mod evidence;
+pub mod found;
 pub mod outcome;
 pub mod reader;
 pub mod record;
@@ -21,10 +22,12 @@ pub(crate) mod testing;
 
 pub use envelope::{Clock, Host, Kernel, Origin, Tool};
 pub use evidence::{
-    Elf, EntryRead, EventsLost, HookEvent, HookInfo, Lookup, LossCause, MetaEntry, ModuleAction, ModuleEvent,
-    PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource, Transition, TransitionStep,
+    Elf, EntryRead, EventsLost, HookEvent, HookInfo, Lookup, LossCause, Memory, MetaEntry, ModuleAction,
+    ModuleEvent, PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource, Transition,
+    TransitionStep,
 };
-pub use outcome::{EndReason, Finding, RelocState, SessionEnd, Totals};
+pub use found::{AddressLookup, Livepatch, Nearest, Standing};
+pub use outcome::{ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
 pub use reader::{Integrity, Reader};
 pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 pub use writer::Journal;
@@ -51,6 +54,10 @@ pub enum Body {
     PatchMetadata(PatchMetadata),
     /// Where a referenced symbol really is, by an independent lookup.
     SymbolLookup(SymbolLookup),
+    /// Which symbol an address belongs to.
+    AddressLookup(AddressLookup),
+    /// A livepatch as a look found it.
+    Livepatch(Livepatch),
     /// A module came, went or was found.
     Module(ModuleEvent),
     /// A watched function was entered or left.
@@ -76,6 +83,8 @@ impl Body {
             Self::Session(_) => "session",
             Self::PatchMetadata(_) => "patch_metadata",
             Self::SymbolLookup(_) => "symbol_lookup",
+            Self::AddressLookup(_) => "address_lookup",
+            Self::Livepatch(_) => "livepatch",
             Self::Module(_) => "module",
             Self::Hook(_) => "hook",
             Self::RelocState(_) => "reloc_state",

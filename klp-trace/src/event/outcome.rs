@@ -1,5 +1,6 @@
 //! Events that are conclusions: derived by the verifier, and derived anew on replay.
 
+use super::evidence::{Memory, SymbolSource};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef};
 use crate::model::{Address, Bytes, FindingId, Hook, Reason, Severity, Verdict};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,10 @@ pub struct RelocState {
     pub actual: Option<Bytes>,
     /// The symbol's value as the kernel recorded it.
     pub recorded: Option<Address>,
+    /// The symbol's value by the independent lookup, where the verdict rests on it.
+    pub live: Option<Address>,
+    /// What the verdict rests on; none when it changed without a look at the relocation.
+    pub witnesses: Option<Witnesses>,
     /// At which hook it was read; none when the verdict changed without a read.
     pub read: Option<Hook>,
     /// The verdict; none for R_*_NONE, which is listed and not judged.
@@ -33,6 +38,41 @@ pub struct RelocState {
     pub reason: Option<Reason>,
     /// The verdict before.
     pub previous: Option<Verdict>,
+}
+
+/// What a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Witnesses {
+    /// Which ELF says type, offset, addend and symbol.
+    pub elf: ElfWitness,
+    /// Where the symbol's value came from; none when the verdict needs none (an object that is gone).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbols: Option<SymbolSource>,
+    /// How the bytes were read.
+    pub memory: Memory,
+}
+
+/// Which ELF a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ElfWitness {
+    /// The .ko, which agrees with what the kernel holds.
+    File,
+    /// The kernel's own copy, the weaker witness: no .ko was found.
+    Memory,
+    /// None: the .ko found is not what was loaded (KLP011).
+    Differs,
+}
+
+impl ElfWitness {
+    /// Its word in the journal.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Memory => "memory",
+            Self::Differs => "differs",
+        }
+    }
 }
 
 /// What a person acts on.
@@ -87,6 +127,8 @@ pub enum EndReason {
     OutputClosed,
     /// Something failed.
     Failure,
+    /// Everything asked was done.
+    Complete,
 }
 
 /// Relocations counted by verdict; only those above zero.

@@ -6,7 +6,8 @@
 use super::chain::Hash;
 use super::envelope::{EventId, Host, Schema, Time, Tool};
 use super::evidence::{Elf, EventsLost, Lookup, MetaEntry, ModuleEvent, Session, TransitionStep};
-use super::outcome::SessionEnd;
+use super::found::{Nearest, Standing};
+use super::outcome::{SessionEnd, Witnesses};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -57,6 +58,9 @@ pub struct Record {
     /// The symbol's value as the kernel recorded it (st_value).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Address>,
+    /// The symbol's value by the independent lookup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Address>,
     /// At which hook the memory was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Hook>,
@@ -66,6 +70,9 @@ pub struct Record {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub reason: Option<Reason>,
+    /// What the verdict rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_part")]
+    pub witnesses: Option<Witnesses>,
     /// The verdict before.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_word")]
     pub previous: Option<Verdict>,
@@ -81,6 +88,12 @@ pub struct Record {
     /// Of a `symbol_lookup`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbol: Option<SymbolPart>,
+    /// Of an `address_lookup`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlacePart>,
+    /// Of a `livepatch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub livepatch: Option<LivepatchPart>,
     /// Of a `module`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<ModuleEvent>,
@@ -130,6 +143,10 @@ pub enum Kind {
     PatchMetadata,
     /// Where a symbol is.
     SymbolLookup,
+    /// Which symbol an address belongs to.
+    AddressLookup,
+    /// A livepatch as a look found it.
+    Livepatch,
     /// A module came, went or was found.
     Module,
     /// A watched function was entered or left.
@@ -152,10 +169,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Session,
         Self::PatchMetadata,
         Self::SymbolLookup,
+        Self::AddressLookup,
+        Self::Livepatch,
         Self::Module,
         Self::Hook,
         Self::RelocState,
@@ -173,6 +192,8 @@ impl Kind {
             Self::Session => "session",
             Self::PatchMetadata => "patch_metadata",
             Self::SymbolLookup => "symbol_lookup",
+            Self::AddressLookup => "address_lookup",
+            Self::Livepatch => "livepatch",
             Self::Module => "module",
             Self::Hook => "hook",
             Self::RelocState => "reloc_state",
@@ -196,6 +217,8 @@ impl Kind {
             Self::Session => &["session"],
             Self::PatchMetadata => &["patch", "object", "section", "metadata"],
             Self::SymbolLookup => &["object", "symbol"],
+            Self::AddressLookup => &["place"],
+            Self::Livepatch => &["patch", "livepatch"],
             Self::Module => &["module"],
             Self::Hook => &["hook"],
             Self::RelocState => &["patch", "object", "section", "reloc"],
@@ -273,6 +296,28 @@ pub struct SymbolPart {
     pub lookup: Lookup,
 }
 
+/// The body of an `address_lookup`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PlacePart {
+    /// The address.
+    pub address: Address,
+    /// The symbol at or before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<Nearest>,
+}
+
+/// The body of a `livepatch`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LivepatchPart {
+    /// Where the patch stands.
+    pub standing: Standing,
+    /// How many livepatch relocation sections it has.
+    pub sections: u32,
+    /// Why they could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+}
+
 /// The body of a `hook`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HookPart {
@@ -333,6 +378,16 @@ where
             serde::de::IntoDeserializer::into_deserializer(&*word);
         T::deserialize(word).ok()
     }))
+}
+
+/// The same for a part of several fields.
+fn known_part<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::de::DeserializeOwned,
+{
+    let part = Option::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(part.and_then(|part| serde_json::from_value(part).ok()))
 }
 
 #[cfg(test)]

@@ -62,6 +62,12 @@ pub(crate) fn state(
         expected: Some(Bytes::new([0x2c, 0x70, 0xff, 0xff, 0, 0, 0, 0], 4)),
         actual: Some(Bytes::new([0x2c, 0x70, 0xff, 0xff, 0, 0, 0, 0], 4)),
         recorded: Some(Address(0xffff_ffff_c03f_7040)),
+        live: Some(Address(0xffff_ffff_c03f_7040)),
+        witnesses: Some(Witnesses {
+            elf: ElfWitness::File,
+            symbols: Some(SymbolSource::Kallsyms),
+            memory: Memory::Bpf,
+        }),
         read,
         verdict: Some(verdict),
         reason: None,
@@ -124,6 +130,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 ],
                 clears: false,
                 ring_bytes: 8 << 20,
+                memory: Memory::Bpf,
             }),
         ),
         at(
@@ -201,6 +208,22 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         at(
             7_100_000_000,
             Body::EventsLost(EventsLost { hook: Hook::KlpModuleGoing, cause: LossCause::RingFull, count: 3 }),
+        ),
+        at(
+            7_200_000_000,
+            Body::AddressLookup(AddressLookup {
+                address: Address(0xffff_ffff_8123_4567),
+                nearest: Some(Nearest { object: "vmlinux".into(), symbol: "_printk".into(), offset: 7 }),
+            }),
+        ),
+        at(
+            7_300_000_000,
+            Body::Livepatch(Livepatch {
+                patch: patch(),
+                standing: Standing::Enabled,
+                sections: 1,
+                unread: None,
+            }),
         ),
         at(
             8_000_000_000,

@@ -227,8 +227,13 @@ fn patch(body: &Body) -> Option<&str> {
         Body::Hook(hook) => hook.patch.as_ref()?,
         Body::Transition(transition) => transition.patch.as_ref()?,
         Body::Finding(finding) => finding.patch.as_ref()?,
+        Body::Livepatch(found) => &found.patch,
         Body::Module(module) => return module.livepatch.then_some(&*module.name),
-        Body::Session(_) | Body::SymbolLookup(_) | Body::EventsLost(_) | Body::SessionEnd(_) => return None,
+        Body::Session(_)
+        | Body::SymbolLookup(_)
+        | Body::AddressLookup(_)
+        | Body::EventsLost(_)
+        | Body::SessionEnd(_) => return None,
     };
     Some(&patch.name)
 }
@@ -242,7 +247,12 @@ fn object(body: &Body) -> Option<&str> {
         Body::Finding(finding) => finding.object.as_ref()?,
         Body::PatchMetadata(meta) => return Some(&meta.object),
         Body::Module(module) => return (!module.livepatch).then_some(&*module.name),
-        Body::Session(_) | Body::Transition(_) | Body::EventsLost(_) | Body::SessionEnd(_) => return None,
+        Body::AddressLookup(lookup) => return lookup.nearest.as_ref().map(|nearest| &*nearest.object),
+        Body::Session(_)
+        | Body::Livepatch(_)
+        | Body::Transition(_)
+        | Body::EventsLost(_)
+        | Body::SessionEnd(_) => return None,
     };
     Some(&object.name)
 }
@@ -263,6 +273,7 @@ fn symbol(body: &Body) -> Option<&str> {
     match body {
         Body::RelocState(state) => Some(&state.reloc.symbol),
         Body::SymbolLookup(lookup) => Some(&lookup.symbol),
+        Body::AddressLookup(lookup) => lookup.nearest.as_ref().map(|nearest| &*nearest.symbol),
         Body::Finding(finding) => finding.first.as_ref().map(|reloc| &*reloc.symbol),
         _ => None,
     }

@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 mod integrity;
 mod kinds;
-mod layout;
+pub(in crate::output) mod layout;
 mod states;
 mod summary;
-mod words;
+pub(in crate::output) mod words;
 
 pub use integrity::integrity;
 use layout::Layout;
@@ -129,7 +129,11 @@ impl Text {
     /// Whether an event is shown when only what matters is.
     fn is_news(&mut self, body: &Body) -> bool {
         match body {
-            Body::Session(_) | Body::Transition(_) | Body::Finding(_) | Body::EventsLost(_) => true,
+            Body::Session(_)
+            | Body::Livepatch(_)
+            | Body::Transition(_)
+            | Body::Finding(_)
+            | Body::EventsLost(_) => true,
             Body::PatchMetadata(meta) => {
                 if self.objects.len() < MAX_NAMES {
                     self.objects.insert(meta.object.clone());
@@ -143,8 +147,8 @@ impl Text {
             }
             Body::Hook(hook) => hook.ret.is_some_and(|ret| ret < 0),
             Body::SectionRead(read) => read.lost > 0,
-            // The summary says it.
-            Body::RelocState(_) | Body::SessionEnd(_) => false,
+            // The summary says it, and the finding that an address was looked up for.
+            Body::RelocState(_) | Body::SessionEnd(_) | Body::AddressLookup(_) => false,
         }
     }
 }

@@ -206,6 +206,10 @@ impl Observed {
     }
 
     fn module(&mut self, module: &ModuleEvent) {
+        if module.action == ModuleAction::Unsettled {
+            // Its relocations are told unknown; where it stands cannot be.
+            return;
+        }
         let there = matches!(module.action, ModuleAction::Present | ModuleAction::Loaded);
         if !module.livepatch {
             self.objects.insert(Arc::clone(&module.name), there);
@@ -220,7 +224,7 @@ impl Observed {
                 self.patch(&module.name, address);
                 self.step(Subject::Patch(Arc::clone(&module.name)), Step::Loaded);
             }
-            ModuleAction::Absent | ModuleAction::Freed => {
+            ModuleAction::Absent | ModuleAction::Freed | ModuleAction::Unsettled => {
                 self.patches.insert(Arc::clone(&module.name), Patch::default());
                 self.sections.retain(|_, section| section.patch != module.name);
                 if module.action == ModuleAction::Freed {

@@ -4,26 +4,28 @@ use super::{
     judge::{Context, Facts, Judgement, judge},
     objects::{Object, Objects, Presence, VMLINUX},
     rules,
-    section::{Patch, Section},
+    section::{Basis, Patch, Reloc, Section},
     verifier::{SymbolKey, Verifier},
+    wrong,
 };
 use crate::{
     arch::Arch,
-    event::{Body, Elf, EntryRead, Lookup, ObjectRef, PatchRef, SectionRead},
-    model::{Hook, Reason, Verdict},
+    event::{Body, Elf, ElfWitness, EntryRead, Lookup, Memory, ObjectRef, PatchRef, SectionRead, Witnesses},
+    model::{Address, Hook, Reason, Verdict},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Verifier {
     pub(super) fn section_read(&mut self, mut read: SectionRead, say: &mut dyn FnMut(Body)) {
         let (arch, index) = (self.arch, read.section.index);
-        let Self { patches, objects, symbols, losses, .. } = self;
+        let Self { patches, objects, symbols, losses, memory, .. } = self;
+        let world = World { arch, symbols, memory: *memory };
         let Some(patch) = patches.get_mut(&read.patch.address.0) else {
             say(Body::SectionRead(read));
             return;
         };
         read.patch = patch.r.clone();
-        let traits = Traits { enabled: patch.enabled, detached: patch.detached };
+        let traits = Traits::of(patch);
         let Some(section) = patch.sections.get_mut(&index) else {
             say(Body::SectionRead(read));
             return;
@@ -46,7 +48,7 @@ impl Verifier {
         }
         let context = context(section, objects, traits, &read);
         if let Some(context) = context {
-            let listed = judge_section(arch, symbols, &patch.r, section, &read, context, say);
+            let listed = judge_section(world, &patch.r, section, &read, context, say);
             read.entries.retain(|entry| listed.binary_search(&entry.index).is_ok());
             section.wanted = false;
             if context == Context::Active {
@@ -92,20 +94,26 @@ impl Verifier {
     /// KLP005 and KLP006, and KLP001 where the unload was not seen: once a load of the object.
     fn wrong_values(&mut self, read: &SectionRead, say: &mut dyn FnMut(Body)) {
         let load = read.object.load.unwrap_or(0);
-        let clears = self.clears;
+        let (clears, arch) = (self.clears, self.arch);
         let there = self.objects.get(&read.object.name).is_some_and(Object::is_there);
+        let places = &self.places;
         let Some(patch) = self.patches.get_mut(&read.patch.address.0) else { return };
         let detached = patch.detached;
         let Some(section) = patch.sections.get_mut(&read.section.index) else { return };
         let mut findings = Vec::new();
-        let found = read.read == Hook::Demand && !there && section.said_stale != Some(load);
+        let found = read.read == Hook::Demand && (!there || detached) && section.said_stale != Some(load);
         if found && section.count(Verdict::Stale) > 0 {
             section.said_stale = Some(load);
-            findings.push(rules::found_stale(&read.patch, &read.object, section, clears, detached));
+            findings.push(rules::found_stale(&read.patch, &read.object, section, clears, detached, there));
         }
         if section.count(Verdict::Mismatch) > 0 && section.said_wrong != Some(load) {
             section.said_wrong = Some(load);
-            findings.push(rules::wrong_value(&read.patch, &read.object, section));
+            findings.push(wrong::wrong_value(
+                &read.patch,
+                &read.object,
+                section,
+                &wrong::Known { arch, clears, detached, places },
+            ));
         }
         if section.count(Verdict::Missing) > 0 && section.said_missing != Some(load) {
             section.said_missing = Some(load);
@@ -119,13 +127,32 @@ impl Verifier {
 
 /// What the context rests on, of the patch.
 #[derive(Clone, Copy)]
-struct Traits {
+pub(super) struct Traits {
     enabled: bool,
     detached: bool,
 }
 
+impl Traits {
+    pub(super) fn of(patch: &Patch) -> Self {
+        Self { enabled: patch.enabled, detached: patch.detached }
+    }
+}
+
+/// What judging needs beside the relocation and its surroundings.
+#[derive(Clone, Copy)]
+pub(super) struct World<'a> {
+    pub arch: Arch,
+    pub symbols: &'a BTreeMap<SymbolKey, Lookup>,
+    pub memory: Memory,
+}
+
 /// The surroundings of a read; none when it is no ground for a new judgement.
-fn context(section: &Section, objects: &Objects, patch: Traits, read: &SectionRead) -> Option<Context> {
+pub(super) fn context(
+    section: &Section,
+    objects: &Objects,
+    patch: Traits,
+    read: &SectionRead,
+) -> Option<Context> {
     let failed = read.ret.is_some_and(|ret| ret < 0);
     if &*section.object == VMLINUX {
         let judged =
@@ -151,10 +178,8 @@ fn context(section: &Section, objects: &Objects, patch: Traits, read: &SectionRe
         _ => match object.filter(|object| object.is_there()) {
             None => Context::Absent,
             Some(object) if section.written_for == object.load => Context::Active,
-            Some(object) if patch.enabled && !patch.detached && object.presence == Presence::Live => {
-                Context::Active
-            }
-            Some(_) if patch.detached => Context::Absent,
+            Some(_) if patch.detached => Context::Detached,
+            Some(object) if patch.enabled && object.presence == Presence::Live => Context::Active,
             Some(_) => Context::NotEnabled,
         },
     })
@@ -162,8 +187,7 @@ fn context(section: &Section, objects: &Objects, patch: Traits, read: &SectionRe
 
 /// Judges every relocation of a section and says what is news. Returns the indices that were read and said, in order.
 fn judge_section(
-    arch: Arch,
-    symbols: &BTreeMap<SymbolKey, Lookup>,
+    world: World<'_>,
     patch: &PatchRef,
     section: &mut Section,
     read: &SectionRead,
@@ -171,37 +195,21 @@ fn judge_section(
     say: &mut dyn FnMut(Body),
 ) -> Vec<u32> {
     let differs = matches!(section.elf, Elf::Differs { .. });
+    let elf = match section.elf {
+        Elf::File { .. } => ElfWitness::File,
+        Elf::Memory { .. } => ElfWitness::Memory,
+        Elf::Differs { .. } => ElfWitness::Differs,
+    };
     let mut listed = Vec::new();
     let mut entries = read.entries.iter().peekable();
     let (writable, r) = (section.writable, section.r.clone());
     for (&index, reloc) in &mut section.relocs {
         while entries.next_if(|entry| entry.index < index).is_some() {}
         let entry: Option<EntryRead> = entries.next_if(|entry| entry.index == index).copied();
-        let address = entry.map(|entry| entry.address).or(reloc.address);
-        let judgement = match address {
-            None => Judgement::unknown(Reason::NeverRead, None),
-            Some(_) if differs && !arch.is_none(reloc.rtype) => {
-                let size = arch.size(reloc.rtype).unwrap_or(8);
-                let bytes = entry.map_or(reloc.bytes, |entry| entry.bytes);
-                Judgement::unknown(Reason::FileDiffers, bytes.map(|b| crate::model::Bytes::new(b, size)))
-            }
-            Some(address) => judge(&Facts {
-                arch,
-                rtype: reloc.rtype,
-                addend: reloc.r.addend,
-                place: address.0,
-                bytes: entry.map_or(reloc.bytes, |entry| entry.bytes),
-                original: reloc.original,
-                symbol: value_of(symbols, reloc),
-                recorded: entry.map_or(reloc.recorded, |entry| entry.recorded).map(|value| value.0),
-                earlier: reloc.earlier,
-                was_stale: reloc.verdict == Some(Verdict::Stale),
-                writable,
-                context,
-            }),
-        };
+        let judgement = judgement(world, differs, writable, reloc, entry, context);
+        let basis = basis(world, elf, reloc, context);
         let hook = entry.map(|_| read.read);
-        if let Some(news) = reloc.settle(&judgement, entry, hook, arch) {
+        if let Some(news) = reloc.settle(&judgement, entry, hook, world.arch, Some(basis)) {
             if entry.is_some() {
                 listed.push(index);
             }
@@ -211,15 +219,66 @@ fn judge_section(
     listed
 }
 
+/// The judgement of one relocation, with what was just read of it or else was last.
+pub(super) fn judgement(
+    world: World<'_>,
+    differs: bool,
+    writable: bool,
+    reloc: &Reloc,
+    entry: Option<EntryRead>,
+    context: Context,
+) -> Judgement {
+    let World { arch, symbols, .. } = world;
+    match entry.map(|entry| entry.address).or(reloc.address) {
+        None => Judgement::unknown(Reason::NeverRead, None),
+        Some(_) if differs && !arch.is_none(reloc.rtype) => {
+            let size = arch.size(reloc.rtype).unwrap_or(8);
+            let bytes = entry.map_or(reloc.bytes, |entry| entry.bytes);
+            Judgement::unknown(Reason::FileDiffers, bytes.map(|b| crate::model::Bytes::new(b, size)))
+        }
+        Some(address) => judge(&Facts {
+            arch,
+            rtype: reloc.rtype,
+            addend: reloc.r.addend,
+            place: address.0,
+            bytes: entry.map_or(reloc.bytes, |entry| entry.bytes),
+            original: reloc.original,
+            symbol: value_of(symbols, reloc),
+            recorded: entry.map_or(reloc.recorded, |entry| entry.recorded).map(|value| value.0),
+            earlier: reloc.earlier,
+            was_stale: reloc.verdict == Some(Verdict::Stale),
+            writable,
+            context,
+        }),
+    }
+}
+
+/// Which witnesses a judgement in these surroundings rests on: an object that is gone needs no symbols.
+fn basis(world: World<'_>, elf: ElfWitness, reloc: &Reloc, context: Context) -> Basis {
+    let needed = !matches!(context, Context::Absent | Context::Failed);
+    let found = match lookup_of(world.symbols, reloc) {
+        Some(Lookup::Found { address, from, .. }) if needed => Some((*address, *from)),
+        _ => None,
+    };
+    let witnesses = Witnesses { elf, symbols: found.map(|(_, from)| from), memory: world.memory };
+    Basis { live: found.map(|(address, _): (Address, _)| address), witnesses }
+}
+
 /// The value of a relocation's symbol by independent lookup.
-fn value_of(symbols: &BTreeMap<SymbolKey, Lookup>, reloc: &super::section::Reloc) -> Result<u64, Reason> {
-    let Some(object) = &reloc.symbol_object else { return Err(Reason::SymbolMalformed) };
-    let key = (Arc::clone(object), Arc::clone(&reloc.r.symbol), reloc.r.sympos);
-    match symbols.get(&key) {
+fn value_of(symbols: &BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Result<u64, Reason> {
+    if reloc.symbol_object.is_none() {
+        return Err(Reason::SymbolMalformed);
+    }
+    match lookup_of(symbols, reloc) {
         Some(Lookup::Found { address, .. }) => Ok(address.0),
         Some(Lookup::Failed { why }) => Err(*why),
         None => Err(Reason::SymbolsGone),
     }
+}
+
+fn lookup_of<'a>(symbols: &'a BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Option<&'a Lookup> {
+    let object = reloc.symbol_object.as_ref()?;
+    symbols.get(&(Arc::clone(object), Arc::clone(&reloc.r.symbol), reloc.r.sympos))
 }
 
 /// Calls every relocation of a section `unknown`.
@@ -233,7 +292,7 @@ pub(super) fn unknown(
 ) {
     let r = section.r.clone();
     for reloc in section.relocs.values_mut().filter(|reloc| !arch.is_none(reloc.rtype)) {
-        if let Some(news) = reloc.settle(&Judgement::unknown(reason, None), None, None, arch) {
+        if let Some(news) = reloc.settle(&Judgement::unknown(reason, None), None, None, arch, None) {
             say(Body::RelocState(news.state(patch, object, &r, reloc)));
         }
     }

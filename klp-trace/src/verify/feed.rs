@@ -7,12 +7,15 @@ use super::{
 };
 use crate::{
     event::{
-        Body, EventsLost, HookEvent, LossCause, ModuleAction, ModuleEvent, PatchMetadata, PatchRef,
-        SymbolLookup, Transition, TransitionStep,
+        AddressLookup, Body, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent,
+        PatchMetadata, PatchRef, Standing, SymbolLookup, Transition, TransitionStep,
     },
     model::{Address, Hook, Phase, Reason},
 };
 use std::{collections::BTreeMap, sync::Arc};
+
+/// Addresses whose symbol is remembered: bounds what a hostile journal can take.
+const PLACES: usize = 1 << 16;
 
 impl Verifier {
     pub(super) fn module(&mut self, mut module: ModuleEvent, say: &mut dyn FnMut(Body)) {
@@ -24,6 +27,7 @@ impl Verifier {
             say(Body::Module(module));
             match action {
                 ModuleAction::Absent | ModuleAction::Freed => self.drop_patch(&name, address),
+                ModuleAction::Unsettled => self.unsettled(&|patch, _| patch.r.name == name, say),
                 ModuleAction::Present | ModuleAction::Loaded => {}
             }
             return;
@@ -42,7 +46,48 @@ impl Verifier {
                     self.want_gated_on(&name);
                 }
             }
+            ModuleAction::Unsettled => self.unsettled(&|_, section| section.object == name, say),
         }
+    }
+
+    /// Nothing can be told of these sections: their surroundings kept changing.
+    fn unsettled(&mut self, of: &dyn Fn(&Patch, &Section) -> bool, say: &mut dyn FnMut(Body)) {
+        let (arch, objects) = (self.arch, &self.objects);
+        for patch in self.patches.values_mut() {
+            let mut sections = std::mem::take(&mut patch.sections);
+            for section in sections.values_mut().filter(|section| of(patch, section)) {
+                let object = objects.reference(&section.object);
+                super::conclude::unknown(&patch.r, section, &object, Reason::Unsettled, arch, say);
+            }
+            patch.sections = sections;
+        }
+    }
+
+    pub(super) fn livepatch(&mut self, mut found: Livepatch, say: &mut dyn FnMut(Body)) {
+        if let Some(patch) = self.patches.get_mut(&found.patch.address.0) {
+            found.patch = patch.r.clone();
+            match found.standing {
+                Standing::Enabled | Standing::Enabling | Standing::Disabling => {
+                    patch.enabled = true;
+                    patch.detached = false;
+                }
+                Standing::Detached => patch.detached = true,
+                Standing::Loading => {}
+            }
+        }
+        if found.unread.is_some() {
+            self.unread.insert(Arc::clone(&found.patch.name));
+        } else {
+            self.unread.remove(&found.patch.name);
+        }
+        say(Body::Livepatch(found));
+    }
+
+    pub(super) fn address(&mut self, lookup: AddressLookup, say: &mut dyn FnMut(Body)) {
+        if let Some(nearest) = lookup.nearest.clone().filter(|_| self.places.len() < PLACES) {
+            self.places.insert(lookup.address.0, nearest);
+        }
+        say(Body::AddressLookup(lookup));
     }
 
     pub(super) fn hook(&mut self, mut hook: HookEvent, say: &mut dyn FnMut(Body)) {

@@ -12,6 +12,9 @@ pub enum Context {
     Active,
     /// The object is there; the patch has not been enabled, so nothing should have been written yet.
     NotEnabled,
+    /// The object is there and the patch is disabled or replaced: the kernel no longer writes or clears its relocations, so
+    /// they are of this load of the object or of an earlier one.
+    Detached,
     /// The object is not there, or is leaving.
     Absent,
     /// The object's load failed after the kernel had begun to write: it is as good as absent.
@@ -83,6 +86,7 @@ pub fn judge(facts: &Facts) -> Judgement {
     let (verdict, reason, expected) = match facts.context {
         Context::Active => seen.active(),
         Context::NotEnabled => seen.not_enabled(),
+        Context::Detached => seen.detached(),
         Context::Absent => seen.absent(None),
         Context::Failed => seen.absent(Some(Reason::FailedLoad)),
         Context::Later => seen.later(),
@@ -153,6 +157,20 @@ impl Seen<'_> {
             return (Verdict::Pending, Some(Reason::NotEnabled), None);
         }
         self.active()
+    }
+
+    /// Right for the object as it is, or left by an earlier load of it. Zero is neither: it was never written, or cleared.
+    fn detached(&self) -> Conclusion {
+        if self.actual.is_zero() {
+            return self.absent(None);
+        }
+        match self.active() {
+            right @ ((Verdict::Applied | Verdict::Unknown, ..) | (_, Some(Reason::WrittenAtRunTime), _)) => {
+                right
+            }
+            (_, _, expected) if self.is_earlier() || self.is_recorded() => (Verdict::Stale, None, expected),
+            wrong => wrong,
+        }
     }
 
     fn absent(&self, failed: Option<Reason>) -> Conclusion {
@@ -261,6 +279,21 @@ mod tests {
     }
 
     #[test]
+    fn detached_with_the_object_there() {
+        use Verdict::{Applied, Cleared, Mismatch, Pending, Stale, Unknown};
+        let with = |bytes| facts(Context::Detached, bytes);
+        assert_eq!(verdict(&with(RIGHT)), (Some(Applied), None));
+        assert_eq!(verdict(&with(ZERO)), (Some(Cleared), None));
+        assert_eq!(verdict(&Facts { recorded: Some(0), ..with(ZERO) }), (Some(Pending), None));
+        // The object was loaded again elsewhere: what the kernel recorded is the earlier load's.
+        let again = Facts { symbol: Ok(S + 0x1000), ..with(RIGHT) };
+        assert_eq!(verdict(&again), (Some(Stale), None));
+        assert_eq!(verdict(&with(OTHER)), (Some(Mismatch), None));
+        let hidden = Facts { symbol: Err(Reason::SymbolsHidden), ..with(RIGHT) };
+        assert_eq!(verdict(&hidden), (Some(Unknown), Some(Reason::SymbolsHidden)));
+    }
+
+    #[test]
     fn before_the_patch_is_enabled() {
         let with = |bytes| Facts { recorded: Some(0), ..facts(Context::NotEnabled, bytes) };
         assert_eq!(verdict(&with(ZERO)), (Some(Verdict::Pending), Some(Reason::NotEnabled)));
@@ -293,8 +326,9 @@ mod tests {
         /// Whatever the surroundings, `applied` needs the expected bytes and `cleared` zero ones.
         #[test]
         fn good_verdicts_need_their_bytes(bytes: [u8; 8], symbol: u64, addend: i64, place: u64,
-            recorded: Option<u64>, rtype in prop::sample::select(vec![1u32, 2, 4, 10, 11, 24]), context in 0..5) {
-            let context = [Context::Active, Context::NotEnabled, Context::Absent, Context::Failed, Context::Later]
+            recorded: Option<u64>, rtype in prop::sample::select(vec![1u32, 2, 4, 10, 11, 24]), context in 0..6) {
+            let context = [Context::Active, Context::NotEnabled, Context::Absent, Context::Failed, Context::Later,
+                Context::Detached]
                 [usize::try_from(context).unwrap()];
             let facts = Facts { arch: Arch::X86_64, rtype, addend, place, bytes: Some(bytes), original: [0; 8],
                 symbol: Ok(symbol), recorded, earlier: None, was_stale: false, writable: false, context };

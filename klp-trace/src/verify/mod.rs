@@ -11,7 +11,9 @@ mod lifecycle;
 mod objects;
 mod rules;
 mod section;
+mod suspects;
 mod verifier;
+mod wrong;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ pub(super) struct Left {
     pub first: Option<(SectionRef, Arc<RelocRef>)>,
 }
 
-fn relocations(count: u32) -> String {
+pub(super) fn relocations(count: u32) -> String {
     if count == 1 { "1 relocation".to_owned() } else { format!("{count} relocations") }
 }
 
@@ -81,10 +81,16 @@ pub(super) fn found_stale(
     section: &Section,
     clears: bool,
     detached: bool,
+    there: bool,
 ) -> Finding {
     let (name, of) = (&patch.name, &object.name);
     let count = section.count(Verdict::Stale);
-    let held = format!("{} of patch {name} hold values of {of}, which is not loaded", relocations(count));
+    let held = format!(
+        "{} of patch {name} {} values of {of}{}",
+        relocations(count),
+        if count == 1 { "holds" } else { "hold" },
+        if there { " from before it was loaded again" } else { ", which is not loaded" }
+    );
     let (severity, message, why) = if detached {
         (
             Severity::Warning,
@@ -109,7 +115,11 @@ pub(super) fn found_stale(
         severity,
         message,
         why: why.to_owned(),
-        action: format!("disable patch {name} and remove its module before {of} is loaded again"),
+        action: if detached {
+            format!("remove the module {name}; nothing refuses {of} because of it, but its code must not run")
+        } else {
+            format!("disable patch {name} and remove its module before {of} is loaded again")
+        },
         patch: Some(patch.clone()),
         object: Some(object.clone()),
         section: Some(section.r.clone()),
@@ -250,36 +260,6 @@ pub(super) fn events_lost(lost: &EventsLost) -> Finding {
         section: None,
         relocations: 0,
         first: None,
-    }
-}
-
-/// KLP006.
-pub(super) fn wrong_value(patch: &PatchRef, object: &ObjectRef, section: &Section) -> Finding {
-    let wrong = || section.relocs.values().filter(|reloc| reloc.verdict == Some(Verdict::Mismatch));
-    let count = section.count(Verdict::Mismatch);
-    let harmless = wrong().all(|reloc| reloc.reason == Some(Reason::WrittenAtRunTime));
-    Finding {
-        id: FindingId::Klp006,
-        severity: if harmless { Severity::Warning } else { Severity::Error },
-        message: format!(
-            "{} of patch {} against {} in {} hold a value that is not the expected one",
-            relocations(count),
-            patch.name,
-            object.name,
-            section.r.name
-        ),
-        why: if harmless {
-            "the section is writable: the running code may have changed it; the kernel's next clear will stop there"
-        } else {
-            "the bytes are neither zero nor what type, symbol and addend give"
-        }
-        .to_owned(),
-        action: "compare expected and actual in the journal; disable the patch if its code can run".to_owned(),
-        patch: Some(patch.clone()),
-        object: Some(object.clone()),
-        section: Some(section.r.clone()),
-        relocations: count,
-        first: wrong().next().map(|reloc| Arc::clone(&reloc.r)),
     }
 }
 

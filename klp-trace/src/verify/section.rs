@@ -4,7 +4,9 @@ use super::judge::Judgement;
 use crate::{
     arch::Arch,
     elf::{klp, names},
-    event::{Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef},
+    event::{
+        Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef, Witnesses,
+    },
     model::{Address, Bytes, Hook, Reason, Verdict},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -57,6 +59,8 @@ pub(super) struct Reloc {
     pub address: Option<Address>,
     pub bytes: Option<[u8; 8]>,
     pub recorded: Option<Address>,
+    /// The bytes that should be there, by the last judgement.
+    pub expected: Option<Bytes>,
     /// What a load of the object left or should have left there.
     pub earlier: Option<Bytes>,
     /// It was stale before the last read too.
@@ -114,6 +118,7 @@ impl Reloc {
             address: None,
             bytes: None,
             recorded: None,
+            expected: None,
             earlier: None,
             leftover: false,
             said: false,
@@ -130,6 +135,7 @@ impl Reloc {
         entry: Option<EntryRead>,
         read: Option<Hook>,
         arch: Arch,
+        basis: Option<Basis>,
     ) -> Option<News> {
         let mut judgement = *judgement;
         // A value that stays is told from the one just found: a refused load stopped at one that had stayed.
@@ -158,9 +164,10 @@ impl Reloc {
             self.earlier = judgement.actual;
         }
         self.said = true;
+        self.expected = judgement.expected;
         self.verdict = judgement.verdict;
         self.reason = judgement.reason;
-        Some(News { previous, judgement, read })
+        Some(News { previous, judgement, read, basis })
     }
 }
 
@@ -203,6 +210,15 @@ pub(super) struct News {
     pub previous: Option<Verdict>,
     pub judgement: Judgement,
     pub read: Option<Hook>,
+    pub basis: Option<Basis>,
+}
+
+/// What a judgement rests on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Basis {
+    /// The symbol's value by the independent lookup, where it was needed.
+    pub live: Option<Address>,
+    pub witnesses: Witnesses,
 }
 
 impl News {
@@ -222,6 +238,8 @@ impl News {
             expected: self.judgement.expected,
             actual: self.judgement.actual,
             recorded: reloc.recorded,
+            live: self.basis.and_then(|basis| basis.live),
+            witnesses: self.basis.map(|basis| basis.witnesses),
             read: self.read,
             verdict: self.judgement.verdict,
             reason: self.judgement.reason,

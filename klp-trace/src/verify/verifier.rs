@@ -3,7 +3,7 @@
 use super::{objects::Objects, section::Patch};
 use crate::{
     arch::Arch,
-    event::{Body, Event, Lookup, PatchRef},
+    event::{Body, Event, Lookup, Memory, Nearest, PatchRef},
     model::{Address, FindingId, Severity, Verdict},
 };
 use std::{
@@ -17,11 +17,17 @@ pub struct Verifier {
     pub(super) arch: Arch,
     /// Whether the kernel clears relocation targets when an object goes.
     pub(super) clears: bool,
+    /// How the session reads memory.
+    pub(super) memory: Memory,
     pub(super) objects: Objects,
     /// By address of the patch's `struct module`.
     pub(super) patches: BTreeMap<u64, Patch>,
     pub(super) loads: BTreeMap<Arc<str>, u32>,
     pub(super) symbols: BTreeMap<SymbolKey, Lookup>,
+    /// Which symbol an address belongs to, as far as it was asked.
+    pub(super) places: BTreeMap<u64, Nearest>,
+    /// Livepatches, by name, whose sections could not be read.
+    pub(super) unread: BTreeSet<Arc<str>>,
     pub(super) findings: BTreeMap<FindingId, u32>,
     worst: Option<Severity>,
     pub(super) lost: u64,
@@ -60,7 +66,7 @@ pub struct Outcome {
     pub worst: Option<Severity>,
     /// Relocations whose verdict is bad now (missing, orphaned, stale, mismatch).
     pub bad: u64,
-    /// Relocations whose verdict is `unknown` now.
+    /// Relocations whose verdict is `unknown` now, and livepatches that could not be read at all.
     pub unknown: u64,
     /// Records known to be lost.
     pub lost: u64,
@@ -74,10 +80,13 @@ impl Verifier {
         Self {
             arch,
             clears: false,
+            memory: Memory::default(),
             objects: Objects::default(),
             patches: BTreeMap::new(),
             loads: BTreeMap::new(),
             symbols: BTreeMap::new(),
+            places: BTreeMap::new(),
+            unread: BTreeSet::new(),
             findings: BTreeMap::new(),
             worst: None,
             lost: 0,
@@ -94,9 +103,12 @@ impl Verifier {
         match body {
             Body::Session(session) => {
                 self.clears = session.clears;
+                self.memory = session.memory;
                 say(Body::Session(session));
             }
             Body::Module(module) => self.module(module, say),
+            Body::Livepatch(found) => self.livepatch(found, say),
+            Body::AddressLookup(lookup) => self.address(lookup, say),
             Body::Hook(hook) => self.hook(hook, say),
             Body::PatchMetadata(metadata) => self.metadata(metadata, say),
             Body::SymbolLookup(lookup) => self.symbol(lookup, say),
@@ -163,20 +175,26 @@ impl Verifier {
             .collect()
     }
 
+    /// All symbols that judging a section needs.
+    pub fn section_symbols(&self, patch: Address, section: u32) -> BTreeSet<NeededSymbol> {
+        let section = self.section(patch, section);
+        let relocs = section.into_iter().flat_map(|section| section.relocs.values());
+        let needed = relocs.filter_map(|reloc| {
+            let (object, symbol) = (reloc.symbol_object.clone()?, Arc::clone(&reloc.r.symbol));
+            Some(NeededSymbol { object, symbol, sympos: reloc.r.sympos })
+        });
+        needed.collect()
+    }
+
     /// The symbols that judging a section needs and that have not been looked up for the present load of their
     /// object.
     pub fn needed_symbols(&self, patch: Address, section: u32) -> BTreeSet<NeededSymbol> {
-        let section = self.section(patch, section);
-        let relocs = section.into_iter().flat_map(|section| section.relocs.values());
-        relocs
-            .filter_map(|reloc| {
-                let object = reloc.symbol_object.as_ref()?;
-                let key = (Arc::clone(object), Arc::clone(&reloc.r.symbol), reloc.r.sympos);
-                let known = self.symbols.contains_key(&key);
-                let (object, symbol, sympos) = key;
-                (!known).then_some(NeededSymbol { object, symbol, sympos })
-            })
-            .collect()
+        let mut needed = self.section_symbols(patch, section);
+        needed.retain(|needed| {
+            let key = (Arc::clone(&needed.object), Arc::clone(&needed.symbol), needed.sympos);
+            !self.symbols.contains_key(&key)
+        });
+        needed
     }
 
     /// How the session stands.
@@ -187,7 +205,7 @@ impl Verifier {
         Outcome {
             worst: self.worst,
             bad: sum(Verdict::is_bad),
-            unknown: sum(|verdict| verdict == Verdict::Unknown),
+            unknown: sum(|verdict| verdict == Verdict::Unknown) + self.unread.len() as u64,
             lost: self.lost,
             losses: self.losses,
         }

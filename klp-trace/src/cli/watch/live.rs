@@ -4,7 +4,7 @@ use super::{Args, show::Show};
 use crate::{
     arch::Arch,
     cli::{Exit, Failure, doctor},
-    event::{Body, Clock, EndReason, Event, Host, Kernel, Origin, Session, Tool},
+    event::{Body, Clock, EndReason, Event, Host, Kernel, Memory, Origin, Session, Tool},
     kernel::{host, patch_file::Finder},
     model::Hook,
     probe::{self, ProbeError, Probes},
@@ -46,6 +46,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             .any(|hook| hook.name == Hook::ClearRelocateAdd.name() && hook.mechanism.is_some()),
         hooks: probes.hooks().iter().map(hook_info).collect(),
         ring_bytes: args.ring_size,
+        memory: Memory::Bpf,
     };
     let finder = Finder::new(root, &host.release, args.ko.clone());
     let mut live = Live::new(Parts { reader: probes, arch, root: root.to_owned(), finder });
@@ -127,7 +128,7 @@ fn attach(args: &Args) -> Result<Probes, Failure> {
     })
 }
 
-fn origin(host: &host::Host) -> Origin {
+pub(in crate::cli) fn origin(host: &host::Host) -> Origin {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let wall = i128::try_from(wall).unwrap_or(0);
     Origin {

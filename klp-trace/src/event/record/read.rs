@@ -2,6 +2,7 @@
 
 use super::{Kind, Record};
 use crate::event::evidence::{HookEvent, PatchMetadata, SectionRead, SymbolLookup, Transition};
+use crate::event::found::{AddressLookup, Livepatch};
 use crate::event::outcome::{Finding, RelocState};
 use crate::event::{Body, Event};
 use std::sync::Arc;
@@ -52,6 +53,19 @@ impl Record {
                     outcome: symbol.lookup,
                 })
             }
+            Kind::AddressLookup => {
+                let place = self.place.ok_or(lacks("place"))?;
+                Body::AddressLookup(AddressLookup { address: place.address, nearest: place.nearest })
+            }
+            Kind::Livepatch => {
+                let found = self.livepatch.ok_or(lacks("livepatch"))?;
+                Body::Livepatch(Livepatch {
+                    patch: self.patch.ok_or(lacks("patch"))?,
+                    standing: found.standing,
+                    sections: found.sections,
+                    unread: found.unread,
+                })
+            }
             Kind::Module => Body::Module(self.module.ok_or(lacks("module"))?),
             Kind::Hook => {
                 let hook = self.hook.ok_or(lacks("hook"))?;
@@ -74,6 +88,8 @@ impl Record {
                 expected: self.target.and_then(|target| target.expected),
                 actual: self.target.and_then(|target| target.actual),
                 recorded: self.recorded,
+                live: self.live,
+                witnesses: self.witnesses,
                 read: self.read,
                 verdict: self.verdict,
                 reason: self.reason,

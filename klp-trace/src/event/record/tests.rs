@@ -56,6 +56,8 @@ fn a_record_without_what_its_kind_needs_says_which_part() {
         record.session = None;
         record.metadata = None;
         record.symbol = None;
+        record.place = None;
+        record.livepatch = None;
         record.module = None;
         record.hook = None;
         record.reloc = None;

@@ -1,8 +1,8 @@
 //! From an event to its record.
 
 use super::{
-    ContinuesPart, EventPart, FindingPart, HookPart, Kind, MetadataPart, Record, SymbolPart, TargetPart,
-    TransitionPart, WalkPart,
+    ContinuesPart, EventPart, FindingPart, HookPart, Kind, LivepatchPart, MetadataPart, PlacePart, Record,
+    SymbolPart, TargetPart, TransitionPart, WalkPart,
 };
 use crate::event::chain::Hash;
 use crate::event::envelope::{EventId, Origin, Schema};
@@ -61,6 +61,8 @@ impl Record {
             reloc: None,
             target: None,
             recorded: None,
+            live: None,
+            witnesses: None,
             read: None,
             verdict: None,
             reason: None,
@@ -69,6 +71,8 @@ impl Record {
             session: None,
             metadata: None,
             symbol: None,
+            place: None,
+            livepatch: None,
             module: None,
             hook: None,
             walk: None,
@@ -102,6 +106,17 @@ impl Record {
                     name: lookup.symbol.clone(),
                     sympos: lookup.sympos,
                     lookup: lookup.outcome,
+                });
+            }
+            Body::AddressLookup(lookup) => {
+                self.place = Some(PlacePart { address: lookup.address, nearest: lookup.nearest.clone() });
+            }
+            Body::Livepatch(found) => {
+                self.patch = Some(found.patch.clone());
+                self.livepatch = Some(LivepatchPart {
+                    standing: found.standing,
+                    sections: found.sections,
+                    unread: found.unread.clone(),
                 });
             }
             Body::Module(module) => self.module = Some(module.clone()),
@@ -146,6 +161,8 @@ impl Record {
         let known = target.address.is_some() || target.expected.is_some() || target.actual.is_some();
         self.target = known.then_some(target);
         self.recorded = state.recorded;
+        self.live = state.live;
+        self.witnesses = state.witnesses;
         self.read = state.read;
         self.verdict = state.verdict;
         self.reason = state.reason;
@@ -174,6 +191,8 @@ fn kind_of(body: &Body) -> Kind {
         Body::Session(_) => Kind::Session,
         Body::PatchMetadata(_) => Kind::PatchMetadata,
         Body::SymbolLookup(_) => Kind::SymbolLookup,
+        Body::AddressLookup(_) => Kind::AddressLookup,
+        Body::Livepatch(_) => Kind::Livepatch,
         Body::Module(_) => Kind::Module,
         Body::Hook(_) => Kind::Hook,
         Body::RelocState(_) => Kind::RelocState,

@@ -61,15 +61,51 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     select(Verdict::ALL.as_slice())
 }
 
+fn memory() -> impl Strategy<Value = Memory> {
+    select([Memory::Bpf, Memory::Kcore].as_slice())
+}
+
+fn witnesses() -> impl Strategy<Value = Witnesses> {
+    let elf = select([ElfWitness::File, ElfWitness::Memory, ElfWitness::Differs].as_slice());
+    let symbols = of(select([SymbolSource::Kallsyms, SymbolSource::ObjectFile].as_slice()));
+    (elf, symbols, memory()).prop_map(|(elf, symbols, memory)| Witnesses { elf, symbols, memory })
+}
+
+fn address_lookup() -> impl Strategy<Value = Body> {
+    let nearest = (name(), name(), any::<u64>()).prop_map(|(object, symbol, offset)| Nearest {
+        object,
+        symbol,
+        offset,
+    });
+    (address(), of(nearest))
+        .prop_map(|(address, nearest)| Body::AddressLookup(AddressLookup { address, nearest }))
+}
+
+fn livepatch() -> impl Strategy<Value = Body> {
+    let standing = select(
+        [Standing::Enabled, Standing::Enabling, Standing::Disabling, Standing::Detached, Standing::Loading]
+            .as_slice(),
+    );
+    (patch(), standing, any::<u32>(), of(text())).prop_map(|(patch, standing, sections, unread)| {
+        Body::Livepatch(Livepatch { patch, standing, sections, unread })
+    })
+}
+
 fn session() -> impl Strategy<Value = Body> {
     let info = (hook(), of(text()), of(text())).prop_map(|(name, mechanism, reason)| HookInfo {
         name,
         mechanism,
         reason,
     });
-    (prop::collection::vec(text(), 0..4), prop::collection::vec(info, 0..4), any::<bool>(), any::<u32>())
-        .prop_map(|(command, hooks, clears, ring_bytes)| {
-            Body::Session(Session { command, hooks, clears, ring_bytes })
+    (
+        prop::collection::vec(text(), 0..4),
+        prop::collection::vec(info, 0..4),
+        any::<bool>(),
+        any::<u32>(),
+        memory(),
+    )
+        .prop_map(|(command, hooks, clears, ring_bytes, memory)| {
+            Body::Session(Session { command, hooks, clears, ring_bytes, memory })
         })
 }
 
@@ -120,7 +156,14 @@ fn lookup() -> impl Strategy<Value = Body> {
 
 fn module() -> impl Strategy<Value = Body> {
     let action = select(
-        [ModuleAction::Present, ModuleAction::Absent, ModuleAction::Loaded, ModuleAction::Freed].as_slice(),
+        [
+            ModuleAction::Present,
+            ModuleAction::Absent,
+            ModuleAction::Loaded,
+            ModuleAction::Freed,
+            ModuleAction::Unsettled,
+        ]
+        .as_slice(),
     );
     (action, name(), of(address()), any::<bool>()).prop_map(|(action, name, address, livepatch)| {
         Body::Module(ModuleEvent { action, name, address, livepatch })
@@ -138,12 +181,16 @@ fn hook_event() -> impl Strategy<Value = Body> {
 
 fn state() -> impl Strategy<Value = Body> {
     let who = (patch(), object(), section(), reloc());
-    let memory = (of(address()), of(bytes()), of(bytes()), of(address()), of(hook()));
+    let memory = (
+        (of(address()), of(bytes()), of(bytes())),
+        (of(address()), of(address()), of(witnesses())),
+        of(hook()),
+    );
     let reason = of(select([Reason::EventsLost, Reason::WrittenAtRunTime].as_slice()));
     (who, memory, of(verdict()), reason, of(verdict())).prop_map(
         |(
             (patch, object, section, reloc),
-            (address, expected, actual, recorded, read),
+            ((address, expected, actual), (recorded, live, witnesses), read),
             verdict,
             reason,
             previous,
@@ -157,6 +204,8 @@ fn state() -> impl Strategy<Value = Body> {
                 expected,
                 actual,
                 recorded,
+                live,
+                witnesses,
                 read,
                 verdict,
                 reason,
@@ -245,6 +294,7 @@ fn end() -> impl Strategy<Value = Body> {
             EndReason::EndOfRecording,
             EndReason::OutputClosed,
             EndReason::Failure,
+            EndReason::Complete,
         ]
         .as_slice(),
     );
@@ -263,6 +313,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         session(),
         metadata(),
         lookup(),
+        address_lookup(),
+        livepatch(),
         module(),
         hook_event(),
         state(),

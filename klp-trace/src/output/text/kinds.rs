@@ -3,8 +3,8 @@
 use super::layout::{Layout, Mark, count, name, relocation};
 use super::words;
 use crate::event::{
-    Body, Elf, Event, EventsLost, Finding, HookEvent, Lookup, ModuleAction, ModuleEvent, PatchMetadata,
-    SectionRead, Session, SymbolLookup, Task, Transition,
+    AddressLookup, Body, Elf, Event, EventsLost, Finding, HookEvent, Livepatch, Lookup, Memory, ModuleAction,
+    ModuleEvent, Nearest, PatchMetadata, SectionRead, Session, SymbolLookup, Task, Transition,
 };
 use crate::model::{Phase, Severity};
 use crate::output::style::Tone;
@@ -18,7 +18,7 @@ pub(super) fn is_failed(lookup: &SymbolLookup) -> bool {
 /// Whether a module came or went, or a livepatch was there already.
 pub(super) fn is_change(module: &ModuleEvent) -> bool {
     match module.action {
-        ModuleAction::Loaded | ModuleAction::Freed => true,
+        ModuleAction::Loaded | ModuleAction::Freed | ModuleAction::Unsettled => true,
         ModuleAction::Present => module.livepatch,
         ModuleAction::Absent => false,
     }
@@ -32,6 +32,8 @@ impl Layout {
             Body::Session(session) => self.session(at, session, verbose, out),
             Body::PatchMetadata(meta) => out.push(self.metadata(at, meta, verbose)),
             Body::SymbolLookup(lookup) => out.push(self.symbol(at, lookup)),
+            Body::AddressLookup(lookup) => out.push(self.address(at, lookup)),
+            Body::Livepatch(found) => out.push(self.livepatch(at, found)),
             Body::Module(module) => out.push(self.module(at, module, event.task.as_deref())),
             Body::Hook(hook) => out.push(self.hook(at, hook, event.task.as_deref())),
             Body::SectionRead(read) => out.push(self.section_read(at, read)),
@@ -51,6 +53,9 @@ impl Layout {
         let mut text = format!("{} of {} hooks attached", attached.len(), session.hooks.len());
         if !by.is_empty() {
             let _ = write!(text, " ({})", by.join(", "));
+        }
+        if session.memory == Memory::Kcore {
+            text.push_str("; memory is read through /proc/kcore");
         }
         text.push_str(if session.clears {
             "; this kernel clears relocations when an object goes"
@@ -107,12 +112,42 @@ impl Layout {
         }
     }
 
+    fn address(&self, at: u64, lookup: &AddressLookup) -> String {
+        let place = match &lookup.nearest {
+            Some(Nearest { object, symbol, offset }) => {
+                format!("is {}:{}+{offset:#x}", name(object), name(symbol))
+            }
+            None => "belongs to no symbol".to_owned(),
+        };
+        self.line(at, Mark::notice("address"), &format!("{} {place}", lookup.address))
+    }
+
+    fn livepatch(&self, at: u64, found: &Livepatch) -> String {
+        let patch = self.who(Some(&found.patch), None);
+        let standing = words::standing(found.standing);
+        match (&found.unread, found.sections) {
+            (Some(why), _) => {
+                self.line(at, Mark::unsure("unread"), &format!("{patch}  {standing}; {}", name(why)))
+            }
+            (None, 0) => self.line(
+                at,
+                Mark::notice("patch"),
+                &format!("{patch}  {standing}; no klp relocations: nothing to check"),
+            ),
+            (None, sections) => {
+                let sections = count(u64::from(sections), "relocation section");
+                self.line(at, Mark::notice("patch"), &format!("{patch}  {standing}; {sections}"))
+            }
+        }
+    }
+
     fn module(&self, at: u64, module: &ModuleEvent, task: Option<&Task>) -> String {
         let word = match module.action {
             ModuleAction::Present => "found",
             ModuleAction::Absent => "absent",
             ModuleAction::Loaded => "loaded",
             ModuleAction::Freed => "unloaded",
+            ModuleAction::Unsettled => "unsettled",
         };
         let what = if module.livepatch { "livepatch" } else { "module" };
         self.line(at, Mark::notice(word), &format!("{what} {}{}", name(&module.name), by(task)))

@@ -111,7 +111,7 @@ fn load(text: &str, load: Option<u32>) -> String {
 
 /// A name or sentence that can do a terminal no harm. Names in events are escaped already where they come from the
 /// kernel or a file, so a backslash is left alone; a journal may hold anything, so the rest is not trusted.
-pub(super) fn name(text: &str) -> Cow<'_, str> {
+pub(in crate::output) fn name(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return escape(text.as_bytes());
     }
@@ -120,7 +120,7 @@ pub(super) fn name(text: &str) -> Cow<'_, str> {
 }
 
 /// `[3] R_X86_64_PC32 target_secret-4`.
-pub(super) fn relocation(reloc: &RelocRef) -> String {
+pub(in crate::output) fn relocation(reloc: &RelocRef) -> String {
     let symbol = name(&reloc.symbol);
     let sympos = if reloc.sympos == 0 { String::new() } else { format!(",{}", reloc.sympos) };
     let addend = if reloc.addend == 0 { String::new() } else { format!("{:+}", reloc.addend) };

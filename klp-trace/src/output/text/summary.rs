@@ -67,6 +67,8 @@ impl Summary {
             Body::SessionEnd(end) => self.end = Some(end.clone()),
             Body::Session(_)
             | Body::SymbolLookup(_)
+            | Body::AddressLookup(_)
+            | Body::Livepatch(_)
             | Body::Hook(_)
             | Body::SectionRead(_)
             | Body::Transition(_) => {}

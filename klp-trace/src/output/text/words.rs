@@ -1,6 +1,6 @@
 //! Words for what the kernel and the events say in numbers and names.
 
-use crate::event::{EndReason, LossCause, TransitionStep};
+use crate::event::{EndReason, LossCause, Standing, TransitionStep};
 use crate::model::Hook;
 
 /// An error that the hooked functions return, with its name (include/uapi/asm-generic/errno-base.h).
@@ -50,6 +50,17 @@ pub(super) const fn step(step: TransitionStep) -> &'static str {
     }
 }
 
+/// Where a livepatch stands.
+pub(in crate::output) const fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Enabled => "enabled",
+        Standing::Enabling => "enabled, its transition is under way",
+        Standing::Disabling => "being disabled, its transition is under way",
+        Standing::Detached => "disabled or replaced, and still loaded",
+        Standing::Loading => "still being loaded",
+    }
+}
+
 /// Why a session ended.
 pub(super) const fn end(reason: EndReason) -> &'static str {
     match reason {
@@ -58,6 +69,7 @@ pub(super) const fn end(reason: EndReason) -> &'static str {
         EndReason::EndOfRecording => "end of the recording",
         EndReason::OutputClosed => "the reader of the output went away",
         EndReason::Failure => "ended by a failure",
+        EndReason::Complete => "complete",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{
-        Body, Elf, Event, EventsLost, HookEvent, HookInfo, LossCause, ModuleAction, ModuleEvent,
+        Body, Elf, Event, EventsLost, HookEvent, HookInfo, LossCause, Memory, ModuleAction, ModuleEvent,
         PatchMetadata, Session, Transition, TransitionStep, testing,
     },
     model::{Hook, Phase, Verdict},
@@ -20,7 +20,13 @@ impl Told {
         let mut told = Self { seen: Observed::default(), now: 1_000_000_000 };
         let hooks =
             Hook::ALL.map(|name| HookInfo { name, mechanism: Some("fentry".into()), reason: None }).into();
-        told.say(Body::Session(Session { command: vec![], hooks, clears: true, ring_bytes: 4096 }));
+        told.say(Body::Session(Session {
+            command: vec![],
+            hooks,
+            clears: true,
+            ring_bytes: 4096,
+            memory: Memory::Bpf,
+        }));
         told
     }
 

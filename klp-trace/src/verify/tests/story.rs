@@ -3,9 +3,9 @@
 use crate::{
     arch::Arch,
     event::{
-        Body, Elf, EntryRead, Event, Finding, HookEvent, Lookup, MetaEntry, ModuleAction, ModuleEvent,
-        ObjectRef, PatchMetadata, PatchRef, RelocState, SectionRead, SectionRef, Session, SymbolLookup,
-        SymbolSet, SymbolSource, Transition, TransitionStep,
+        Body, Elf, EntryRead, Event, Finding, HookEvent, Lookup, Memory, MetaEntry, ModuleAction,
+        ModuleEvent, ObjectRef, PatchMetadata, PatchRef, RelocState, SectionRead, SectionRef, Session,
+        SymbolLookup, SymbolSet, SymbolSource, Transition, TransitionStep,
     },
     model::{Address, Bytes, Hook, Phase, Reason, Verdict},
     verify::Verifier,
@@ -25,7 +25,13 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(clears: bool) -> Self {
         let mut story = Self { verifier: Verifier::new(Arch::X86_64), base: 0, said: Vec::new() };
-        story.feed(Body::Session(Session { command: vec![], hooks: vec![], clears, ring_bytes: 4096 }));
+        story.feed(Body::Session(Session {
+            command: vec![],
+            hooks: vec![],
+            clears,
+            ring_bytes: 4096,
+            memory: Memory::Bpf,
+        }));
         story
     }
 

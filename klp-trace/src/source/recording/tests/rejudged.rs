@@ -46,7 +46,13 @@ fn value() -> impl Strategy<Value = u64> {
 type Value = (Option<u64>, Option<u64>, [u8; 4]);
 
 fn session() -> Body {
-    Body::Session(Session { command: vec![], hooks: vec![], clears: false, ring_bytes: 4096 })
+    Body::Session(Session {
+        command: vec![],
+        hooks: vec![],
+        clears: false,
+        ring_bytes: 4096,
+        memory: Memory::Bpf,
+    })
 }
 
 fn metadata() -> impl Strategy<Value = Body> {
@@ -127,7 +133,14 @@ fn evidence() -> impl Strategy<Value = Body> {
         Body::SymbolLookup(SymbolLookup { object, symbol: format!("s{symbol}").into(), sympos: 0, outcome })
     });
     let action = select(
-        [ModuleAction::Present, ModuleAction::Absent, ModuleAction::Loaded, ModuleAction::Freed].as_slice(),
+        [
+            ModuleAction::Present,
+            ModuleAction::Absent,
+            ModuleAction::Loaded,
+            ModuleAction::Freed,
+            ModuleAction::Unsettled,
+        ]
+        .as_slice(),
     );
     let module = (action, prop::bool::weighted(0.2), patch()).prop_map(|(action, livepatch, patch)| {
         let (name, address) =
