@@ -101,6 +101,12 @@ impl Sysfs {
         text(&self.module(module)?.join("initstate"))
     }
 
+    /// The number of a module's folder: another one for each load. `None` when there is none.
+    pub fn load(&self, module: &str) -> Option<u64> {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(self.module(module).ok()?).ok().map(|folder| folder.ino())
+    }
+
     /// A module's reference count.
     pub fn refcount(&self, module: &str) -> Result<Option<i64>, SysfsError> {
         Ok(text(&self.module(module)?.join("refcnt"))?.and_then(|t| t.parse().ok()))

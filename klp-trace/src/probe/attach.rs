@@ -74,8 +74,18 @@ impl Probes {
         }
     }
 
+    /// Loads the programs that read on demand, and attaches nothing: what happens in the kernel is not seen. `why` is said
+    /// of every hook.
+    pub fn load(options: &Options, why: &str) -> Result<Self, ProbeError> {
+        let types = KernelBtf::running()?;
+        let layout = Layout::of(&types, options.variables)?;
+        let bpf = load(options, &layout, false)?;
+        let statuses = SPECS.iter().map(|spec| spec.missing(why.to_owned())).collect();
+        Self::reading(bpf, statuses, options)
+    }
+
     fn finish(
-        mut bpf: Ebpf,
+        bpf: Ebpf,
         statuses: Vec<HookStatus>,
         options: &Options,
         types: &KernelBtf,
@@ -86,6 +96,10 @@ impl Probes {
         if let Some(gap) = gap {
             return Err(refused(gap));
         }
+        Self::reading(bpf, statuses, options)
+    }
+
+    fn reading(mut bpf: Ebpf, statuses: Vec<HookStatus>, options: &Options) -> Result<Self, ProbeError> {
         for name in demand::PROGRAMS {
             let program: &mut RawTracePoint = find(&mut bpf, name).map_err(|e| object(&e))?;
             program.load().map_err(|e| permission("load the reading programs", hooks::reason(&e)))?;
