@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod audit;
 pub mod completions;
 pub mod doctor;
 pub mod exit;
@@ -41,6 +42,7 @@ pub struct Cli {
 #[allow(missing_docs, reason = "documented at their Args")]
 pub enum Command {
     Watch(watch::Args),
+    Audit(audit::Args),
     VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
     Inspect(inspect::Args),
@@ -54,6 +56,7 @@ impl Command {
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Watch(args) => watch::run(&args),
+            Self::Audit(args) => audit::run(&args),
             Self::VerifyJournal(args) => verify_journal::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Inspect(args) => inspect::run(&args),

@@ -1,9 +1,9 @@
 //! `klp-trace watch`: every livepatch relocation as it happens, or as it happened.
 
 mod journal;
-mod live;
+pub(super) mod live;
 mod replay;
-mod show;
+pub(super) mod show;
 
 use std::path::PathBuf;
 use std::time::Duration;

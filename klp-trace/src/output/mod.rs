@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub use crate::model::escape;
+pub mod audit;
 pub mod filter;
 pub mod inspect;
 pub mod journal;

@@ -1,6 +1,7 @@
 //! Where events come from: the running kernel, or a recording of it.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod checked;
 pub mod journal_files;
 pub mod lines;

@@ -138,7 +138,7 @@ fn filter(args: &Args) -> Result<Filter, Failure> {
 }
 
 /// The exit code of what was seen.
-fn judged(outcome: &Outcome, damaged: bool, fail_on: Severity) -> Exit {
+pub(in crate::cli) fn judged(outcome: &Outcome, damaged: bool, fail_on: Severity) -> Exit {
     let finding = outcome.worst.is_some_and(|worst| worst >= fail_on);
     let inconclusive = outcome.unknown > 0 || outcome.losses > 0 || damaged;
     Exit::worst([

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-pub(super) fn hook(hook: raw::Hook) -> Hook {
+pub(in crate::source) fn hook(hook: raw::Hook) -> Hook {
     match hook {
         raw::Hook::Coming => Hook::KlpModuleComing,
         raw::Hook::Going => Hook::KlpModuleGoing,
@@ -26,11 +26,11 @@ pub(super) fn hook(hook: raw::Hook) -> Hook {
 }
 
 /// A kernel name as text: what a terminal could act on is escaped.
-pub(super) fn name(name: &raw::KernelName) -> Arc<str> {
+pub(in crate::source) fn name(name: &raw::KernelName) -> Arc<str> {
     Arc::from(crate::elf::names::display(&name.0))
 }
 
-pub(super) fn task(task: &raw::Task) -> Arc<Task> {
+pub(in crate::source) fn task(task: &raw::Task) -> Arc<Task> {
     Arc::new(Task {
         pid: task.pid,
         tgid: task.tgid,
@@ -42,7 +42,7 @@ pub(super) fn task(task: &raw::Task) -> Arc<Task> {
 }
 
 /// What a transition hook means for its patch; none for those that are only counted.
-pub(super) fn step(transition: &raw::Transition) -> Option<TransitionStep> {
+pub(in crate::source) fn step(transition: &raw::Transition) -> Option<TransitionStep> {
     match (transition.hook, transition.target) {
         (raw::Hook::InitTransition, Some(false)) => Some(TransitionStep::Unpatching),
         (raw::Hook::InitTransition, _) => Some(TransitionStep::Patching),

@@ -5,14 +5,14 @@
 //! as far as there is something to do, and never waits.
 
 mod blind;
-mod convert;
+pub(super) mod convert;
 mod look;
-mod patches;
+pub(super) mod patches;
 mod probes;
 mod reader;
-mod symbols;
+pub(super) mod symbols;
 mod take;
-mod walks;
+pub(super) mod walks;
 
 pub use probes::hook_info;
 pub use reader::Reader;

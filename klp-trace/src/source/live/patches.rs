@@ -26,7 +26,7 @@ const SHF_WRITE: u64 = 1;
 
 /// What is known of one loaded patch.
 #[derive(Debug)]
-pub(super) struct PatchFacts {
+pub(in crate::source) struct PatchFacts {
     pub name: Arc<str>,
     /// The files that may be it, best first.
     files: Vec<Arc<PatchFile>>,
@@ -40,7 +40,7 @@ pub(super) struct PatchFacts {
 }
 
 impl PatchFacts {
-    pub(super) fn new(name: Arc<str>, build_id: Option<Vec<u8>>, finder: &Finder) -> Self {
+    pub(in crate::source) fn new(name: Arc<str>, build_id: Option<Vec<u8>>, finder: &Finder) -> Self {
         let found = finder.patch(&name, build_id.as_deref());
         let why_none = found.rejected.first().map_or_else(
             || "no file of that name was found; name it with --ko".to_owned(),
@@ -52,7 +52,7 @@ impl PatchFacts {
 
     /// The metadata of the section that a walk found, in parts; empty when the section's name is not a livepatch
     /// section's.
-    pub(super) fn describe<R: Reader>(
+    pub(in crate::source) fn describe<R: Reader>(
         &mut self,
         walk: &Walk,
         reader: &mut R,

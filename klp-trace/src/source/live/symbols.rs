@@ -2,9 +2,10 @@
 
 use crate::{
     elf::{matching::BuildIds, names, notes, symbols::ObjectFile},
-    event::{Lookup, ObjectRef, SymbolLookup, SymbolSet},
+    event::{AddressLookup, Lookup, ObjectRef, SymbolLookup, SymbolSet},
     kernel::{
-        kallsyms::{KallsymsError, Query, Symbols, VMLINUX},
+        kallsyms::{self, KallsymsError, Query, Symbols, VMLINUX},
+        nearest::nearest,
         patch_file::Finder,
         resolve::{FileOccurrence, Listed, Question, resolve},
         sysfs::Sysfs,
@@ -12,10 +13,24 @@ use crate::{
     model::Address,
     verify::NeededSymbol,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+/// Which symbols addresses belong to; none where kallsyms does not show.
+pub(in crate::source) fn places(addresses: &BTreeSet<Address>) -> Vec<AddressLookup> {
+    if addresses.is_empty() {
+        return Vec::new();
+    }
+    let wanted: BTreeSet<u64> = addresses.iter().map(|address| address.0).collect();
+    let mut found = nearest(Path::new(kallsyms::PATH), &wanted).unwrap_or_default();
+    let lookup = |address: u64| AddressLookup { address: Address(address), nearest: found.remove(&address) };
+    wanted.into_iter().map(lookup).collect()
+}
 
 /// Looks up symbols.
-pub(super) struct Lookups {
+pub(in crate::source) struct Lookups {
     pub sysfs: Sysfs,
     pub finder: Finder,
 }
@@ -23,7 +38,7 @@ pub(super) struct Lookups {
 impl Lookups {
     /// Looks up all of `needed` in one pass over kallsyms. `coming` says which objects were being loaded when the kernel
     /// resolved their symbols.
-    pub(super) fn look_up(
+    pub(in crate::source) fn look_up(
         &self,
         needed: &BTreeSet<NeededSymbol>,
         coming: &dyn Fn(&str) -> bool,
@@ -32,7 +47,9 @@ impl Lookups {
         for symbol in needed {
             query.want(names::bytes(&symbol.object), names::bytes(&symbol.symbol));
         }
-        let listed = query.read();
+        // What is in vmlinux does not come and go.
+        let of_vmlinux = needed.iter().all(|symbol| &*symbol.object == VMLINUX);
+        let listed = if of_vmlinux { query.read_file(Path::new(kallsyms::PATH)) } else { query.read() };
         let files = self.files(needed);
         needed.iter().map(|symbol| self.one(symbol, &listed, &files, coming)).collect()
     }

@@ -1,6 +1,6 @@
 //! One record of the probes after the other.
 
-use super::{Live, Out, Reader, convert, patches::PatchFacts, walks::Walk};
+use super::{Live, Out, Reader, convert, patches::PatchFacts, symbols, walks::Walk};
 use crate::{
     elf::notes,
     event::{
@@ -245,7 +245,7 @@ impl<R: Reader> Live<R> {
                 }
             }
         }
-        let body = Body::SectionRead(SectionRead {
+        let read = SectionRead {
             patch: PatchRef { name, address, load: 0 },
             section: SectionRef { index, name: Arc::from("") },
             object: ObjectRef { address: self.address_of(&object), name: object, load: None },
@@ -254,8 +254,12 @@ impl<R: Reader> Live<R> {
             total: walk.total,
             lost: walk.lost(),
             entries: if walk.lost() == 0 { walk.reads() } else { Vec::new() },
-        });
-        self.say_at(walk.mono_ns, Some(convert::task(&walk.begin.task)), body, out);
+        };
+        for lookup in symbols::places(&self.verifier.suspects(&read)) {
+            self.say(None, Body::AddressLookup(lookup), out);
+        }
+        let task = Some(convert::task(&walk.begin.task));
+        self.say_at(walk.mono_ns, task, Body::SectionRead(read), out);
     }
 
     fn describe(&mut self, walk: &Walk, out: Out) {

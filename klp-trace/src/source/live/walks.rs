@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// A section as one walk found it.
 #[derive(Debug, Clone)]
-pub(super) struct Walk {
+pub(in crate::source) struct Walk {
     pub begin: WalkBegin,
     /// By index.
     pub entries: BTreeMap<u32, Entry>,
@@ -23,7 +23,7 @@ pub(super) struct Walk {
 
 /// The walks whose end has not been seen.
 #[derive(Debug, Default)]
-pub(super) struct Walks(BTreeMap<WalkId, Open>);
+pub(in crate::source) struct Walks(BTreeMap<WalkId, Open>);
 
 #[derive(Debug)]
 struct Open {
@@ -35,19 +35,19 @@ struct Open {
 
 impl Walks {
     /// `quiet_since`: how often relocations were written so far; none while they are being written.
-    pub(super) fn begin(&mut self, begin: WalkBegin, quiet_since: Option<u64>) {
+    pub(in crate::source) fn begin(&mut self, begin: WalkBegin, quiet_since: Option<u64>) {
         self.0.insert(begin.walk, Open { begin, entries: BTreeMap::new(), quiet_since });
     }
 
     /// A chunk of a walk whose beginning was lost is dropped: the loss is counted where it happened.
-    pub(super) fn chunk(&mut self, chunk: &Chunk) {
+    pub(in crate::source) fn chunk(&mut self, chunk: &Chunk) {
         if let Some(open) = self.0.get_mut(&chunk.walk) {
             open.entries.extend((chunk.first..).zip(chunk.entries.iter().copied()));
         }
     }
 
     /// `writes`: how often relocations were written so far.
-    pub(super) fn end(&mut self, end: &WalkEnd, writes: u64) -> Option<Walk> {
+    pub(in crate::source) fn end(&mut self, end: &WalkEnd, writes: u64) -> Option<Walk> {
         let open = self.0.remove(&end.walk)?;
         Some(Walk {
             begin: open.begin,
@@ -59,19 +59,19 @@ impl Walks {
     }
 
     /// Forgets walks whose end can no longer come.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::source) fn clear(&mut self) {
         self.0.clear();
     }
 }
 
 impl Walk {
     /// Entries whose record did not arrive.
-    pub(super) fn lost(&self) -> u32 {
+    pub(in crate::source) fn lost(&self) -> u32 {
         self.total.saturating_sub(u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
     }
 
     /// What was read of each relocation, in order.
-    pub(super) fn reads(&self) -> Vec<EntryRead> {
+    pub(in crate::source) fn reads(&self) -> Vec<EntryRead> {
         let base = self.begin.section.target_base;
         let read = |(&index, entry): (&u32, &Entry)| EntryRead {
             index,

@@ -1,0 +1,244 @@
+//! `klp-trace audit`: the state of every livepatch relocation now, without having traced anything.
+
+mod reader;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs};
+use super::exit::{self, Exit};
+use super::failure::Failure;
+use super::watch::live::origin;
+use super::watch::show::judged;
+use crate::arch::Arch;
+use crate::event::{Body, EndReason, Event, Session};
+use crate::kernel::modules::Modules;
+use crate::kernel::patch_file::Finder;
+use crate::kernel::sysfs::Sysfs;
+use crate::kernel::{host, kallsyms};
+use crate::source::audit::Audit;
+use crate::source::live::{Parts, Reader, now};
+use reader::{Opened, Which};
+use show::Show;
+
+const EXAMPLES: &str = "\
+Examples:
+  klp-trace audit
+      what every loaded livepatch's relocations hold now, and what is wrong
+  klp-trace audit --format summary
+      the same in one line, for a log
+  klp-trace audit --format csv --output audit.csv
+      a line for each relocation
+  klp-trace audit --json --output audit.ndjson; klp-trace watch --from audit.ndjson
+      keep the evidence, and judge it again on another machine
+  klp-trace audit --memory kcore --filter 'verdict=stale,mismatch'
+      read memory through /proc/kcore, show what is wrong alone
+
+";
+
+fn after_help() -> String {
+    let codes = [
+        Exit::Clean,
+        Exit::Finding,
+        Exit::Usage,
+        Exit::Runtime,
+        Exit::Precondition,
+        Exit::Inconclusive,
+        Exit::Interrupted,
+    ];
+    format!(
+        "{EXAMPLES}{}\nA host on which no livepatch is loaded is clean: there is nothing to audit.",
+        exit::help_section(&codes)
+    )
+}
+
+/// Proves where every livepatch relocation stands now, without having watched it
+///
+/// Reads the relocations of each loaded livepatch (enabled, disabled or replaced) from kernel memory, looks up their
+/// symbols independently, and holds them against the patch's file: what is applied, cleared, stale, missing or wrong,
+/// and what each verdict rests on. Nothing is written; no lock is held: what changes meanwhile is read again.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = after_help())]
+pub struct Args {
+    /// How to read kernel memory: bpf, kcore (/proc/kcore), or auto, which takes kcore where BPF is not to be had
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
+    pub memory: Memory,
+
+    /// What to write: text, json (the journal's records, one a line), csv, or summary (one line)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
+    pub format: Format,
+
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// Where the result goes
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    /// What is shown
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// Exit with 1 when there is a finding of this severity or worse: info, warning, error
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
+    pub fail_on: FailOn,
+
+    /// Look for the livepatches' files here too: a .ko (plain, .xz, .zst, .gz) or a folder; may be repeated
+    ///
+    /// Without it, /lib/modules/RELEASE and kpatch's folders are searched. A file is used only if it matches the
+    /// loaded module; without one, the kernel's own copy of the relocations stands in for it, a weaker witness.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub ko: Vec<PathBuf>,
+
+    /// Size of the buffer between kernel and klp-trace, a power of two from 4k
+    #[arg(long, value_name = "BYTES", value_parser = args::ring_size, default_value = "4M")]
+    pub ring_size: u32,
+
+    /// Name every relocation in the text, not only what needs a look
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// How text looks
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+impl Args {
+    /// The format asked for, by whichever option.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// How kernel memory is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Memory {
+    /// BPF, else /proc/kcore
+    #[default]
+    Auto,
+    /// eBPF programs: needs `CAP_BPF` and `CAP_PERFMON`
+    Bpf,
+    /// /proc/kcore: needs root and `CAP_SYS_RAWIO`
+    Kcore,
+}
+
+/// What `audit` writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// The journal: one JSON record a line
+    #[value(alias = "ndjson")]
+    Json,
+    /// A line for each relocation
+    Csv,
+    /// One line
+    Summary,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let root = Path::new("/");
+    let host = host::Host::read(root);
+    let arch = Arch::from_uname(&host.arch).ok_or_else(|| {
+        let what = anyhow::anyhow!("relocations of {} cannot be judged", host.arch);
+        Failure::new(Exit::Precondition, what).hint("klp-trace judges x86_64 livepatches")
+    })?;
+    let filter = show::filter(args)?;
+    let modules = Modules::read(root).map_err(anyhow::Error::new)?;
+    let mut show = if modules.livepatches().next().is_some() {
+        addresses_shown()?;
+        Show::open(args, origin(&host), filter)?
+    } else {
+        has_livepatching(root)?;
+        return nothing(args, Show::open(args, origin(&host), filter)?, arch);
+    };
+    let finder = Finder::new(root, &host.release, args.ko.clone());
+    let Opened { session, reader, watched } = reader::open(args, arch)?;
+    let root = root.to_owned();
+    let exit = match reader {
+        Which::Bpf(probes) => {
+            let parts = Parts { reader: *probes, arch, root, finder };
+            conclude(args, &mut show, Audit::new(parts, watched), session)
+        }
+        Which::Kcore(kcore) => {
+            let parts = Parts { reader: *kcore, arch, root, finder };
+            conclude(args, &mut show, Audit::new(parts, watched), session)
+        }
+    }?;
+    show.finish(exit)
+}
+
+/// Audits, and says with which code it ends.
+fn conclude<R: Reader>(
+    args: &Args,
+    show: &mut Show,
+    mut audit: Audit<R>,
+    session: Session,
+) -> Result<Exit, Failure> {
+    audit.run(session, &mut |event| show.event(&event)).map_err(anyhow::Error::new)?;
+    let end = audit.verifier().end(EndReason::Complete);
+    show.event(&Event { mono_ns: now(), task: None, body: Body::SessionEnd(end) });
+    Ok(judged(&audit.verifier().outcome(), false, args.fail_on.into()))
+}
+
+/// No livepatch is loaded: said, and clean.
+fn nothing(args: &Args, mut show: Show, arch: Arch) -> Result<Exit, Failure> {
+    let mut verifier = crate::verify::Verifier::new(arch);
+    let session = reader::session(args, Vec::new(), false, crate::event::Memory::default());
+    let event = |body| Event { mono_ns: now(), task: None, body };
+    verifier.feed(event(Body::Session(session)), &mut |event| show.event(&event));
+    show.event(&event(Body::SessionEnd(verifier.end(EndReason::Complete))));
+    show.finish(Exit::Clean)
+}
+
+fn has_livepatching(root: &Path) -> Result<(), Failure> {
+    if Sysfs::new(root).has_livepatch() {
+        return Ok(());
+    }
+    let what = anyhow::anyhow!("this kernel has no livepatching: /sys/kernel/livepatch is not there");
+    Err(Failure::new(Exit::Precondition, what)
+        .hint("mount sysfs at /sys, or boot a kernel with CONFIG_LIVEPATCH=y (more: klp-trace doctor)"))
+}
+
+/// Without addresses nothing can be found, whichever way memory is read.
+fn addresses_shown() -> Result<(), Failure> {
+    kallsyms::check(Path::new(kallsyms::PATH)).map_err(|error| {
+        Failure::new(Exit::Precondition, anyhow::Error::new(error).context("cannot audit this kernel")).hint(
+            "run it as root with CAP_SYSLOG, and with kernel.kptr_restrict below 2 (more: klp-trace doctor)",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, FromArgMatches as _};
+
+    fn parse(line: &[&str]) -> Result<Args, clap::Error> {
+        let command = Args::augment_args(clap::Command::new("audit")).no_binary_name(true);
+        Args::from_arg_matches(&command.try_get_matches_from(line)?)
+    }
+
+    #[test]
+    fn options() {
+        let args = parse(&[]).unwrap();
+        assert_eq!((args.memory, args.format(), args.fail_on), (Memory::Auto, Format::Text, FailOn::Error));
+        let args = parse(&["--json", "--memory", "kcore", "--ko", "a.ko", "--ko", "dir"]).unwrap();
+        assert_eq!((args.memory, args.format(), args.ko.len()), (Memory::Kcore, Format::Json, 2));
+        assert_eq!(parse(&["--format", "ndjson"]).unwrap().format(), Format::Json);
+        assert!(parse(&["--json", "--format", "csv"]).is_err());
+        assert!(parse(&["--memory", "mmap"]).is_err());
+    }
+
+    #[test]
+    fn a_journal_is_not_filtered() {
+        let failure = show::filter(&parse(&["--json", "--filter", "patch=lp*"]).unwrap()).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(show::filter(&parse(&["--filter", "patch=lp*"]).unwrap()).is_ok());
+        let failure = show::filter(&parse(&["--filter", "ptch=lp*"]).unwrap()).unwrap_err();
+        assert!(failure.to_string().contains("did you mean patch"), "{failure}");
+    }
+}

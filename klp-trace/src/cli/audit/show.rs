@@ -1,0 +1,92 @@
+//! Where an audit's result goes: a journal as it happens, or a report at the end.
+
+use super::{Args, Format};
+use crate::cli::{Exit, Failure};
+use crate::event::{Event, Journal, Origin};
+use crate::output::audit::Report;
+use crate::output::filter::Filter;
+use crate::output::sink::{LineSink, SinkError};
+use crate::output::style::Style;
+
+/// The output of one audit.
+pub(super) struct Show {
+    form: Form,
+    sink: LineSink,
+    /// Nothing more can be written.
+    broken: Option<SinkError>,
+}
+
+enum Form {
+    Journal(Box<Journal>),
+    Report { report: Box<Report>, format: Format, style: Style, verbose: bool },
+}
+
+impl Show {
+    /// Opens what the arguments ask for.
+    pub(super) fn open(args: &Args, origin: Origin, filter: Filter) -> Result<Self, Failure> {
+        let form = match args.format() {
+            Format::Json => Form::Journal(Box::new(Journal::new(origin))),
+            format => Form::Report {
+                report: Box::new(Report::new(origin, filter)),
+                format,
+                style: args.look.style(&args.output),
+                verbose: args.verbose,
+            },
+        };
+        let sink = LineSink::open(args.output.output.as_deref());
+        let sink = sink.map_err(|error| Failure::new(Exit::Runtime, error))?;
+        Ok(Self { form, sink, broken: None })
+    }
+
+    /// Takes an event.
+    pub(super) fn event(&mut self, event: &Event) {
+        match &mut self.form {
+            Form::Journal(journal) if self.broken.is_none() => {
+                // No event lacks a JSON form; one that did would be missed by its number.
+                if let Ok(line) = journal.line(event) {
+                    self.broken = self.sink.line(line).err();
+                }
+            }
+            Form::Journal(_) => {}
+            Form::Report { report, .. } => report.event(event),
+        }
+    }
+
+    /// Writes the report, and ends.
+    pub(super) fn finish(mut self, exit: Exit) -> Result<Exit, Failure> {
+        let lines = match &self.form {
+            Form::Journal(_) => Vec::new(),
+            Form::Report { report, format: Format::Csv, .. } => report.csv(),
+            Form::Report { report, format: Format::Summary, .. } => {
+                vec![report.line(exit.code(), exit.meaning())]
+            }
+            Form::Report { report, style, verbose, .. } => {
+                report.text(*style, *verbose, exit.code(), exit.meaning())
+            }
+        };
+        for line in lines {
+            if self.broken.is_none() {
+                self.broken = self.sink.line(line.as_bytes()).err();
+            }
+        }
+        let ended = match self.broken.take() {
+            Some(error) => Err(error),
+            None => self.sink.finish(),
+        };
+        match ended {
+            Err(error) if !error.is_closed() => Err(error.into()),
+            _ => Ok(exit),
+        }
+    }
+}
+
+/// The filter; a journal is kept whole.
+pub(super) fn filter(args: &Args) -> Result<Filter, Failure> {
+    let Some(text) = &args.filter.filter else { return Ok(Filter::default()) };
+    if args.format() == Format::Json {
+        let what = anyhow::anyhow!("--filter limits what is shown, and a journal is kept whole");
+        return Err(Failure::new(Exit::Usage, what)
+            .hint("filter when you read it: klp-trace watch --from JOURNAL --filter EXPR"));
+    }
+    text.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::new(error).context("--filter")))
+}
