@@ -83,6 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.full && bench.is_some() {
         tally.stage("bench attach", || bench::attach(BENCHED));
         tally.stage("bench apply", || bench::apply(BENCHED));
+        tally.stage("bench audit", || bench::audit(BENCHED));
         tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
     }
     report(&done, &tally);

