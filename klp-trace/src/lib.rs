@@ -9,6 +9,7 @@ pub mod cli;
 pub mod elf;
 pub mod event;
 pub mod kernel;
+pub mod late_cost;
 pub mod lint;
 pub mod model;
 pub mod output;

@@ -56,6 +56,61 @@ fn retarget(ko: &mut Ko, target: &str) {
     }
 }
 
+/// What `klp-trace inspect` says of a file, and its exit code.
+fn inspected(ko: &Ko, args: &[&str]) -> (String, Option<i32>) {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("lp.ko"), &ko.0).expect("written");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+    let out =
+        command.arg("inspect").args(args).arg("lp.ko").current_dir(dir.path()).output().expect("it starts");
+    (String::from_utf8(out.stdout).expect("UTF-8"), out.status.code())
+}
+
+#[test]
+fn the_exit_code_is_the_worst_finding_that_counts() {
+    let broken = |rule: &str| {
+        let mut ko = kpatch();
+        CASES.iter().find(|case| case.0 == rule).expect("a case").3(&mut ko);
+        ko
+    };
+    let code = |ko: &Ko, args: &[&str]| inspected(ko, args).1;
+    assert_eq!(code(&kpatch(), &["--fail-on", "info"]), Some(0));
+    let orphan = broken("gate-not-listed");
+    assert_eq!(code(&orphan, &[]), Some(1));
+    assert_eq!(code(&orphan, &["--allow", "KLP007"]), Some(0));
+    assert_eq!(code(&orphan, &["--allow", "KLP007", "--deny", "gate-not-listed"]), Some(1));
+    assert_eq!(code(&orphan, &["--allow", "KLP700"]), Some(2));
+    assert_eq!(code(&orphan, &["--late-cost"]), Some(0));
+    assert_eq!(code(&orphan, &["--late-cost", "--format", "csv"]), Some(2));
+    let leftover = broken("klp-arch-leftover");
+    assert_eq!(code(&leftover, &[]), Some(0));
+    assert_eq!(code(&leftover, &["--fail-on", "warning"]), Some(1));
+    assert_eq!(code(&leftover, &["--deny", "KLP012"]), Some(1));
+}
+
+#[test]
+fn every_format_says_the_same() {
+    for (rule, id, severity, damage) in CASES {
+        let mut ko = kpatch();
+        damage(&mut ko);
+        let (text, _) = inspected(&ko, &["--color", "never"]);
+        assert!(text.contains(&format!("{severity}  {id} ")) && text.contains(rule), "{rule}: {text}");
+        let (json, _) = inspected(&ko, &["--format", "json"]);
+        let record: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(record["lint"]["findings"][0]["rule"], *rule);
+        assert_eq!(record["lint"]["findings"].as_array().map(Vec::len), Some(1), "{rule}");
+        let (csv, _) = inspected(&ko, &["--format", "csv"]);
+        assert!(csv.contains(&format!(",{id}/{rule}\n")), "{rule}: {csv}");
+        let (summary, _) = inspected(&ko, &["--summary", "--color", "never"]);
+        assert!(
+            rule == &"module-unmarked" || summary.contains(&format!("lint: 1 {severity}")),
+            "{rule}: {summary}"
+        );
+    }
+    let (text, _) = inspected(&kpatch(), &["--color", "never"]);
+    assert!(text.contains("  lint        clean; not checked: KLP008, KLP014\n"), "{text}");
+}
+
 type Break = fn(&mut Ko);
 
 /// Rule, id, severity, and what breaks it.

@@ -1,5 +1,8 @@
 //! `klp-trace inspect`: everything about a livepatch's file, before it is loaded anywhere.
 
+mod late_cost;
+mod lint;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +15,8 @@ use crate::output::escape::escape;
 use crate::output::inspect::{Format, Printer};
 use crate::output::sink::{LineSink, SinkError};
 
+use lint::LintArgs;
+
 const EXAMPLES: &str = "\
 Examples:
   klp-trace inspect kpatch-veth.ko.xz
@@ -22,11 +27,15 @@ Examples:
       the symbols that it asks for
   klp-trace inspect --format csv --output relocs.csv lp.ko
       for a spreadsheet
+  klp-trace inspect --object-file nfsd.ko --fail-on warning lp.ko
+      in a build: exit 1 unless the file is clean, the symbols in the patched module's file too
+  klp-trace inspect --late-cost lp.ko
+      what patching modules late costs, and what the alternatives would have to carry
 
 ";
 
 fn after_help() -> String {
-    let codes = [Exit::Clean, Exit::Usage, Exit::Runtime];
+    let codes = [Exit::Clean, Exit::Finding, Exit::Usage, Exit::Runtime];
     format!(
         "{EXAMPLES}{}\nA file that cannot be read is 3; the others are read all the same.",
         exit::help_section(&codes)
@@ -53,6 +62,14 @@ pub struct Args {
     #[arg(long)]
     pub summary: bool,
 
+    /// Measure what late patching costs, instead: text or json (docs/late-cost.md)
+    #[arg(long, conflicts_with = "summary")]
+    pub late_cost: bool,
+
+    /// What is asked of lint
+    #[command(flatten)]
+    pub lint: LintArgs,
+
     /// Where the result goes
     #[command(flatten)]
     pub output: OutputArgs,
@@ -64,6 +81,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.late_cost && args.format == Format::Csv {
+        let error = anyhow::anyhow!("--late-cost has no csv form");
+        return Err(Failure::new(Exit::Usage, error).hint("take --format json"));
+    }
     let sink = LineSink::open(args.output.output.as_deref())?;
     match inspect(args, sink) {
         Err(error) if error.is_closed() => Ok(Exit::Clean),
@@ -77,13 +98,13 @@ fn inspect(args: &Args, sink: LineSink) -> Result<Exit, SinkError> {
     let mut exit = Exit::Clean;
     for named in &args.files {
         if !named.is_dir() {
-            exit = exit.worse(file(&mut printer, named)?);
+            exit = exit.worse(file(args, &mut printer, named)?);
             continue;
         }
         let found = tree::modules(named);
         let nothing = found.files.is_empty() && found.failed.is_empty();
         for path in &found.files {
-            exit = exit.worse(file(&mut printer, path)?);
+            exit = exit.worse(file(args, &mut printer, path)?);
         }
         for (path, why) in &found.failed {
             exit = exit.worse(complain(
@@ -101,13 +122,27 @@ fn inspect(args: &Args, sink: LineSink) -> Result<Exit, SinkError> {
     Ok(exit)
 }
 
-fn file(printer: &mut Printer, path: &Path) -> Result<Exit, SinkError> {
+fn file(args: &Args, printer: &mut Printer, path: &Path) -> Result<Exit, SinkError> {
     let contents = match open::module(path) {
         Ok(contents) => contents,
         Err(error) => return complain(printer, path, &error.to_string()),
     };
-    match Module::parse(&contents.bytes, path, contents.decompressed) {
-        Ok(module) => printer.module(&module).map(|()| Exit::Clean),
+    let module = match Module::parse(&contents.bytes, path, contents.decompressed) {
+        Ok(module) => module,
+        Err(error) => return complain(printer, path, &error.to_string()),
+    };
+    let objects = if module.is_livepatch() { module.objects() } else { None };
+    if args.late_cost && module.is_livepatch() {
+        return match late_cost::measure(&module, objects.as_ref(), &args.lint) {
+            Ok(report) => printer.late_cost(path, &report).map(|()| Exit::Clean),
+            Err(error) => complain(printer, path, &error.to_string()),
+        };
+    }
+    match lint::check(&module, objects.as_ref(), &args.lint) {
+        Ok(report) => {
+            printer.module(&module, report.as_ref())?;
+            Ok(report.map_or(Exit::Clean, |report| args.lint.exit(&report)))
+        }
         Err(error) => complain(printer, path, &error.to_string()),
     }
 }

@@ -13,6 +13,8 @@ use super::sink::{LineSink, SinkError};
 use super::style::Style;
 use crate::elf::klp::SymbolName;
 use crate::elf::module::{BuiltBy, Module, Objects, Rela};
+use crate::elf::names;
+use crate::{late_cost, lint};
 
 /// In which form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -36,17 +38,20 @@ pub struct Inspected<'m, 'a> {
     pub built_by: Option<BuiltBy<'a>>,
     /// What it patches; of livepatches whose file tells.
     pub objects: Option<Objects<'a>>,
+    /// What lint says; of what has anything of a livepatch.
+    pub lint: Option<&'m lint::Report>,
 }
 
 impl<'m, 'a> Inspected<'m, 'a> {
     /// Derives it.
-    pub fn new(module: &'m Module<'a>) -> Self {
+    pub fn new(module: &'m Module<'a>, lint: Option<&'m lint::Report>) -> Self {
         let livepatch = module.is_livepatch();
         Self {
             module,
             name: module.name(),
             built_by: livepatch.then(|| module.built_by()),
             objects: if livepatch { module.objects() } else { None },
+            lint,
         }
     }
 
@@ -113,8 +118,8 @@ impl Printer {
     }
 
     /// Writes one module.
-    pub fn module(&mut self, module: &Module<'_>) -> Result<(), SinkError> {
-        let found = Inspected::new(module);
+    pub fn module(&mut self, module: &Module<'_>, lint: Option<&lint::Report>) -> Result<(), SinkError> {
+        let found = Inspected::new(module, lint);
         let kind = if module.is_livepatch() { &mut self.counts.livepatches } else { &mut self.counts.others };
         *kind += 1;
         match self.format {
@@ -124,6 +129,17 @@ impl Printer {
             Format::Csv if self.summary => csv::summary(&mut self.sink, &found),
             Format::Csv => csv::rows(&mut self.sink, &found),
         }
+    }
+
+    /// Writes what late patching costs; of CSV there is none.
+    pub fn late_cost(&mut self, path: &Path, report: &late_cost::Report) -> Result<(), SinkError> {
+        self.counts.livepatches += 1;
+        if self.format == Format::Json {
+            return json::late_cost(&mut self.sink, path, report);
+        }
+        self.sink.line(names::path(path).as_bytes())?;
+        let text = super::late_cost::render(report, self.style);
+        text.lines().try_for_each(|line| self.sink.line(line.as_bytes()))
     }
 
     /// Counts a file that cannot be read; JSON says so in a record of its own, the others leave it to standard error.

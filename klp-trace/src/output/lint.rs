@@ -12,15 +12,15 @@ const LIST: usize = 48;
 /// A report as lines. Names in it are escaped already.
 pub fn render(report: &Report, style: Style) -> String {
     let mut out = String::new();
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(out, "  {:<12}{}", "lint", summary(report, style));
     for finding in &report.findings {
         block(&mut out, finding, style);
     }
     for unchecked in gathered(&report.unchecked) {
         let mark = style.paint(Tone::Unsure, "? not checked");
-        // Writing to a String cannot fail, here and below.
-        let _ = writeln!(out, "{mark}  {unchecked}");
+        let _ = writeln!(out, "    {mark}  {unchecked}");
     }
-    let _ = writeln!(out, "lint: {}", summary(report, style));
     out
 }
 
@@ -29,9 +29,10 @@ fn block(out: &mut String, finding: &Finding, style: Style) {
     if finding.allowed {
         mark.push_str(" (allowed)");
     }
-    let _ = writeln!(out, "{mark}  {} {} · {}", finding.id, finding.name, finding.rule);
+    let dot = style.symbol("·", "-");
+    let _ = writeln!(out, "    {mark}  {} {} {dot} {}", finding.id, finding.name, finding.rule);
     let mut line = |label: &str, text: &str| {
-        let _ = writeln!(out, "    {}  {text}", style.paint(Tone::Dim, &format!("{label:<6}")));
+        let _ = writeln!(out, "      {}  {text}", style.paint(Tone::Dim, &format!("{label:<6}")));
     };
     line("what", &finding.what);
     if let Some(section) = &finding.section {
@@ -43,7 +44,6 @@ fn block(out: &mut String, finding: &Finding, style: Style) {
     }
     line("kernel", &finding.kernel);
     line("do", &finding.remedy);
-    out.push('\n');
 }
 
 /// ", relocations 0-3, 7", and how many when they are too many to list.

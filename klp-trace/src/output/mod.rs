@@ -6,6 +6,7 @@ pub mod audit;
 pub mod filter;
 pub mod inspect;
 pub mod journal;
+pub mod late_cost;
 pub mod lint;
 pub mod sink;
 pub mod style;

@@ -49,6 +49,8 @@ struct Record<'m> {
     unmarked: Vec<Ref<'m>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     arch_leftovers: Vec<Ref<'m>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lint: Option<&'m crate::lint::Report>,
 }
 
 #[derive(serde::Serialize)]
@@ -215,6 +217,7 @@ pub(super) fn record(sink: &mut LineSink, found: &Inspected<'_, '_>, summary: bo
         sections: module.is_livepatch().then(|| sections().collect()),
         unmarked: module.unmarked().map(Ref::new).collect(),
         arch_leftovers: module.arch_leftovers().map(Ref::new).collect(),
+        lint: found.lint,
     };
     write(sink, &record)
 }
@@ -229,6 +232,21 @@ fn objects<'m>(objects: &'m crate::elf::module::Objects<'m>) -> Objects<'m> {
             .collect(),
     });
     Objects { from: objects.origin.name(), incomplete: objects.incomplete, list: list.collect() }
+}
+
+/// What late patching costs, with the file's name.
+pub(super) fn late_cost(
+    sink: &mut LineSink,
+    path: &Path,
+    report: &crate::late_cost::Report,
+) -> Result<(), SinkError> {
+    #[derive(serde::Serialize)]
+    struct Named<'m> {
+        file: String,
+        #[serde(flatten)]
+        report: &'m crate::late_cost::Report,
+    }
+    write(sink, &Named { file: names::path(path), report })
 }
 
 /// The record of a file that cannot be read.

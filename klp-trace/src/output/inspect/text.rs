@@ -12,7 +12,8 @@ use crate::output::style::{Style, Tone};
 pub(super) fn whole(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
     let module = found.module;
     if !module.is_livepatch() {
-        return sink.line(other(found).as_bytes());
+        sink.line(other(found).as_bytes())?;
+        return lint(sink, style, found);
     }
     sink.line(names::path(module.path()).as_bytes())?;
     let mut field = |name: &str, value: &str| sink.line(format!("  {name:<12}{value}").as_bytes());
@@ -27,24 +28,13 @@ pub(super) fn whole(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>
     field("built by", &built_by(found))?;
     objects(sink, style, found)?;
     relocations(sink, style, found)?;
-    for section in module.unmarked() {
-        let text = format!(
-            "  section {} {} is named as livepatch relocations, but not marked (SHF_RELA_LIVEPATCH): the kernel takes it for \
-             ordinary ones",
-            section.index,
-            escape(section.name)
-        );
-        sink.line(style.paint(Tone::Unsure, &text).as_bytes())?;
-    }
-    for section in module.arch_leftovers() {
-        let text = format!(
-            "  section {} {} is a leftover: kernels since 5.8 do not look at it",
-            section.index,
-            escape(section.name)
-        );
-        sink.line(style.paint(Tone::Unsure, &text).as_bytes())?;
-    }
+    lint(sink, style, found)?;
     sink.line(b"")
+}
+
+fn lint(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
+    let text = found.lint.map(|report| crate::output::lint::render(report, style)).unwrap_or_default();
+    text.lines().try_for_each(|line| sink.line(line.as_bytes()))
 }
 
 fn built_by(found: &Inspected<'_, '_>) -> String {
@@ -172,21 +162,11 @@ pub(super) fn summary(sink: &mut LineSink, style: Style, found: &Inspected<'_, '
         0 => write!(text, "no klp relocations"),
         n => write!(text, "{relocations} in {}", count(n as u64, "section")),
     };
-    let unknown = unreadable(found);
-    if unknown > 0 {
-        let odd = format!(", {unknown} of them malformed");
-        text.push_str(&style.paint(Tone::Bad, &odd));
+    if let Some(report) = found.lint {
+        text.push_str("; lint: ");
+        text.push_str(&crate::output::lint::summary(report, style));
     }
     sink.line(text.as_bytes())
-}
-
-/// How many relocations have a symbol or type that the kernel refuses. Looks at each.
-fn unreadable(found: &Inspected<'_, '_>) -> usize {
-    let module = found.module;
-    let relas = module.klp_sections().iter().flat_map(|s| s.relas.iter());
-    relas
-        .filter(|r| module.reloc_type(r.rtype).is_none() || !matches!(target(module, r), Target::Klp(_)))
-        .count()
 }
 
 /// The last line of several files.

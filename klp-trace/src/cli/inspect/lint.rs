@@ -1,0 +1,124 @@
+//! Lint in `inspect`: the rules, the files of the patched modules, what counts.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::FailOn;
+use crate::cli::exit::Exit;
+use crate::elf::module::{Module, Objects};
+use crate::elf::symbols::ObjectFile;
+use crate::elf::{Error, names};
+use crate::kernel::patch_file::{Finder, Found, FoundFile};
+use crate::lint::policy::{Policy, Selector};
+use crate::lint::sympos::{self, Function};
+use crate::lint::{self, Facts, Listed, Report};
+
+/// What is asked of lint.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct LintArgs {
+    /// Look symbols up in this file of a patched module (.ko, plain, .xz, .zst, .gz), or in a folder; may be repeated
+    ///
+    /// Without it, /lib/modules/RELEASE is searched, RELEASE being the kernel that the patch was built for.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub object_file: Vec<PathBuf>,
+
+    /// Show findings of this id or rule, such as KLP012 or klp-arch-leftover, but do not count them; may be repeated
+    #[arg(long, value_name = "ID|RULE")]
+    pub allow: Vec<Selector>,
+
+    /// Count findings of this id or rule as errors; may be repeated, and wins over --allow
+    #[arg(long, value_name = "ID|RULE")]
+    pub deny: Vec<Selector>,
+
+    /// Exit with 1 when there is a finding of this severity or worse: info, warning, error
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
+    pub fail_on: FailOn,
+}
+
+impl LintArgs {
+    /// The end that a report leads to.
+    pub fn exit(&self, report: &Report) -> Exit {
+        if report.worst() >= Some(self.fail_on.into()) { Exit::Finding } else { Exit::Clean }
+    }
+}
+
+/// Asks every rule; `None` of a module that has nothing of a livepatch.
+pub fn check(
+    module: &Module<'_>,
+    objects: Option<&Objects<'_>>,
+    args: &LintArgs,
+) -> Result<Option<Report>, Error> {
+    let concerned = module.is_livepatch() || !module.klp_sections().is_empty();
+    if !concerned && module.unmarked().next().is_none() {
+        return Ok(None);
+    }
+    let facts = Facts::of(module, listed(objects))?;
+    let mut report = lint::check(&facts);
+    let finder = finder(module, args);
+    let mut find = |object: &str, wanted: &BTreeSet<String>| file_of(&finder, object, wanted);
+    sympos::check(&facts, &functions(objects), &mut find, &mut report);
+    Policy { allow: args.allow.clone(), deny: args.deny.clone() }.apply(&mut report);
+    Ok(Some(report))
+}
+
+/// Where modules' files are looked for.
+pub(super) fn finder(module: &Module<'_>, args: &LintArgs) -> Finder {
+    Finder::new(Path::new("/"), &release(module), args.object_file.clone())
+}
+
+/// The objects that the patch lists.
+pub(super) fn listed(objects: Option<&Objects<'_>>) -> Listed {
+    match objects {
+        Some(objects) => Listed {
+            names: objects.list.iter().map(|o| names::display(o.name)).collect(),
+            incomplete: objects
+                .incomplete
+                .map(|why| format!("the list of patched objects may lack some: {why}")),
+        },
+        None => Listed {
+            names: Vec::new(),
+            incomplete: Some(
+                "the file does not tell which objects it patches; its code lists them".to_owned(),
+            ),
+        },
+    }
+}
+
+/// The functions that it replaces.
+pub(super) fn functions(objects: Option<&Objects<'_>>) -> Vec<Function> {
+    let list = objects.map_or(&[][..], |o| &o.list);
+    let of = |object: &crate::elf::module::PatchedObject<'_>| {
+        let name = names::display(object.name);
+        let own = object.functions.iter();
+        own.map(|f| Function { object: name.clone(), name: names::display(f.name), sympos: f.sympos })
+            .collect::<Vec<_>>()
+    };
+    list.iter().flat_map(of).collect()
+}
+
+/// The kernel that the patch was built for: the first word of its vermagic.
+pub(super) fn release(module: &Module<'_>) -> String {
+    let vermagic = module.info(b"vermagic").unwrap_or_default();
+    names::display(vermagic.split(|b| *b == b' ').next().unwrap_or_default())
+}
+
+/// An object's file with the symbols of some names.
+fn file_of(finder: &Finder, object: &str, wanted: &BTreeSet<String>) -> Result<ObjectFile, String> {
+    best(&finder.object(object, None, wanted)).map(|found| found.file.clone())
+}
+
+/// Where an object's file is.
+pub(super) fn path_of(finder: &Finder, object: &str) -> Result<PathBuf, String> {
+    best(&finder.object(object, None, &BTreeSet::new())).map(|found| found.path.clone())
+}
+
+fn best(found: &Found<ObjectFile>) -> Result<&FoundFile<ObjectFile>, String> {
+    found.best().ok_or_else(|| match found.rejected.first() {
+        Some(rejected) => format!(
+            "its file is not to be had ({}: {}); name it with --object-file",
+            names::path(&rejected.path),
+            rejected.why
+        ),
+        None => "its file is not to be found; name it with --object-file".to_owned(),
+    })
+}
