@@ -6,10 +6,11 @@ set -eu
 [ $# -ge 2 ] || { echo "usage: $0 JOURNAL COMMAND [ARGUMENT...]" >&2; exit 2; }
 journal=$1
 shift
-ready=$(mktemp -u)
+work=$(mktemp -d)
+ready=$work/ready
 klp-trace watch --format ndjson --output "$journal" --ready-file "$ready" &
 watch=$!
-trap 'rm -f "$ready"' EXIT
+trap 'rm -rf "$work"' EXIT
 # The file appears once every probe is attached; if klp-trace gives up before, its exit code says why.
 while [ ! -e "$ready" ]; do
     kill -0 "$watch" 2>/dev/null || { wait "$watch"; exit $?; }

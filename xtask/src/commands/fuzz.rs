@@ -14,17 +14,31 @@ mod seeds;
 
 /// Pinned: the report is read from its output.
 const CARGO_FUZZ: &str = "0.13.2";
-/// The target, `fuzz/fuzz_targets/patch_file.rs`.
-const TARGET: &str = "patch_file";
+/// What is fuzzed: `fuzz/fuzz_targets/*.rs`, each with its dictionary and the length of its longest inputs.
+const TARGETS: [Target; 2] = [
+    Target { name: "patch_file", dictionary: "livepatch.dict", max_len: 65536 },
+    Target { name: "journal", dictionary: "journal.dict", max_len: 65536 },
+];
+
+/// A fuzz target.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    name: &'static str,
+    dictionary: &'static str,
+    max_len: u32,
+}
 
 /// Arguments of `cargo xtask fuzz`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// How long to run
+    /// How long to run, all targets together
     #[arg(long, value_name = "N", default_value_t = 20)]
     minutes: u64,
-    /// Run this input once instead, such as one that crashed
-    #[arg(long, value_name = "FILE", conflicts_with = "minutes")]
+    /// This target alone
+    #[arg(long, value_name = "NAME", value_parser = target)]
+    target: Option<Target>,
+    /// Run this input once instead, such as one that crashed; --target says by what
+    #[arg(long, value_name = "FILE", conflicts_with = "minutes", requires = "target")]
     input: Option<PathBuf>,
 }
 
@@ -42,29 +56,40 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     host::ensure(host::FUZZ)?;
     let tool = cargo_fuzz()?;
     pin()?;
-    let home = fuzz_dir();
-    if let Some(input) = &args.input {
+    if let (Some(input), Some(target)) = (&args.input, args.target) {
         let input = fs::canonicalize(input).with_context(|| format!("{}", input.display()))?;
-        let status = command(&tool).arg("run").args(options()).arg(TARGET).arg(input).status();
+        let status = command(&tool).arg("run").args(options()).arg(target.name).arg(input).status();
         ensure!(status.context("cannot run cargo-fuzz")?.success(), "the input still crashes");
         return Ok(());
     }
-    let corpus = home.join("corpus");
-    let count = seeds::fill(&corpus)?;
-    eprintln!(
-        "fuzz: {count} seeds in {}; building {TARGET} (a few minutes, the first time)",
-        corpus.display()
-    );
-    run::output(command(&tool).arg("build").args(options()).arg(TARGET), "build the fuzz target")?;
-    eprintln!("fuzz: running for {} minutes", args.minutes);
-    let artifacts = testbed::workspace().join("fuzz/artifacts").join(TARGET);
+    let targets: Vec<Target> = args.target.map_or_else(|| TARGETS.to_vec(), |target| vec![target]);
+    let seconds = args.minutes.saturating_mul(60) / targets.len() as u64;
+    targets.into_iter().try_for_each(|target| one(&tool, target, seconds))
+}
+
+/// The target of that name.
+fn target(name: &str) -> Result<Target, String> {
+    let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+    let found = TARGETS.into_iter().find(|target| target.name == name);
+    found.ok_or_else(|| format!("there are {}", names.join(" and ")))
+}
+
+/// Fuzzes one target.
+fn one(tool: &Path, target: Target, seconds: u64) -> anyhow::Result<()> {
+    let Target { name, dictionary, max_len } = target;
+    let corpus = fuzz_dir().join("corpus").join(name);
+    let count = seeds::fill(name, &corpus)?;
+    eprintln!("fuzz: {count} seeds in {}; building {name} (a few minutes, the first time)", corpus.display());
+    run::output(command(tool).arg("build").args(options()).arg(name), "build the fuzz target")?;
+    eprintln!("fuzz: running {name} for {seconds} s");
+    let artifacts = testbed::workspace().join("fuzz/artifacts").join(name);
     let before = crashes(&artifacts);
     let (report, ended_well) =
-        fuzz(command(&tool).arg("run").args(options()).arg(TARGET).arg(&corpus).args([
+        fuzz(command(tool).arg("run").args(options()).arg(name).arg(&corpus).args([
             "--".to_owned(),
-            format!("-max_total_time={}", args.minutes.saturating_mul(60)),
-            format!("-dict={}", testbed::workspace().join("fuzz/livepatch.dict").display()),
-            "-max_len=65536".to_owned(),
+            format!("-max_total_time={seconds}"),
+            format!("-dict={}", testbed::workspace().join("fuzz").join(dictionary).display()),
+            format!("-max_len={max_len}"),
             // Small inputs: a second is a hang, a gigabyte is a bomb (AddressSanitizer takes about half of it itself).
             "-timeout=10".to_owned(),
             "-rss_limit_mb=1024".to_owned(),
@@ -76,15 +101,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let executions = report.executions.unwrap_or(0);
     if !ended_well || !new.is_empty() {
         bail!(
-            "fuzz {TARGET}: FAILED after {executions} executions; inputs: {new:?}\nOnce more: cargo xtask fuzz --input FILE"
+            "fuzz {name}: FAILED after {executions} executions; inputs: {new:?}\nOnce more: cargo xtask fuzz --target {name} --input FILE"
         );
     }
     ensure!(executions > 0, "libFuzzer did not say that it executed anything");
     let edges = report.edges.map_or_else(|| "an unknown number of".to_owned(), |edges| edges.to_string());
-    println!(
-        "fuzz {TARGET}: {executions} executions in {} minutes, {edges} edges reached, no crash",
-        args.minutes
-    );
+    println!("fuzz {name}: {executions} executions in {seconds} s, {edges} edges reached, no crash");
     Ok(())
 }
 

@@ -10,20 +10,37 @@ use crate::testbed;
 /// Larger modules are no seeds: each of their bytes is one that mutation may hit in vain.
 const LARGEST: u64 = 48 << 10;
 
-/// Fills the corpus; gives the number of seeds.
-pub fn fill(corpus: &Path) -> anyhow::Result<usize> {
+/// Fills a target's corpus; gives the number of seeds.
+pub fn fill(target: &str, corpus: &Path) -> anyhow::Result<usize> {
     fs::create_dir_all(corpus).with_context(|| format!("create {}", corpus.display()))?;
-    let built = files(&testbed::cache_dir().join("fixtures"));
-    let small =
-        built.into_iter().filter(|file| file.extension().is_some_and(|end| end == "ko") && is_small(file));
     let mut count = 0;
-    for file in files(&testbed::workspace().join("fuzz/seeds")).into_iter().chain(small) {
+    for file in of(target) {
         let seed = corpus.join(format!("seed-{}", name(&file)));
         fs::copy(&file, &seed).with_context(|| format!("copy {} to {}", file.display(), seed.display()))?;
         count += 1;
     }
-    anyhow::ensure!(count > 0, "fuzz/seeds has no seeds");
+    anyhow::ensure!(count > 0, "fuzz/seeds has no seeds for {target}");
     Ok(count)
+}
+
+/// The seeds of a target: journals for the one, modules for the other.
+fn of(target: &str) -> Vec<PathBuf> {
+    let is_journal = |file: &Path| file.extension().is_some_and(|end| end == "ndjson");
+    let mut found = files(&testbed::workspace().join("fuzz/seeds"));
+    if target == "journal" {
+        // One line of each kind, as the writer's test has it.
+        found.push(testbed::workspace().join("klp-trace/src/event/writer/golden.ndjson"));
+        found.retain(|file| is_journal(file));
+    } else {
+        let built = files(&testbed::cache_dir().join("fixtures"));
+        found.extend(
+            built
+                .into_iter()
+                .filter(|file| file.extension().is_some_and(|end| end == "ko") && is_small(file)),
+        );
+        found.retain(|file| !is_journal(file));
+    }
+    found
 }
 
 fn is_small(file: &Path) -> bool {
@@ -58,9 +75,11 @@ mod tests {
 
     #[test]
     fn the_committed_seeds_are_taken() {
-        let found = files(&testbed::workspace().join("fuzz/seeds"));
-        let names: Vec<_> = found.iter().map(|file| name(file)).collect();
-        assert!(names.contains(&"seeds-minimal.ko.xz".to_owned()), "{names:?}");
-        assert!(found.iter().all(|file| is_small(file)));
+        for (target, seed) in [("patch_file", "seeds-minimal.ko.xz"), ("journal", "seeds-reload.ndjson")] {
+            let found = of(target);
+            let names: Vec<_> = found.iter().map(|file| name(file)).collect();
+            assert!(names.contains(&seed.to_owned()), "{names:?}");
+            assert!(found.iter().all(|file| is_small(file)), "{names:?}");
+        }
     }
 }
