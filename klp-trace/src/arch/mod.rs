@@ -18,8 +18,8 @@ pub enum Arch {
     X86_64,
 }
 
-/// Why no expected bytes exist for a relocation. In both cases the kernel writes nothing either and refuses
-/// the section with `-ENOEXEC`.
+/// Why no expected bytes exist for a relocation. In both cases the kernel refuses the section with `-ENOEXEC`; before
+/// 6.3 it has by then stored what does not fit ([`Arch::stored`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NoExpectation {
     /// The kernel checks this type for overflow and the value does not fit.
@@ -80,6 +80,13 @@ impl Arch {
     pub fn symbol(self, rtype: u32, bytes: Bytes, a: i64, p: u64) -> Option<u64> {
         match self {
             Self::X86_64 => x86_64::symbol(rtype, bytes, a, p),
+        }
+    }
+
+    /// The bytes that are stored for a value that may not fit, cut to the type's size; `None` for an unknown type.
+    pub fn stored(self, rtype: u32, s: u64, a: i64, p: u64) -> Option<Bytes> {
+        match self {
+            Self::X86_64 => x86_64::stored(rtype, s, a, p),
         }
     }
 

@@ -55,6 +55,8 @@ findings! {
     Klp002 = "partial-clear",
     /// A load of the object failed after its relocations were written, and left them.
     Klp003 = "failed-load-left-applied",
+    /// The object is gone, and a disabled or replaced patch that is still loaded holds its values.
+    Klp004 = "detached-patch-stale",
     /// The object is present and the patch active, but relocations were not written.
     Klp005 = "not-reapplied",
     /// A relocation holds a value that is not the expected one.

@@ -91,20 +91,20 @@ impl Verifier {
         }
     }
 
-    /// KLP005 and KLP006, and KLP001 where the unload was not seen: once a load of the object.
+    /// KLP005 and KLP006, and KLP001 or KLP004 where the unload was not seen: once a load of the object.
     fn wrong_values(&mut self, read: &SectionRead, say: &mut dyn FnMut(Body)) {
         let load = read.object.load.unwrap_or(0);
         let (clears, arch) = (self.clears, self.arch);
         let there = self.objects.get(&read.object.name).is_some_and(Object::is_there);
         let places = &self.places;
         let Some(patch) = self.patches.get_mut(&read.patch.address.0) else { return };
-        let detached = patch.detached;
+        let detached = patch.detached.is_some();
         let Some(section) = patch.sections.get_mut(&read.section.index) else { return };
         let mut findings = Vec::new();
         let found = read.read == Hook::Demand && (!there || detached) && section.said_stale != Some(load);
-        if found && section.count(Verdict::Stale) > 0 {
+        let found = found && section.count(Verdict::Stale) > 0;
+        if found {
             section.said_stale = Some(load);
-            findings.push(rules::found_stale(&read.patch, &read.object, section, clears, detached, there));
         }
         if section.count(Verdict::Mismatch) > 0 && section.said_wrong != Some(load) {
             section.said_wrong = Some(load);
@@ -118,6 +118,9 @@ impl Verifier {
         if section.count(Verdict::Missing) > 0 && section.said_missing != Some(load) {
             section.said_missing = Some(load);
             findings.push(rules::not_reapplied(&read.patch, &read.object, section));
+        }
+        if found && let Some(section) = patch.sections.get(&read.section.index) {
+            findings.insert(0, rules::found_stale(patch, &read.object, section, clears, there));
         }
         for finding in findings {
             self.say_finding(finding, say);
@@ -134,7 +137,7 @@ pub(super) struct Traits {
 
 impl Traits {
     pub(super) fn of(patch: &Patch) -> Self {
-        Self { enabled: patch.enabled, detached: patch.detached }
+        Self { enabled: patch.enabled, detached: patch.detached.is_some() }
     }
 }
 
@@ -247,6 +250,7 @@ pub(super) fn judgement(
             recorded: entry.map_or(reloc.recorded, |entry| entry.recorded).map(|value| value.0),
             earlier: reloc.earlier,
             was_stale: reloc.verdict == Some(Verdict::Stale),
+            was_pending: reloc.verdict == Some(Verdict::Pending),
             writable,
             context,
         }),

@@ -2,17 +2,17 @@
 
 use super::{
     objects::VMLINUX,
-    section::{Names, Patch, Section},
+    section::{Detached, Patch, Section},
     verifier::Verifier,
 };
 use crate::{
     event::{
         AddressLookup, Body, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent,
-        PatchMetadata, PatchRef, Standing, SymbolLookup, Transition, TransitionStep,
+        PatchMetadata, PatchRef, Standing, SymbolLookup,
     },
     model::{Address, Hook, Phase, Reason},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// Addresses whose symbol is remembered: bounds what a hostile journal can take.
 const PLACES: usize = 1 << 16;
@@ -69,9 +69,11 @@ impl Verifier {
             match found.standing {
                 Standing::Enabled | Standing::Enabling | Standing::Disabling => {
                     patch.enabled = true;
-                    patch.detached = false;
+                    patch.detached = None;
                 }
-                Standing::Detached => patch.detached = true,
+                Standing::Detached => {
+                    patch.detached.get_or_insert(Detached::Unseen);
+                }
                 Standing::Loading => {}
             }
         }
@@ -144,15 +146,7 @@ impl Verifier {
             let load = self.loads.entry(Arc::clone(&metadata.patch.name)).or_default();
             *load += 1;
             let r = PatchRef { load: *load, ..metadata.patch.clone() };
-            let patch = Patch {
-                r,
-                enabled: false,
-                detached: false,
-                differs_said: false,
-                names: Names::default(),
-                sections: BTreeMap::new(),
-            };
-            self.patches.insert(address, patch);
+            self.patches.insert(address, Patch::new(r));
         }
         let Some(patch) = self.patches.get_mut(&address) else { return };
         metadata.patch = patch.r.clone();
@@ -173,22 +167,6 @@ impl Verifier {
         self.symbols.insert(key, lookup.outcome);
         lookup.object = self.objects.reference(&lookup.object.name);
         say(Body::SymbolLookup(lookup));
-    }
-
-    pub(super) fn transition(&mut self, mut transition: Transition, say: &mut dyn FnMut(Body)) {
-        let address = transition.patch.as_ref().map(|patch| patch.address.0);
-        if let Some(patch) = address.and_then(|address| self.patches.get_mut(&address)) {
-            transition.patch = Some(patch.r.clone());
-            match transition.step {
-                TransitionStep::Patching => {
-                    patch.enabled = true;
-                    patch.detached = false;
-                }
-                TransitionStep::Detached => patch.detached = true,
-                TransitionStep::Unpatching | TransitionStep::Complete | TransitionStep::Forced => {}
-            }
-        }
-        say(Body::Transition(transition));
     }
 
     pub(super) fn events_lost(&mut self, lost: &EventsLost, say: &mut dyn FnMut(Body)) {

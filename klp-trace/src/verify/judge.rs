@@ -46,6 +46,8 @@ pub struct Facts {
     pub earlier: Option<Bytes>,
     /// Whether it was stale before this read.
     pub was_stale: bool,
+    /// Whether it was pending before this read: it was never written, whatever the kernel has resolved since.
+    pub was_pending: bool,
     /// Whether the relocated section is writable at run time.
     pub writable: bool,
     /// The surroundings.
@@ -115,10 +117,9 @@ impl Seen<'_> {
     /// The bytes are what the kernel last wrote or meant to write, by its own record. Good enough to recognise an
     /// earlier value, never to call a value right.
     fn is_recorded(&self) -> bool {
-        self.facts
-            .recorded
-            .filter(|&value| value != 0)
-            .is_some_and(|value| self.formula(value).is_ok_and(|bytes| bytes == self.actual))
+        let Facts { arch, rtype, addend, place, .. } = *self.facts;
+        let recorded = self.facts.recorded.filter(|&value| value != 0);
+        recorded.is_some_and(|value| arch.stored(rtype, value, addend, place) == Some(self.actual))
     }
 
     fn is_earlier(&self) -> bool {
@@ -175,7 +176,8 @@ impl Seen<'_> {
 
     fn absent(&self, failed: Option<Reason>) -> Conclusion {
         let zero = Some(Bytes::new([0; 8], self.actual.as_slice().len()));
-        if !self.ever_written() && (self.actual == self.original || self.actual.is_zero()) {
+        let never_written = self.facts.was_pending || !self.ever_written();
+        if never_written && (self.actual == self.original || self.actual.is_zero()) {
             (Verdict::Pending, None, None)
         } else if self.actual.is_zero() {
             (Verdict::Cleared, None, zero)
@@ -222,6 +224,7 @@ mod tests {
             recorded: Some(S),
             earlier: None,
             was_stale: false,
+            was_pending: false,
             writable: false,
             context,
         }
@@ -265,6 +268,10 @@ mod tests {
         assert_eq!(verdict(&with(OTHER)), (Some(Mismatch), None));
         let failed = Facts { context: Context::Failed, ..with(RIGHT) };
         assert_eq!(verdict(&failed), (Some(Stale), Some(Reason::FailedLoad)));
+        // The symbols of a section are resolved before its first relocation is written: a load that fails in between
+        // leaves a recorded value, and nothing was ever applied.
+        let resolved = Facts { was_pending: true, context: Context::Failed, ..with(ZERO) };
+        assert_eq!(verdict(&resolved), (Some(Pending), None));
         let refused = Facts {
             earlier: Some(Bytes::new(OTHER, 4)),
             was_stale: true,
@@ -291,6 +298,16 @@ mod tests {
         assert_eq!(verdict(&with(OTHER)), (Some(Mismatch), None));
         let hidden = Facts { symbol: Err(Reason::SymbolsHidden), ..with(RIGHT) };
         assert_eq!(verdict(&hidden), (Some(Unknown), Some(Reason::SymbolsHidden)));
+    }
+
+    #[test]
+    fn a_value_that_did_not_fit_is_recognised_where_it_was_stored() {
+        // Kernels before 6.3 store first and check for overflow then.
+        let cut = [0x28, 0x60, 0x26, 0xc0, 0x90, 0x90, 0x90, 0x90];
+        let stored = Facts { rtype: 10, addend: 0, ..facts(Context::Failed, cut) };
+        assert_eq!(verdict(&stored), (Some(Verdict::Stale), Some(Reason::FailedLoad)));
+        let other = Facts { recorded: Some(S + 1), ..stored };
+        assert_eq!(verdict(&other), (Some(Verdict::Mismatch), None));
     }
 
     #[test]
@@ -331,7 +348,8 @@ mod tests {
                 Context::Detached]
                 [usize::try_from(context).unwrap()];
             let facts = Facts { arch: Arch::X86_64, rtype, addend, place, bytes: Some(bytes), original: [0; 8],
-                symbol: Ok(symbol), recorded, earlier: None, was_stale: false, writable: false, context };
+                symbol: Ok(symbol), recorded, earlier: None, was_stale: false, was_pending: false,
+                writable: false, context };
             let size = Arch::X86_64.size(rtype).unwrap();
             match judge(&facts).verdict {
                 Some(Verdict::Applied) => {

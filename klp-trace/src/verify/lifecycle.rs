@@ -21,7 +21,7 @@ impl Verifier {
                 self.objects.live(name, None);
             }
             let load = self.objects.get(name).map_or(0, |object| object.load);
-            for patch in self.patches.values_mut().filter(|patch| patch.enabled && !patch.detached) {
+            for patch in self.patches.values_mut().filter(|patch| patch.enabled && patch.detached.is_none()) {
                 let unwritten = |section: &&mut super::section::Section| {
                     *section.object == **name && section.written_for != load
                 };

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod conclude;
+mod detached;
 mod feed;
 mod judge;
 mod lifecycle;
@@ -12,6 +13,7 @@ mod objects;
 mod rules;
 mod section;
 mod suspects;
+mod transition;
 mod verifier;
 mod wrong;
 

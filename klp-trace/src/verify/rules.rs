@@ -19,25 +19,16 @@ pub(super) fn relocations(count: u32) -> String {
     if count == 1 { "1 relocation".to_owned() } else { format!("{count} relocations") }
 }
 
-/// KLP001, or KLP002 where the kernel clears, or KLP001 of no consequence for a detached patch.
+/// KLP001, or KLP002 where the kernel clears, or KLP004 for a detached patch.
 pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left, clears: bool) -> Finding {
+    if let Some(finding) = super::detached::detached_stale(patch, object, left, false) {
+        return finding;
+    }
     let (name, of, count) = (&patch.r.name, &object.name, relocations(left.stale));
     let (section, first) = left.first.clone().unzip();
-    let (id, severity, message, why, action) = if patch.detached {
-        (
-            FindingId::Klp001,
-            Severity::Warning,
-            format!("{count} of patch {name} still hold values of {of}, which was unloaded"),
-            "the patch is disabled or replaced: the kernel clears the targets of active patches only"
-                .to_owned(),
-            format!(
-                "remove the module {name}; nothing refuses {of} because of it, but its code must not run"
-            ),
-        )
-    } else if clears {
+    let (id, message, why, action) = if clears {
         (
             FindingId::Klp002,
-            Severity::Error,
             format!(
                 "the kernel cleared {} and left {count} of patch {name} when {of} was unloaded",
                 left.cleared
@@ -49,7 +40,6 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
     } else {
         (
             FindingId::Klp001,
-            Severity::Error,
             format!(
                 "{count} of patch {name} still hold values of {of}, which was unloaded: the next load of {of} will be \
                  refused"
@@ -62,7 +52,7 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
     };
     Finding {
         id,
-        severity,
+        severity: Severity::Error,
         message,
         why,
         action,
@@ -74,61 +64,45 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
     }
 }
 
-/// KLP001, of values found when the tool looked: the unload that left them was not seen.
+/// KLP001, of values found when the tool looked: the unload that left them was not seen. KLP004 for a detached patch.
 pub(super) fn found_stale(
-    patch: &PatchRef,
+    patch: &Patch,
     object: &ObjectRef,
     section: &Section,
     clears: bool,
-    detached: bool,
     there: bool,
 ) -> Finding {
-    let (name, of) = (&patch.name, &object.name);
     let count = section.count(Verdict::Stale);
+    let first = section.relocs.values().find(|reloc| reloc.verdict == Some(Verdict::Stale));
+    let first = first.map(|reloc| Arc::clone(&reloc.r));
+    let left =
+        Left { stale: count, cleared: 0, first: first.clone().map(|first| (section.r.clone(), first)) };
+    if let Some(finding) = super::detached::detached_stale(patch, object, &left, there) {
+        return finding;
+    }
+    let (name, of) = (&patch.r.name, &object.name);
     let held = format!(
         "{} of patch {name} {} values of {of}{}",
         relocations(count),
         if count == 1 { "holds" } else { "hold" },
-        if there { " from before it was loaded again" } else { ", which is not loaded" }
+        super::detached::since(there)
     );
-    let (severity, message, why) = if detached {
-        (
-            Severity::Warning,
-            held,
-            "the patch is disabled or replaced: the kernel clears the targets of active patches only",
-        )
-    } else if clears {
-        (
-            Severity::Error,
-            format!("{held}: the next load of {of} will be refused"),
-            "a load of it failed after they were written, or a clear stopped half-way: both leave them without a word",
-        )
+    let why = if clears {
+        "a load of it failed after they were written, or a clear stopped half-way: both leave them without a word"
     } else {
-        (
-            Severity::Error,
-            format!("{held}: the next load of {of} will be refused"),
-            "this kernel never clears relocation targets (fixed for x86 in 6.3)",
-        )
+        "this kernel never clears relocation targets (fixed for x86 in 6.3)"
     };
     Finding {
         id: FindingId::Klp001,
-        severity,
-        message,
+        severity: Severity::Error,
+        message: format!("{held}: the next load of {of} will be refused"),
         why: why.to_owned(),
-        action: if detached {
-            format!("remove the module {name}; nothing refuses {of} because of it, but its code must not run")
-        } else {
-            format!("disable patch {name} and remove its module before {of} is loaded again")
-        },
-        patch: Some(patch.clone()),
+        action: format!("disable patch {name} and remove its module before {of} is loaded again"),
+        patch: Some(patch.r.clone()),
         object: Some(object.clone()),
         section: Some(section.r.clone()),
         relocations: count,
-        first: section
-            .relocs
-            .values()
-            .find(|reloc| reloc.verdict == Some(Verdict::Stale))
-            .map(|reloc| Arc::clone(&reloc.r)),
+        first,
     }
 }
 

@@ -17,12 +17,27 @@ pub(super) struct Patch {
     pub r: PatchRef,
     /// Its init ran far enough for relocations of loaded objects to have been written.
     pub enabled: bool,
-    /// Disabled or replaced: it has left livepatch's list, and the kernel no longer touches it.
-    pub detached: bool,
+    /// It has left livepatch's list, and the kernel no longer touches it.
+    pub detached: Option<Detached>,
+    /// Its disabling has begun.
+    pub unpatching: bool,
+    /// A transition that takes it out of use was forced: by that of this patch.
+    pub forced_by: Option<Arc<str>>,
     /// KLP011 has been said.
     pub differs_said: bool,
     pub names: Names,
     pub sections: BTreeMap<u32, Section>,
+}
+
+/// How a patch left livepatch's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Detached {
+    /// It was disabled.
+    Disabled,
+    /// An atomic replace took its place: by the patch of this name.
+    Replaced(Arc<str>),
+    /// One of the two, before the tool looked.
+    Unseen,
 }
 
 /// One `.klp.rela.*` section.
@@ -69,6 +84,21 @@ pub(super) struct Reloc {
     pub said: bool,
     pub verdict: Option<Verdict>,
     pub reason: Option<Reason>,
+}
+
+impl Patch {
+    pub(super) fn new(r: PatchRef) -> Self {
+        Self {
+            r,
+            enabled: false,
+            detached: None,
+            unpatching: false,
+            forced_by: None,
+            differs_said: false,
+            names: Names::default(),
+            sections: BTreeMap::new(),
+        }
+    }
 }
 
 impl Section {

@@ -218,10 +218,10 @@ fn a_patch_that_goes_leaves_no_state() {
 
 #[test]
 fn what_was_left_before_the_first_look_is_found() {
-    for (clears, step, severity, words) in [
-        (false, TransitionStep::Patching, Severity::Error, "will be refused"),
-        (true, TransitionStep::Patching, Severity::Error, "will be refused"),
-        (true, TransitionStep::Detached, Severity::Warning, "which is not loaded"),
+    for (clears, step, id, severity, words) in [
+        (false, TransitionStep::Patching, FindingId::Klp001, Severity::Error, "will be refused"),
+        (true, TransitionStep::Patching, FindingId::Klp001, Severity::Error, "will be refused"),
+        (true, TransitionStep::Detached, FindingId::Klp004, Severity::Warning, "which is not loaded"),
     ] {
         let mut story = Story::new(clears);
         story.metadata(Story::patch_loaded());
@@ -230,7 +230,7 @@ fn what_was_left_before_the_first_look_is_found() {
         story.read(Hook::Demand, None, story.values(), story.values());
         assert_eq!(story.verdicts().get(..2), Some(&both(Verdict::Stale, None)[..]));
         let [finding] = story.findings().try_into().unwrap();
-        assert_eq!((finding.id, finding.severity, finding.relocations), (FindingId::Klp001, severity, 2));
+        assert_eq!((finding.id, finding.severity, finding.relocations), (id, severity, 2));
         assert!(finding.message.ends_with(words), "{}", finding.message);
         story.read(Hook::Demand, None, story.values(), story.values());
         assert_eq!(story.findings(), [], "said once");
@@ -249,6 +249,58 @@ fn what_is_read_only_after_the_unload_is_said_all_the_same() {
     assert_eq!(story.verifier.wants().len(), 1, "judged present, and gone");
     story.read(Hook::Demand, None, old, old);
     assert_eq!(story.findings()[0].id, FindingId::Klp001);
+}
+
+/// What is left of patch lp after `steps` (its own, unless another's name is given) and the unload of its object.
+fn left_after(steps: &[(Option<&str>, TransitionStep)]) -> crate::event::Finding {
+    let mut story = Story::new(true);
+    story.load_patch();
+    story.load_target(0x1000);
+    for (other, step) in steps {
+        let mut patch = Story::patch();
+        if let Some(name) = other {
+            patch = crate::event::PatchRef { name: (*name).into(), address: Address(0x77), load: 0 };
+        }
+        story.feed(Body::Transition(Transition { patch: Some(patch), step: *step }));
+    }
+    story.findings();
+    story.unload_target(story.values(), false);
+    let [finding] = story.findings().try_into().unwrap();
+    finding
+}
+
+#[test]
+fn a_detached_patch_keeps_its_values_and_is_told_by_how_it_was_detached() {
+    use TransitionStep::{Complete, Detached, Forced, Patching, Unpatching};
+    let new = Some("new");
+    let replace = [(new, Patching), (new, Complete), (None, Detached)];
+    let replace_forced = [(new, Patching), (new, Forced), (new, Complete), (None, Detached)];
+    let another_forced = [
+        (new, Forced),
+        (new, Complete),
+        (Some("newer"), Patching),
+        (Some("newer"), Complete),
+        (None, Detached),
+    ];
+    let disable = [(None, Unpatching), (None, Complete), (None, Detached)];
+    let disable_forced = [(None, Unpatching), (None, Forced), (None, Complete), (None, Detached)];
+    for (steps, severity, words) in [
+        (&replace[..], Severity::Warning, "which was replaced by new,"),
+        (&replace_forced[..], Severity::Error, "which was replaced by new,"),
+        (&another_forced[..], Severity::Warning, "which was replaced by newer,"),
+        (&disable[..], Severity::Warning, "which was disabled,"),
+        (&disable_forced[..], Severity::Error, "which was disabled,"),
+        (&[(None, Detached)][..], Severity::Warning, "which is disabled or was replaced,"),
+    ] {
+        let finding = left_after(steps);
+        assert_eq!(
+            (finding.id, finding.severity, finding.relocations),
+            (FindingId::Klp004, severity, 2),
+            "{words}"
+        );
+        assert!(finding.message.contains(words), "{}", finding.message);
+        assert_eq!(finding.why.contains("forced"), severity == Severity::Error, "{}", finding.why);
+    }
 }
 
 /// The events said, as a journal keeps them, lead to the same conclusions.

@@ -34,6 +34,8 @@ pub struct Verifier {
     pub(super) losses: u64,
     /// KLP013 was said and not everything was read again since.
     loss_open: bool,
+    /// The patch whose transition was completed last.
+    pub(super) completed: Option<Arc<str>>,
 }
 
 /// Object, symbol, sympos.
@@ -92,6 +94,7 @@ impl Verifier {
             lost: 0,
             losses: 0,
             loss_open: false,
+            completed: None,
         }
     }
 

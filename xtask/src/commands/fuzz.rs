@@ -84,19 +84,18 @@ fn one(tool: &Path, target: Target, seconds: u64) -> anyhow::Result<()> {
     eprintln!("fuzz: running {name} for {seconds} s");
     let artifacts = testbed::workspace().join("fuzz/artifacts").join(name);
     let before = crashes(&artifacts);
-    let (report, ended_well) =
-        fuzz(command(tool).arg("run").args(options()).arg(name).arg(&corpus).args([
-            "--".to_owned(),
-            format!("-max_total_time={seconds}"),
-            format!("-dict={}", testbed::workspace().join("fuzz").join(dictionary).display()),
-            format!("-max_len={max_len}"),
-            // Small inputs: a second is a hang, a gigabyte is a bomb (AddressSanitizer takes about half of it itself).
-            "-timeout=10".to_owned(),
-            "-rss_limit_mb=1024".to_owned(),
-            "-print_final_stats=1".to_owned(),
-            // Naming each new function takes a look at the debugging information.
-            "-print_funcs=0".to_owned(),
-        ]))?;
+    let (report, ended_well) = fuzz(command(tool).arg("run").args(options()).arg(name).arg(&corpus).args([
+        "--".to_owned(),
+        format!("-max_total_time={seconds}"),
+        format!("-dict={}", testbed::workspace().join("fuzz").join(dictionary).display()),
+        format!("-max_len={max_len}"),
+        // Small inputs: a second is a hang, a gigabyte is a bomb (AddressSanitizer takes about half of it itself).
+        "-timeout=10".to_owned(),
+        "-rss_limit_mb=1024".to_owned(),
+        "-print_final_stats=1".to_owned(),
+        // Naming each new function takes a look at the debugging information.
+        "-print_funcs=0".to_owned(),
+    ]))?;
     let new: Vec<_> = crashes(&artifacts).into_iter().filter(|file| !before.contains(file)).collect();
     let executions = report.executions.unwrap_or(0);
     if !ended_well || !new.is_empty() {

@@ -1,0 +1,75 @@
+//! KLP004: a disabled or replaced patch holds values of an object that has gone. The kernel clears the targets of active
+//! patches only (klp_cleanup_module_patches_limited walks klp_patches), so nobody ever will.
+
+use super::{
+    rules::{Left, relocations},
+    section::{Detached, Patch},
+};
+use crate::{
+    event::{Finding, ObjectRef},
+    model::{FindingId, Severity},
+};
+
+/// KLP004; none for a patch that is not detached. `there`: the object has been loaded again since.
+pub(super) fn detached_stale(patch: &Patch, object: &ObjectRef, left: &Left, there: bool) -> Option<Finding> {
+    let how = patch.detached.as_ref()?;
+    let (name, of) = (&patch.r.name, &object.name);
+    let (section, first) = left.first.clone().unzip();
+    let forced = was_forced(patch, how);
+    let state = match how {
+        Detached::Disabled => "was disabled".to_owned(),
+        Detached::Replaced(by) => format!("was replaced by {by}"),
+        Detached::Unseen => "is disabled or was replaced".to_owned(),
+    };
+    let only = "the kernel clears the targets of active patches only";
+    let (severity, why, action) = if forced {
+        (
+            Severity::Error,
+            format!(
+                "{only}; and the transition that took {name} out of use was forced: a task may still be running its code, \
+                 and follow these values into memory that is no longer {of}'s"
+            ),
+            format!(
+                "reboot when you can: the kernel never lets {name} be removed after a forced transition; until then, do \
+                 not wake what may still sleep in it"
+            ),
+        )
+    } else {
+        (
+            Severity::Warning,
+            format!("{only}; ftrace no longer leads to {name}, so its code should not run any more"),
+            format!("remove the module {name} (rmmod {name}); nothing refuses {of} because of it"),
+        )
+    };
+    Some(Finding {
+        id: FindingId::Klp004,
+        severity,
+        message: format!(
+            "{} of patch {name}, which {state}, still {} values of {of}{}",
+            relocations(left.stale),
+            if left.stale == 1 { "holds" } else { "hold" },
+            since(there)
+        ),
+        why,
+        action,
+        patch: Some(patch.r.clone()),
+        object: Some(object.clone()),
+        section,
+        relocations: left.stale,
+        first,
+    })
+}
+
+/// Which load of the object values are of that its present state does not explain.
+pub(super) const fn since(there: bool) -> &'static str {
+    if there { " from before it was loaded again" } else { ", which is not loaded" }
+}
+
+/// Whether the very transition that took the patch out of use was forced.
+fn was_forced(patch: &Patch, how: &Detached) -> bool {
+    match how {
+        Detached::Disabled => patch.forced_by.as_ref() == Some(&patch.r.name),
+        Detached::Replaced(by) => patch.forced_by.as_ref() == Some(by),
+        Detached::Unseen => patch.forced_by.is_some(),
+    }
+}

@@ -1,0 +1,53 @@
+//! A patch is enabled, disabled, replaced: what that means for its relocations.
+
+use super::{section::Detached, verifier::Verifier};
+use crate::event::{Body, Transition, TransitionStep};
+use std::sync::Arc;
+
+impl Verifier {
+    pub(super) fn transition(&mut self, mut transition: Transition, say: &mut dyn FnMut(Body)) {
+        let address = transition.patch.as_ref().map(|patch| patch.address.0);
+        let step = transition.step;
+        if let Some(patch) = address.and_then(|address| self.patches.get_mut(&address)) {
+            transition.patch = Some(patch.r.clone());
+            match step {
+                TransitionStep::Patching => {
+                    patch.enabled = true;
+                    patch.detached = None;
+                    patch.unpatching = false;
+                }
+                TransitionStep::Unpatching => patch.unpatching = true,
+                TransitionStep::Detached => {
+                    let replaced = self.completed.clone().filter(|name| *name != patch.r.name);
+                    patch.detached = Some(match replaced {
+                        _ if patch.unpatching => Detached::Disabled,
+                        Some(by) => Detached::Replaced(by),
+                        None => Detached::Unseen,
+                    });
+                }
+                TransitionStep::Complete | TransitionStep::Forced => {}
+            }
+        }
+        let name = transition.patch.as_ref().map(|patch| Arc::clone(&patch.name));
+        match step {
+            TransitionStep::Complete => self.completed = name,
+            TransitionStep::Forced => self.forced(address, name),
+            _ => {}
+        }
+        say(Body::Transition(transition));
+    }
+
+    /// klp_force_transition marks the patches that are being taken out of use (kernel/livepatch/transition.c, 6.1 to
+    /// 7.3): the one that is being disabled, else all others, should the one being enabled replace them.
+    fn forced(&mut self, address: Option<u64>, by: Option<Arc<str>>) {
+        let disabling = address.and_then(|address| self.patches.get_mut(&address)).filter(|p| p.unpatching);
+        match disabling {
+            Some(patch) => patch.forced_by = by,
+            None => {
+                for (_, patch) in self.patches.iter_mut().filter(|(at, _)| Some(**at) != address) {
+                    patch.forced_by.clone_from(&by);
+                }
+            }
+        }
+    }
+}
