@@ -21,7 +21,8 @@ pub fn nearest(path: &Path, addresses: &BTreeSet<u64>) -> io::Result<BTreeMap<u6
     let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
     let mut line = Vec::new();
     while file.read_until(b'\n', &mut line)? > 0 {
-        if let Some(at) = address(&line).filter(|at| *at != 0) {
+        // A livepatch lists what the kernel resolved for it, too: those are references, not symbols.
+        if let Some(at) = address(&line).filter(|at| *at != 0 && !is_reference(&line)) {
             // The addresses that this symbol may be nearest to.
             for wanted in addresses.range(at..=at.saturating_add(REACH)) {
                 if best.get(wanted).is_none_or(|(known, _)| *known < at) {
@@ -33,6 +34,10 @@ pub fn nearest(path: &Path, addresses: &BTreeSet<u64>) -> io::Result<BTreeMap<u6
     }
     let found = |(wanted, (at, line)): (u64, (u64, Vec<u8>))| Some((wanted, symbol(&line, wanted - at)?));
     Ok(best.into_iter().filter_map(found).collect())
+}
+
+fn is_reference(line: &[u8]) -> bool {
+    line.get(19..).is_some_and(|name| name.starts_with(b".klp.sym."))
 }
 
 fn address(line: &[u8]) -> Option<u64> {
@@ -65,6 +70,7 @@ ffffffff81000040 T second
 ffffffffc0802010 t in_module\t[tmod]
 ffffffffc0802000 d __this_module\t[tmod]
 0000000000000000 A zero
+ffffffffc0802014 ? .klp.sym.tmod.in_module,0\t[lp]
 ";
         std::fs::write(file.path(), text).unwrap();
         let wanted = [0xffff_ffff_8100_003f, 0xffff_ffff_8100_0040, 0xffff_ffff_c080_2018, 0x18, u64::MAX];

@@ -26,6 +26,7 @@ impl Verifier {
         };
         read.patch = patch.r.clone();
         let traits = Traits::of(patch);
+        let differs = patch.differs();
         let Some(section) = patch.sections.get_mut(&index) else {
             say(Body::SectionRead(read));
             return;
@@ -48,7 +49,7 @@ impl Verifier {
         }
         let context = context(section, objects, traits, &read);
         if let Some(context) = context {
-            let listed = judge_section(world, &patch.r, section, &read, context, say);
+            let listed = judge_section(world, differs, &patch.r, section, &read, context, say);
             read.entries.retain(|entry| listed.binary_search(&entry.index).is_ok());
             section.wanted = false;
             if context == Context::Active {
@@ -191,14 +192,15 @@ pub(super) fn context(
 /// Judges every relocation of a section and says what is news. Returns the indices that were read and said, in order.
 fn judge_section(
     world: World<'_>,
+    differs: bool,
     patch: &PatchRef,
     section: &mut Section,
     read: &SectionRead,
     context: Context,
     say: &mut dyn FnMut(Body),
 ) -> Vec<u32> {
-    let differs = matches!(section.elf, Elf::Differs { .. });
     let elf = match section.elf {
+        _ if differs => ElfWitness::Differs,
         Elf::File { .. } => ElfWitness::File,
         Elf::Memory { .. } => ElfWitness::Memory,
         Elf::Differs { .. } => ElfWitness::Differs,
@@ -232,13 +234,13 @@ pub(super) fn judgement(
     context: Context,
 ) -> Judgement {
     let World { arch, symbols, .. } = world;
+    if differs && !arch.is_none(reloc.rtype) {
+        let size = arch.size(reloc.rtype).unwrap_or(8);
+        let bytes = entry.map_or(reloc.bytes, |entry| entry.bytes);
+        return Judgement::unknown(Reason::FileDiffers, bytes.map(|b| crate::model::Bytes::new(b, size)));
+    }
     match entry.map(|entry| entry.address).or(reloc.address) {
         None => Judgement::unknown(Reason::NeverRead, None),
-        Some(_) if differs && !arch.is_none(reloc.rtype) => {
-            let size = arch.size(reloc.rtype).unwrap_or(8);
-            let bytes = entry.map_or(reloc.bytes, |entry| entry.bytes);
-            Judgement::unknown(Reason::FileDiffers, bytes.map(|b| crate::model::Bytes::new(b, size)))
-        }
         Some(address) => judge(&Facts {
             arch,
             rtype: reloc.rtype,

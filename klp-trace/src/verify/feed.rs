@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     event::{
-        AddressLookup, Body, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent,
+        AddressLookup, Body, Elf, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent,
         PatchMetadata, PatchRef, Standing, SymbolLookup,
     },
     model::{Address, Hook, Phase, Reason},
@@ -158,8 +158,23 @@ impl Verifier {
         for entry in &metadata.entries {
             section.relocs.insert(entry.index, super::section::Reloc::new(arch, entry, &mut patch.names));
         }
+        let differs = matches!(metadata.elf, Elf::Differs { .. });
         say(Body::PatchMetadata(metadata));
+        if differs {
+            self.disown(address, say);
+        }
         self.differs(address, say);
+    }
+
+    /// What was judged by a file that turns out not to be what was loaded is unknown.
+    fn disown(&mut self, patch: u64, say: &mut dyn FnMut(Body)) {
+        let (arch, objects) = (self.arch, &self.objects);
+        let Some(patch) = self.patches.get_mut(&patch) else { return };
+        let judged = |section: &&mut Section| section.relocs.values().any(|reloc| reloc.said);
+        for section in patch.sections.values_mut().filter(judged) {
+            let object = objects.reference(&section.object);
+            super::conclude::unknown(&patch.r, section, &object, Reason::FileDiffers, arch, say);
+        }
     }
 
     pub(super) fn symbol(&mut self, mut lookup: SymbolLookup, say: &mut dyn FnMut(Body)) {

@@ -87,6 +87,11 @@ pub(super) struct Reloc {
 }
 
 impl Patch {
+    /// A .ko that is not what was loaded proves nothing, not even where a section of it happens to agree.
+    pub(super) fn differs(&self) -> bool {
+        self.sections.values().any(|section| matches!(section.elf, Elf::Differs { .. }))
+    }
+
     pub(super) fn new(r: PatchRef) -> Self {
         Self {
             r,

@@ -5,7 +5,7 @@ use super::{
     verifier::Verifier,
 };
 use crate::{
-    event::{Elf, SectionRead},
+    event::SectionRead,
     model::{Address, Verdict},
 };
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ impl Verifier {
         let Some(section) = patch.sections.get(&read.section.index) else { return found };
         let Some(context) = context(section, &self.objects, Traits::of(patch), read) else { return found };
         let world = World { arch: self.arch, symbols: &self.symbols, memory: self.memory };
-        let differs = matches!(section.elf, Elf::Differs { .. });
+        let differs = patch.differs();
         for entry in &read.entries {
             let Some(reloc) = section.relocs.get(&entry.index) else { continue };
             let judged = judgement(world, differs, section.writable, reloc, Some(*entry), context);

@@ -6,7 +6,8 @@ use super::Verifier;
 use crate::{
     arch::Arch,
     event::{
-        Body, Elf, EventsLost, LossCause, ModuleAction, ModuleEvent, SectionRead, Transition, TransitionStep,
+        AddressLookup, Body, Elf, EventsLost, LossCause, ModuleAction, ModuleEvent, Nearest, PatchMetadata,
+        SectionRead, SectionRef, Transition, TransitionStep,
     },
     model::{Address, FindingId, Hook, Phase, Reason, Severity, Verdict},
 };
@@ -173,6 +174,47 @@ fn a_differing_file_proves_nothing() {
     states.push((2, None, None));
     assert_eq!(story.verdicts(), states);
     assert_eq!(story.findings(), [], "once a patch");
+}
+
+#[test]
+fn a_file_that_differs_in_one_section_proves_nothing_of_another() {
+    let mut story = Story::new(true);
+    story.load_patch();
+    story.load_target(0x1000);
+    story.verdicts();
+    // Its other section, read later, shows that the file is not what was loaded.
+    let other = SectionRef { index: 8, name: ".klp.rela.tmod..text".into() };
+    story.feed(Body::PatchMetadata(PatchMetadata {
+        patch: Story::patch(),
+        section: other,
+        object: "tmod".into(),
+        elf: Elf::Differs { path: "lp.ko".into(), difference: "an addend".into() },
+        target: ".text".into(),
+        writable: false,
+        total: 0,
+        entries: vec![],
+    }));
+    assert_eq!(story.verdicts(), both(Verdict::Unknown, Some(Reason::FileDiffers)));
+    story.read(Hook::Demand, None, story.values(), story.values());
+    assert_eq!(story.verdicts(), [], "nor when it is read again");
+}
+
+#[test]
+fn a_wrong_value_is_named_with_what_it_points_to() {
+    let mut story = Story::new(true);
+    story.load_patch();
+    story.load_target(0x1000);
+    story.feed(Body::AddressLookup(AddressLookup {
+        address: Address(0xffff_ffff_8123_4567),
+        nearest: Some(Nearest { object: "vmlinux".into(), symbol: "_printk".into(), offset: 7 }),
+    }));
+    story.findings();
+    let right = story.values();
+    story.read(Hook::Demand, None, [0xffff_ffff_8123_4567, right[1]], right);
+    let finding = story.findings().remove(0);
+    assert_eq!(finding.id, FindingId::Klp006);
+    let said = "holds 67452381ffffffff, which points to vmlinux:_printk+0x7, and not 1010000000000000 (a)";
+    assert!(finding.message.contains(said), "{}", finding.message);
 }
 
 #[test]

@@ -104,5 +104,8 @@ fn values(reloc: &Reloc, known: &Known<'_>) -> String {
             let _ = write!(text, " ({})", reloc.r.symbol);
         }
     }
+    if let Some(reason) = reloc.reason {
+        let _ = write!(text, ": {reason}");
+    }
     text
 }
