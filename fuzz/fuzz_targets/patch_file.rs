@@ -7,6 +7,7 @@ use std::path::Path;
 
 use klp_trace::elf::compressed::{self, Format};
 use klp_trace::elf::matching::{self, Loaded, Rela};
+use klp_trace::elf::module::Module;
 use klp_trace::elf::symbols::ObjectFile;
 use klp_trace::elf::{PatchFile, klp, modinfo, names, notes};
 use libfuzzer_sys::fuzz_target;
@@ -38,6 +39,10 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(error) => plain(&error.to_string()),
     }
+    match Module::parse(elf, path, false) {
+        Ok(module) => inspected(&module, elf.len(), PatchFile::parse(elf, path).ok()),
+        Err(error) => plain(&error.to_string()),
+    }
     match ObjectFile::parse(elf, path, &wanted) {
         Ok(object) => {
             let found = wanted.iter().flat_map(|name| object.occurrences(name));
@@ -46,6 +51,25 @@ fuzz_target!(|data: &[u8]| {
         Err(error) => plain(&error.to_string()),
     }
 });
+
+/// What `inspect` reads: all of it, and the same as the strict reader where that one takes the file.
+fn inspected(module: &Module<'_>, len: usize, strict: Option<PatchFile>) {
+    let count = usize::try_from(module.relocation_count()).expect("bounded");
+    let seen = module.klp_sections().iter().flat_map(|section| section.relas.iter());
+    let rows = seen.filter(|rela| module.symbol(rela.symbol).and_then(|s| s.klp_name()).is_some()).count();
+    assert!(rows <= count && module.klp_sections().iter().all(|s| s.relas.len() * 24 <= len));
+    module.klp_sections().iter().flat_map(|s| &s.problems).for_each(|rule| plain(&rule.to_string()));
+    module.symbols().for_each(|symbol| assert!(symbol.name.is_none_or(|name| name.len() < len)));
+    let built = module.built_by();
+    assert!(built.sign.is_none_or(|sign| sign.len() < len));
+    if let Some(objects) = module.objects() {
+        assert!(objects.list.iter().all(|object| !object.name.is_empty()));
+    }
+    if let Some(strict) = strict {
+        assert_eq!(strict.relocation_count(), count);
+        assert!(module.is_livepatch() && module.klp_sections().iter().all(|s| s.problems.is_empty()));
+    }
+}
 
 /// The small readers, on the raw bytes.
 fn loose(data: &[u8]) {
