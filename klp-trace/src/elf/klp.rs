@@ -35,7 +35,8 @@ pub fn symbol(name: &[u8]) -> Option<SymbolName<'_>> {
 
 /// `%<width>[^<stop>]`: one byte at least, at most `width`, up to `stop`. And what follows.
 fn until(text: &[u8], width: usize, stop: u8) -> Option<(&[u8], &[u8])> {
-    let len = text.iter().take(width).position(|b| *b == stop).unwrap_or(text.len().min(width));
+    let within = text.get(..width).unwrap_or(text);
+    let len = memchr::memchr(stop, within).unwrap_or(within.len());
     if len == 0 { None } else { text.split_at_checked(len) }
 }
 

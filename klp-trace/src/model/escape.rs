@@ -84,6 +84,8 @@ impl fmt::Display for Escaped<'_> {
 /// The same as [`Escaped`], borrowed when there is nothing to escape.
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
+        // Nearly every name is plain ASCII: told without decoding its characters.
+        Ok(text) if bytes.iter().all(|b| matches!(b, b' '..=b'~') && *b != b'\\') => Cow::Borrowed(text),
         Ok(text) if !text.chars().any(must_escape) => Cow::Borrowed(text),
         _ => Cow::Owned(Escaped::new(bytes).to_string()),
     }

@@ -1,4 +1,7 @@
-//! `cargo xtask bench`: what klp-trace costs, measured in a VM.
+//! `cargo xtask bench`: what klp-trace costs, measured in a VM; what it reads from files, measured here.
+
+mod inspect;
+mod module;
 
 use std::time::Duration;
 
@@ -28,6 +31,8 @@ enum What {
     Apply,
     /// Auditing 20,000 relocations: the same answers as a Python script, at least 10 times faster
     Audit,
+    /// Reading 100,000 relocations, here: at least 10 times faster than readelf, 200 times than pyelftools
+    Inspect,
 }
 
 /// Measures; fails when the promise is not kept.
@@ -36,7 +41,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         What::Attach => attach(args.kernel),
         What::Apply => apply(args.kernel),
         What::Audit => audit(args.kernel),
+        What::Inspect => inspect(),
     }
+}
+
+/// Reading a large livepatch and a module tree, on this machine.
+pub fn inspect() -> anyhow::Result<()> {
+    inspect::run()
 }
 
 /// How much faster klp-trace attaches than bpftrace with the same probes.

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod ebpf;
 pub mod fixtures;
 pub mod fuzz;
+pub mod inspect;
 pub mod setup;
 pub mod test;
 pub mod vm;

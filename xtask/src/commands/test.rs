@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::bench;
+use super::{bench, inspect};
 use crate::scenario::format::{self, Scenario, Step};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, install, prepare};
@@ -80,10 +80,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(bench) => scenarios(args, &all, bench, &mut tally)?,
         None => Vec::new(),
     };
+    if bench.is_some() && args.scenario.is_empty() {
+        tally.stage("inspect reads every module of the kernels", inspect::every_module);
+    }
     if args.full && bench.is_some() {
         tally.stage("bench attach", || bench::attach(BENCHED));
         tally.stage("bench apply", || bench::apply(BENCHED));
         tally.stage("bench audit", || bench::audit(BENCHED));
+        tally.stage("bench inspect", bench::inspect);
         tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
     }
     report(&done, &tally);

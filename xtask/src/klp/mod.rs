@@ -10,7 +10,7 @@ mod name;
 mod tests;
 
 pub use alter::{renamed, with_addend};
-pub use convert::convert;
+pub use convert::{SHF_RELA_LIVEPATCH, SHN_LIVEPATCH, convert};
 pub use name::KlpName;
 
 /// The rewriter's own sources: a cache of what it made is stale once they change.

@@ -29,6 +29,7 @@ pub use boot::{Boot, GuestFile, Outcome, boot};
 pub use fixtures::fixtures;
 pub use kernels::kernel;
 pub use progress::Steps;
+pub use run::output as run_output;
 pub use series::Series;
 pub use tools::tool;
 pub use verdict::Verdict;
