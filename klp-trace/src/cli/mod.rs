@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod assert;
 pub mod audit;
 pub mod completions;
 pub mod doctor;
@@ -10,6 +11,7 @@ pub mod failure;
 pub mod inspect;
 mod keys;
 pub mod man;
+pub mod policy;
 pub mod schema;
 pub mod verify_journal;
 pub mod watch;
@@ -43,6 +45,8 @@ pub struct Cli {
 pub enum Command {
     Watch(watch::Args),
     Audit(audit::Args),
+    Assert(assert::Args),
+    Policy(policy::Args),
     VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
     Inspect(inspect::Args),
@@ -57,6 +61,8 @@ impl Command {
         match self {
             Self::Watch(args) => watch::run(&args),
             Self::Audit(args) => audit::run(&args),
+            Self::Assert(args) => assert::run(&args),
+            Self::Policy(args) => policy::run(&args),
             Self::VerifyJournal(args) => verify_journal::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Inspect(args) => inspect::run(&args),

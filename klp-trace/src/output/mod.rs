@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod journal;
 pub mod late_cost;
 pub mod lint;
+pub mod report;
 pub mod sink;
 pub mod style;
 pub mod text;

@@ -23,6 +23,7 @@ pub(in crate::output) mod words;
 pub use integrity::integrity;
 use layout::Layout;
 pub use layout::count;
+pub(in crate::output) use layout::{name, relocation};
 use states::States;
 use summary::Summary;
 

@@ -29,3 +29,5 @@ pub use order::{Order, Step, Subject};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::told;

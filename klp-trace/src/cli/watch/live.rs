@@ -1,6 +1,6 @@
 //! `watch` on the running kernel.
 
-use super::{Args, show::Show};
+use super::{Args, Attach, show::Show};
 use crate::{
     arch::Arch,
     cli::{Exit, Failure, doctor},
@@ -16,7 +16,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -29,27 +29,12 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Watches until a signal, the time asked for, or the reader of the output ends it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let root = Path::new("/");
-    let host = host::Host::read(root);
-    let arch = Arch::from_uname(&host.arch).ok_or_else(|| {
-        let what = anyhow::anyhow!("relocations of {} cannot be judged", host.arch);
-        Failure::new(Exit::Precondition, what).hint("klp-trace judges x86_64 livepatches")
-    })?;
+    let (host, arch) = host()?;
     let stop = stop_flag()?;
     let mut show = Show::open(args, origin(&host))?;
-    let probes = attach(args)?;
-    let session = Session {
-        command: std::env::args().collect(),
-        clears: probes
-            .hooks()
-            .iter()
-            .any(|hook| hook.name == Hook::ClearRelocateAdd.name() && hook.mechanism.is_some()),
-        hooks: probes.hooks().iter().map(hook_info).collect(),
-        ring_bytes: args.ring_size,
-        memory: Memory::Bpf,
-    };
-    let finder = Finder::new(root, &host.release, args.ko.clone());
-    let mut live = Live::new(Parts { reader: probes, arch, root: root.to_owned(), finder });
+    let probes = attach(args.attach, args.ring_size, args.bpf_log)?;
+    let session = session(&probes, args.ring_size);
+    let mut live = live(probes, &host, arch, args.ko.clone());
     live.start(session, &mut |event| show.event(&event));
     show.flush();
     if let Some(file) = &args.ready_file {
@@ -59,6 +44,37 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let end = Event { mono_ns: monotonic(), task: None, body: Body::SessionEnd(live.verifier().end(reason)) };
     show.event(&end);
     show.finish(&live.verifier().outcome(), false, args.fail_on.into())
+}
+
+/// This host, and the architecture whose formulas apply.
+pub(in crate::cli) fn host() -> Result<(host::Host, Arch), Failure> {
+    let host = host::Host::read(Path::new("/"));
+    let Some(arch) = Arch::from_uname(&host.arch) else {
+        let what = anyhow::anyhow!("relocations of {} cannot be judged", host.arch);
+        return Err(Failure::new(Exit::Precondition, what).hint("klp-trace judges x86_64 livepatches"));
+    };
+    Ok((host, arch))
+}
+
+/// The first event of a session.
+pub(in crate::cli) fn session(probes: &Probes, ring_bytes: u32) -> Session {
+    Session {
+        command: std::env::args().collect(),
+        clears: probes
+            .hooks()
+            .iter()
+            .any(|hook| hook.name == Hook::ClearRelocateAdd.name() && hook.mechanism.is_some()),
+        hooks: probes.hooks().iter().map(hook_info).collect(),
+        ring_bytes,
+        memory: Memory::Bpf,
+    }
+}
+
+/// The running kernel as a source, watched through `probes`.
+pub(in crate::cli) fn live(probes: Probes, host: &host::Host, arch: Arch, ko: Vec<PathBuf>) -> Live<Probes> {
+    let root = Path::new("/");
+    let finder = Finder::new(root, &host.release, ko);
+    Live::new(Parts { reader: probes, arch, root: root.to_owned(), finder })
 }
 
 /// The loop: waits for records, a signal or the next tick.
@@ -93,7 +109,8 @@ fn watch(
     }
 }
 
-fn wait(probes: &Probes, timeout: Duration) -> Result<(), Failure> {
+/// Waits until records have arrived, at most so long.
+pub(in crate::cli) fn wait(probes: &Probes, timeout: Duration) -> Result<(), Failure> {
     let fd = probes.fd();
     let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
     match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)) {
@@ -102,7 +119,8 @@ fn wait(probes: &Probes, timeout: Duration) -> Result<(), Failure> {
     }
 }
 
-fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+/// Set by SIGINT, SIGTERM and SIGHUP from here on.
+pub(in crate::cli) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot watch for signals")?;
@@ -110,16 +128,12 @@ fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-fn attach(args: &Args) -> Result<Probes, Failure> {
+/// Attaches the probes.
+pub(in crate::cli) fn attach(attach: Attach, ring_bytes: u32, bpf_log: bool) -> Result<Probes, Failure> {
     // Which patch a transition is about is known from its beginning: no need to search all of kallsyms for the
     // kernel's own variables before anything is attached.
     let variables = probe::Variables::default();
-    let options = probe::Options {
-        attach: args.attach.into(),
-        ring_bytes: args.ring_size,
-        bpf_log: args.bpf_log,
-        variables,
-    };
+    let options = probe::Options { attach: attach.into(), ring_bytes, bpf_log, variables };
     Probes::attach(&options).map_err(|error| {
         if matches!(error, ProbeError::RingSize { .. }) {
             return Failure::new(Exit::Usage, error);
@@ -128,6 +142,7 @@ fn attach(args: &Args) -> Result<Probes, Failure> {
     })
 }
 
+/// Where the session's records come from.
 pub(in crate::cli) fn origin(host: &host::Host) -> Origin {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let wall = i128::try_from(wall).unwrap_or(0);

@@ -142,6 +142,13 @@ impl<R: Reader> Live<R> {
         self.satisfy(out);
     }
 
+    /// Reads everything again that can have changed, whatever was seen of it.
+    pub fn read_again(&mut self, out: Out) {
+        self.verifier.want_all();
+        self.look(out);
+        self.step(out);
+    }
+
     /// What is to be done about once a second: notices that the hooks have gone blind.
     pub fn tick(&mut self, out: Out) {
         self.watch_ftrace(out);

@@ -1,0 +1,84 @@
+//! `klp-trace policy`: policies checked, and begun.
+
+use std::path::PathBuf;
+
+use super::args::OutputArgs;
+use super::assert::{live, policy_file};
+use super::exit::{self, Exit};
+use super::failure::Failure;
+use crate::output::sink::LineSink;
+
+const EXAMPLES: &str = "\
+Examples:
+  klp-trace policy check klp.toml
+      can klp-trace assert use it?
+  klp-trace policy init --output klp.toml
+      begin one with what this host shows now
+  klp-trace policy init --from klp.ndjson
+      begin one with what the last session of a journal shows
+
+";
+
+fn after_help() -> String {
+    let codes = [Exit::Clean, Exit::Usage, Exit::Runtime, Exit::Precondition];
+    format!("{EXAMPLES}{}", exit::help_section(&codes))
+}
+
+/// Checks a policy for `klp-trace assert`, or writes one from what there is
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = after_help())]
+pub struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do with a policy.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Action {
+    /// Says whether a policy can be used, and if not, where and why
+    Check {
+        /// The policy
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Writes a policy that demands what there is now: patches, objects, numbers of relocations
+    ///
+    /// Of bad and unknown verdicts it demands none, whatever there is: read it before you use it.
+    Init {
+        /// Take a recorded journal instead of this kernel; needs no privilege
+        #[arg(long, value_name = "JOURNAL")]
+        from: Option<PathBuf>,
+
+        /// Where the policy goes
+        #[command(flatten)]
+        output: OutputArgs,
+
+        /// How to watch this kernel
+        #[command(flatten)]
+        watch: live::WatchArgs,
+    },
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    match &args.action {
+        Action::Check { file } => {
+            policy_file::read(Some(file))?;
+            Ok(Exit::Clean)
+        }
+        Action::Init { from, output, watch } => {
+            let seen = match from {
+                Some(journal) => super::assert::observe(journal)?,
+                None => live::look(watch)?,
+            };
+            let text = crate::policy::init(&seen);
+            let mut sink = LineSink::open(output.output.as_deref())?;
+            let written = sink.line(text.trim_end().as_bytes()).and_then(|()| sink.finish());
+            match written {
+                Err(error) if !error.is_closed() => Err(error.into()),
+                _ => Ok(Exit::Clean),
+            }
+        }
+    }
+}

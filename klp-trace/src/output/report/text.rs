@@ -1,0 +1,78 @@
+//! The report for people: what is wrong first, then what it was judged by.
+
+use super::{Format, Report, Words, details};
+use crate::policy::{Check, Status};
+use std::fmt::Write as _;
+
+pub(super) struct Text;
+
+impl Format for Text {
+    fn render(&self, report: &Report, words: Words) -> String {
+        let mut out = String::new();
+        let mut groups = report.groups();
+        // What failed is last: at the end of a long log, above the prompt.
+        groups.sort_by_key(|(_, checks)| checks.iter().map(|check| check.status).max());
+        for (name, checks) in groups {
+            let _ = writeln!(out, "{}", words.of(&name));
+            let (good, rest): (Vec<&Check>, Vec<&Check>) = checks.iter().partition(|check| is_plain(check));
+            if !good.is_empty() && name.ends_with("findings") {
+                let _ = writeln!(out, "  ok       none of {}", ids(&good));
+            } else {
+                for check in good {
+                    let _ = writeln!(out, "  ok       {}", one_line(check, words));
+                }
+            }
+            for check in rest {
+                let _ = writeln!(out, "  {:<7}  {}", word(check), words.of(&check.name));
+                for line in details::lines(check, words) {
+                    let _ = writeln!(out, "           {line}");
+                }
+            }
+        }
+        for session in &report.sessions {
+            let times =
+                session.times.as_ref().map(|(from, to)| format!(", {from} to {to}")).unwrap_or_default();
+            let _ =
+                writeln!(out, "host {}, Linux {}{times}", words.of(&session.host), words.of(&session.kernel));
+        }
+        if let Some(policy) = &report.policy {
+            let _ = writeln!(out, "policy {}", words.of(policy));
+        }
+        let count = |wanted| report.checks().filter(|check| check.status == wanted).count();
+        let (code, meaning) = report.exit;
+        let _ = writeln!(
+            out,
+            "{} passed, {} failed, {} unknown, {} skipped: exit {code}, {meaning}",
+            count(Status::Pass),
+            count(Status::Fail),
+            count(Status::Unknown),
+            count(Status::Skip)
+        );
+        out
+    }
+}
+
+/// Passed, with nothing to be said that a person would want to see.
+fn is_plain(check: &Check) -> bool {
+    check.status == Status::Pass && check.finding.is_none() && check.allowed.is_none()
+}
+
+fn ids(checks: &[&Check]) -> String {
+    let ids: Vec<_> = checks.iter().map(|check| check.rule.id()).collect();
+    ids.join(", ")
+}
+
+fn one_line(check: &Check, words: Words) -> String {
+    let name = words.of(&check.name);
+    if check.what.is_empty() { name } else { format!("{name}: {}", words.of(&check.what)) }
+}
+
+fn word(check: &Check) -> &'static str {
+    match check.status {
+        Status::Fail => "FAILED",
+        Status::Unknown => "UNKNOWN",
+        Status::Skip => "skipped",
+        Status::Pass if check.allowed.is_some() => "allowed",
+        Status::Pass => "noted",
+    }
+}
