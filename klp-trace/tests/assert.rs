@@ -124,16 +124,19 @@ fn story(shown: Shown) -> Vec<Body> {
     if shown.unread {
         return bodies;
     }
-    bodies.push(Body::SymbolLookup(SymbolLookup {
-        object: object(),
-        symbol: "a".into(),
-        sympos: 0,
-        outcome: Lookup::Found {
-            address: Address(BASE + 0x10),
-            set: SymbolSet::Core,
-            from: SymbolSource::Kallsyms,
-        },
-    }));
+    let lookup = || {
+        Body::SymbolLookup(SymbolLookup {
+            object: object(),
+            symbol: "a".into(),
+            sympos: 0,
+            outcome: Lookup::Found {
+                address: Address(BASE + 0x10),
+                set: SymbolSet::Core,
+                from: SymbolSource::Kallsyms,
+            },
+        })
+    };
+    bodies.push(lookup());
     bodies.push(read(Hook::Demand, BASE + 0x10));
     if shown.stale {
         bodies.push(module(ModuleAction::Absent, "tmod", BASE, false));
@@ -145,6 +148,8 @@ fn story(shown: Shown) -> Vec<Body> {
             cause: LossCause::RingFull,
             count: 3,
         }));
+        // What was looked up before may be of another load.
+        bodies.push(lookup());
         bodies.push(read(Hook::Demand, BASE + 0x10));
     }
     bodies
