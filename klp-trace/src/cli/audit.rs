@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
-use super::watch::live::origin;
+use super::watch::live::{host, origin};
 use super::watch::show::judged;
 use crate::arch::Arch;
 use crate::event::{Body, EndReason, Event, Session};
 use crate::kernel::modules::Modules;
 use crate::kernel::patch_file::Finder;
 use crate::kernel::sysfs::Sysfs;
-use crate::kernel::{host, kallsyms};
+use crate::kernel::kallsyms;
 use crate::source::audit::Audit;
 use crate::source::live::{Parts, Reader, now};
 use reader::{Opened, Which};
@@ -141,11 +141,7 @@ pub enum Format {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let root = Path::new("/");
-    let host = host::Host::read(root);
-    let arch = Arch::from_uname(&host.arch).ok_or_else(|| {
-        let what = anyhow::anyhow!("relocations of {} cannot be judged", host.arch);
-        Failure::new(Exit::Precondition, what).hint("klp-trace judges x86_64 livepatches")
-    })?;
+    let (host, arch) = host()?;
     let filter = show::filter(args)?;
     let modules = Modules::read(root).map_err(anyhow::Error::new)?;
     let mut show = if modules.livepatches().next().is_some() {

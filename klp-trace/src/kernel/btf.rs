@@ -1,9 +1,10 @@
 //! Struct layouts and functions of the running kernel, from its BTF (`/sys/kernel/btf/vmlinux`, world-readable).
 
 use libbpf_rs::btf::{
-    Btf, BtfType,
+    Btf, BtfType, TypeId,
     types::{Composite, Func, MemberAttr, Struct},
 };
+use std::{cell::RefCell, collections::HashMap};
 use thiserror::Error;
 
 /// The kernel gives no type information.
@@ -19,6 +20,8 @@ pub struct BtfError {
 /// The running kernel's types.
 pub struct KernelBtf {
     btf: Btf<'static>,
+    /// Where the structs are that were asked for: finding one is a pass over all types.
+    structs: RefCell<HashMap<String, Option<TypeId>>>,
 }
 
 impl KernelBtf {
@@ -27,15 +30,16 @@ impl KernelBtf {
         // libbpf would print its own words on stderr.
         libbpf_rs::set_print(None);
         let btf = Btf::from_vmlinux().map_err(|e| BtfError { reason: e.to_string() })?;
-        Ok(Self { btf })
+        Ok(Self { btf, structs: RefCell::default() })
     }
 
     /// Byte offset of a member, such as `("module", "core_kallsyms.strtab")`; members of anonymous structs and unions
     /// count as the struct's own, members after a dot are looked for in the member's type (for an array: its element's).
     /// `None`: this kernel has no such struct or member.
     pub fn offset(&self, structure: &str, path: &str) -> Option<u32> {
-        let composite = self.btf.type_by_name::<Struct<'_>>(structure)?;
-        member_offset(&self.btf, *composite, &path.split('.').collect::<Vec<_>>())
+        let find = || Some(self.btf.type_by_name::<Struct<'_>>(structure)?.type_id());
+        let id = *self.structs.borrow_mut().entry(structure.to_owned()).or_insert_with(find);
+        member_offset(&self.btf, self.btf.type_by_id(id?)?, &path.split('.').collect::<Vec<_>>())
     }
 
     /// Whether the kernel has a function of this name that can be looked up.

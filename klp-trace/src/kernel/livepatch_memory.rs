@@ -168,26 +168,30 @@ impl<'a> Livepatch<'a> {
 
     /// The symbol table, read at once.
     pub fn symbols(&self) -> Option<Symbols> {
-        self.memory.many(self.symtab, ENTRY * u64::from(self.symbols), TABLE).map(Symbols)
-    }
-
-    /// A symbol's name by its `st_name`, and whether it was cut.
-    pub fn symbol_name(&self, st_name: u32) -> Option<(Vec<u8>, bool)> {
-        self.memory.string(self.strtab.checked_add(st_name.into())?, SYMBOL_NAME)
+        let table = self.memory.many(self.symtab, ENTRY * u64::from(self.symbols), TABLE)?;
+        Some(Symbols { table, strtab: self.strtab })
     }
 }
 
 /// A livepatch's symbol table as it was at one moment.
 #[derive(Debug)]
-pub struct Symbols(Vec<u8>);
+pub struct Symbols {
+    table: Vec<u8>,
+    strtab: u64,
+}
 
 impl Symbols {
     /// A symbol's first word (`st_name`, `st_info`, `st_other`, `st_shndx`) and `st_value`.
     pub fn get(&self, index: u32) -> Option<[u64; 2]> {
         let start = usize::try_from(ENTRY * u64::from(index)).ok()?;
-        let bytes = self.0.get(start..)?;
+        let bytes = self.table.get(start..)?;
         let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
         Some([word(0)?, word(8)?])
+    }
+
+    /// A symbol's name by its `st_name`, and whether it was cut.
+    pub fn name(&self, memory: &Kcore, st_name: u32) -> Option<(Vec<u8>, bool)> {
+        memory.string(self.strtab.checked_add(st_name.into())?, SYMBOL_NAME)
     }
 }
 

@@ -48,6 +48,14 @@ pub(super) const SPECS: [Spec; 12] = [
     spec(Hook::ModuleFree, true, Kind::Tracepoint, "module_free"),
 ];
 
+/// What shows that an object came, or came and went, between two looks that both found it absent: its coming, and should
+/// the kernel's functions be hidden (ftrace), its memory freed. An object that was loaded at both looks, and is the same
+/// load, cannot have been written meanwhile.
+pub(super) const COMINGS: [Spec; 2] = [
+    spec(Hook::Coming, true, Kind::Entry, "coming"),
+    spec(Hook::ModuleFree, true, Kind::Tracepoint, "module_free"),
+];
+
 impl Spec {
     /// Whether a kernel without the function is as good as one with it: clear came with 6.3.
     pub fn may_be_absent(self) -> bool {
@@ -59,11 +67,17 @@ impl Spec {
         self.kind != Kind::Tracepoint
     }
 
-    /// Attaches it, the exit before the entry: an exit without its entry is harmless.
-    pub fn attach(self, bpf: &mut Ebpf, btf: &Btf, how: Attach) -> HookStatus {
+    /// Attaches it, the exit before the entry: an exit without its entry is harmless. Fentry needs the kernel's types.
+    pub fn attach(self, bpf: &mut Ebpf, btf: Option<&Btf>, how: Attach) -> HookStatus {
         let mut reasons = Vec::new();
         for mechanism in self.mechanisms(how) {
-            match self.attach_by(bpf, btf, mechanism) {
+            let attached = match (mechanism, btf) {
+                (Mechanism::Tracepoint, _) => self.attach_tracepoint(bpf),
+                (Mechanism::Fentry, Some(btf)) => self.attach_fentry(bpf, btf),
+                (Mechanism::Fentry, None) => continue,
+                (Mechanism::Kprobe, _) => self.attach_kprobe(bpf),
+            };
+            match attached {
                 Ok(programs) => return self.attached(bpf, mechanism, programs),
                 Err(e) => reasons.push(format!("{}: {}", mechanism.name(), reason(&e))),
             }
@@ -106,43 +120,53 @@ impl Spec {
         }
     }
 
-    fn attach_by(self, bpf: &mut Ebpf, btf: &Btf, by: Mechanism) -> Result<Vec<String>, ProgramError> {
+    fn attach_tracepoint(self, bpf: &mut Ebpf) -> Result<Vec<String>, ProgramError> {
+        let program: &mut RawTracePoint = find(bpf, self.program)?;
+        program.load()?;
+        program.attach(self.hook.name())?;
+        Ok(vec![self.program.to_owned()])
+    }
+
+    fn attach_fentry(self, bpf: &mut Ebpf, btf: &Btf) -> Result<Vec<String>, ProgramError> {
         let function = self.hook.name();
-        if by == Mechanism::Tracepoint {
-            let program: &mut RawTracePoint = find(bpf, self.program)?;
-            program.load()?;
-            program.attach(function)?;
-            return Ok(vec![self.program.to_owned()]);
+        let exit = (self.kind == Kind::Call).then(|| format!("{}_fexit", self.program));
+        if let Some(exit) = &exit {
+            let program: &mut FExit = find(bpf, exit)?;
+            program.load(function, btf)?;
+            program.attach()?;
         }
-        let (entry, exit) = match by {
-            Mechanism::Fentry => (format!("{}_fentry", self.program), format!("{}_fexit", self.program)),
-            _ => (format!("{}_kprobe", self.program), format!("{}_kretprobe", self.program)),
-        };
-        let mut programs = Vec::new();
-        if self.kind == Kind::Call {
-            if by == Mechanism::Fentry {
-                let program: &mut FExit = find(bpf, &exit)?;
-                program.load(function, btf)?;
-                program.attach()?;
-            } else {
-                attach_kprobe(bpf, &exit, function)?;
+        let entry = format!("{}_fentry", self.program);
+        let attached = attach_fentry(bpf, &entry, function, btf);
+        whole(bpf, exit, entry, attached)
+    }
+
+    fn attach_kprobe(self, bpf: &mut Ebpf) -> Result<Vec<String>, ProgramError> {
+        let function = self.hook.name();
+        let exit = (self.kind == Kind::Call).then(|| format!("{}_kretprobe", self.program));
+        if let Some(exit) = &exit {
+            attach_kprobe(bpf, exit, function)?;
+        }
+        let entry = format!("{}_kprobe", self.program);
+        let attached = attach_kprobe(bpf, &entry, function);
+        whole(bpf, exit, entry, attached)
+    }
+}
+
+/// The programs of a hook, once its entry is attached too: half a hook is none.
+fn whole(
+    bpf: &mut Ebpf,
+    exit: Option<String>,
+    entry: String,
+    attached: Result<(), ProgramError>,
+) -> Result<Vec<String>, ProgramError> {
+    match attached {
+        Ok(()) => Ok(exit.into_iter().chain([entry]).collect()),
+        Err(error) => {
+            if let Some(exit) = &exit {
+                unload(bpf, exit);
             }
-            programs.push(exit);
+            Err(error)
         }
-        let attached = if by == Mechanism::Fentry {
-            attach_fentry(bpf, &entry, function, btf)
-        } else {
-            attach_kprobe(bpf, &entry, function)
-        };
-        if let Err(e) = attached {
-            // Half a hook is none.
-            for name in &programs {
-                unload(bpf, name);
-            }
-            return Err(e);
-        }
-        programs.push(entry);
-        Ok(programs)
     }
 }
 

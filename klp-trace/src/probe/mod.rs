@@ -105,6 +105,7 @@ pub struct Probes {
     bpf: Ebpf,
     ring: ring::Ring,
     statuses: Vec<HookStatus>,
+    clears: bool,
     ledger: loss::Ledger,
     walks: u64,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
@@ -114,6 +115,11 @@ impl Probes {
     /// Every hook, attached or not.
     pub fn hooks(&self) -> &[HookStatus] {
         &self.statuses
+    }
+
+    /// Whether this kernel clears relocations when their object goes: 6.3 and later, on x86.
+    pub fn clears(&self) -> bool {
+        self.clears
     }
 
     /// Readable when there are events. Wake-ups can be missed under load: poll it with a time-out all the same.

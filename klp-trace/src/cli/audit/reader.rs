@@ -59,37 +59,23 @@ pub(super) fn open(args: &Args, arch: Arch) -> Result<Opened, Failure> {
     }
 }
 
-/// With hooks where they can be attached, so that a change during the audit is seen; without, where they cannot.
+/// With the hooks that an audit needs where they can be attached; without, where they cannot.
 fn bpf(args: &Args) -> anyhow::Result<Opened> {
-    let options = probe::Options {
-        attach: probe::Attach::Auto,
-        ring_bytes: args.ring_size,
-        bpf_log: false,
-        variables: probe::Variables::default(),
-    };
-    let (probes, watched) = match Probes::attach(&options) {
-        Ok(probes) => (probes, ftrace_enabled(Path::new("/")) == Some(true)),
-        Err(error) => match Probes::load(&options, &error.to_string()) {
-            Ok(probes) => (probes, false),
-            // The first refusal says more: it names the capability.
-            Err(_) => return Err(error.into()),
-        },
-    };
-    let clears = clears()?;
+    let options = probe::Options { ring_bytes: args.ring_size, ..probe::Options::default() };
+    let probes = Probes::reading_on_demand(&options)?;
+    let attached = probes.hooks().iter().all(|hook| hook.mechanism.is_some());
+    let watched = attached && ftrace_enabled(Path::new("/")) == Some(true);
     let hooks = probes.hooks().iter().map(hook_info).collect();
-    let session = session(args, hooks, clears, event::Memory::Bpf);
+    let session = session(args, hooks, probes.clears(), event::Memory::Bpf);
     Ok(Opened { session, reader: Which::Bpf(Box::new(probes)), watched })
 }
 
 fn kcore(args: &Args, arch: Arch) -> anyhow::Result<Opened> {
-    let reader = KcoreReader::open(arch)?;
-    let session = session(args, Vec::new(), clears()?, event::Memory::Kcore);
+    let types = KernelBtf::running()?;
+    let reader = KcoreReader::open(arch, &types)?;
+    let clears = types.has_function(Hook::ClearRelocateAdd.name());
+    let session = session(args, Vec::new(), clears, event::Memory::Kcore);
     Ok(Opened { session, reader: Which::Kcore(Box::new(reader)), watched: false })
-}
-
-/// Whether this kernel clears relocations when their object goes.
-fn clears() -> anyhow::Result<bool> {
-    Ok(KernelBtf::running()?.has_function(Hook::ClearRelocateAdd.name()))
 }
 
 /// The first record of an audit.

@@ -93,7 +93,7 @@ fn a_livepatch_is_walked_from_its_struct_module() {
     let symbols = patch.symbols().unwrap();
     assert_eq!(symbols.get(1), Some([1 | 0x10 << 32 | 0xff20 << 48, 0x77]));
     assert_eq!(symbols.get(2), None);
-    assert_eq!(patch.symbol_name(1), Some((b".klp.sym.tmod.secret,0".to_vec(), false)));
+    assert_eq!(symbols.name(&kcore, 1), Some((b".klp.sym.tmod.secret,0".to_vec(), false)));
     assert!(patch.header(4).is_none());
 }
 

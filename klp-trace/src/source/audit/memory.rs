@@ -7,7 +7,7 @@ use crate::{
     kernel::{
         btf::KernelBtf,
         kcore::{self, Kcore},
-        livepatch_memory::{Livepatch, Offsets},
+        livepatch_memory::{Livepatch, Offsets, Symbols},
     },
     probe::event::{
         Chunk, Entry, Hook, KernelName, RawEvent, Rela, SectionInfo, Stamp, Symbol, Task, WalkBegin, WalkEnd,
@@ -27,19 +27,21 @@ pub struct KcoreReader {
     offsets: Offsets,
     arch: Arch,
     walks: u64,
+    /// The symbol table of the livepatch whose section was read last, as it was then; by its `struct module`.
+    symbols: Option<(u64, Symbols)>,
 }
 
 impl KcoreReader {
-    /// Opens the running kernel's memory.
-    pub fn open(arch: Arch) -> anyhow::Result<Self> {
+    /// Opens the running kernel's memory; `types` are that kernel's.
+    pub fn open(arch: Arch, types: &KernelBtf) -> anyhow::Result<Self> {
         let kcore = Kcore::open(Path::new(kcore::PATH))?;
-        let offsets = Offsets::of(&KernelBtf::running()?).map_err(anyhow::Error::msg)?;
+        let offsets = Offsets::of(types).map_err(anyhow::Error::msg)?;
         Ok(Self::new(kcore, offsets, arch))
     }
 
     /// A reader of a core file.
     pub fn new(kcore: Kcore, offsets: Offsets, arch: Arch) -> Self {
-        Self { kcore, offsets, arch, walks: 0 }
+        Self { kcore, offsets, arch, walks: 0, symbols: None }
     }
 
     fn patch(&self, module: u64) -> Result<Livepatch<'_>, String> {
@@ -169,7 +171,8 @@ impl Reader for KcoreReader {
             return Err(gone());
         }
         let (hook, total) = (Hook::Demand, section.total);
-        let name = KernelName(patch.name.clone());
+        let name = KernelName(patch.name);
+        self.symbols = symbols.map(|symbols| (module, symbols));
         queue.push_back(RawEvent::WalkBegin(Box::new(WalkBegin {
             walk,
             hook,
@@ -203,11 +206,14 @@ impl Reader for KcoreReader {
     }
 
     fn symbol(&mut self, module: u64, index: u32, _queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
-        let patch = self.patch(module)?;
         let unreadable = || format!("symbol {index} of the livepatch at {module:#x} is unreadable");
-        let [first, value] = patch.symbols().and_then(|symbols| symbols.get(index)).ok_or_else(unreadable)?;
+        if self.symbols.as_ref().is_none_or(|(of, _)| *of != module) {
+            self.symbols = self.patch(module)?.symbols().map(|symbols| (module, symbols));
+        }
+        let (_, symbols) = self.symbols.as_ref().ok_or_else(unreadable)?;
+        let [first, value] = symbols.get(index).ok_or_else(unreadable)?;
         let st_name = u32::try_from(first & 0xffff_ffff).unwrap_or(0);
-        let name = patch.symbol_name(st_name);
+        let name = symbols.name(&self.kcore, st_name);
         let cut = name.as_ref().is_some_and(|(_, cut)| *cut);
         let [_, _, _, _, info, _, low, high] = first.to_le_bytes();
         Ok(Symbol {

@@ -3,7 +3,8 @@
 use super::Audit;
 use crate::{
     event::{
-        Body, Lookup, ModuleAction, ModuleEvent, ObjectRef, PatchRef, SectionRead, SectionRef, SymbolLookup,
+        Body, Lookup, LossCause, ModuleAction, ModuleEvent, ObjectRef, PatchRef, SectionRead, SectionRef,
+        SymbolLookup,
     },
     kernel::{
         kallsyms::VMLINUX,
@@ -115,6 +116,7 @@ impl<R: Reader> Audit<R> {
     /// Reads everything once (twice where no hook watches); `None` when something moved meanwhile.
     fn look(&mut self, gate: &Arc<str>, members: &BTreeMap<u64, Vec<u32>>) -> Option<Look> {
         let _ = self.take_all();
+        let _ = self.missed();
         self.stirred.clear();
         let (before, modules) = self.surroundings(gate, members)?;
         if !before.is_steady() {
@@ -134,13 +136,20 @@ impl<R: Reader> Audit<R> {
             }
         }
         let _ = self.take_all();
-        let moved = self.stirred.contains(gate)
+        let moved = self.missed()
+            || self.stirred.contains(gate)
             || members
                 .keys()
                 .filter_map(|address| self.patches.get(address))
                 .any(|patch| self.stirred.contains(&patch.name));
         let (after, _) = self.surroundings(gate, members)?;
         (!moved && before == after).then_some(Look { present, walks, lookups })
+    }
+
+    /// Whether a hook missed something since this was last asked. That a call's return is not seen is no miss: only its
+    /// entry is hooked.
+    fn missed(&mut self) -> bool {
+        self.reader.loss().iter().any(|lost| lost.cause != LossCause::MissedExit)
     }
 
     fn walks(&mut self, members: &BTreeMap<u64, Vec<u32>>) -> Option<Vec<Walk>> {

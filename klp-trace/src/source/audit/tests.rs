@@ -3,10 +3,10 @@
 use super::*;
 use crate::{
     arch::Arch,
-    event::{EventsLost, Journal, Memory, testing::origin},
+    event::{EventsLost, Journal, LossCause, Memory, testing::origin},
     kernel::{livepatch_memory::tests as core, patch_file::Finder},
     model::{FindingId, Reason, Verdict},
-    probe::event::Symbol,
+    probe::event::{HookEvent, KernelName, Module, ModuleState, Stamp, Symbol, Task},
     source::recording::replay_from,
 };
 use std::{fs, ops::ControlFlow, path::Path};
@@ -36,8 +36,12 @@ fn session() -> Session {
 }
 
 fn audit<R: Reader>(root: &Path, reader: R) -> (Vec<Event>, Audit<R>) {
+    run(root, reader, false)
+}
+
+fn run<R: Reader>(root: &Path, reader: R, watched: bool) -> (Vec<Event>, Audit<R>) {
     let finder = Finder::new(root, "6.1", vec![]);
-    let mut audit = Audit::new(Parts { reader, arch: Arch::X86_64, root: root.to_owned(), finder }, false);
+    let mut audit = Audit::new(Parts { reader, arch: Arch::X86_64, root: root.to_owned(), finder }, watched);
     audit.patience = Duration::ZERO;
     let mut events = Vec::new();
     audit.run(session(), &mut |event| events.push(event)).unwrap();
@@ -178,6 +182,85 @@ fn what_changes_between_two_reads_is_read_again() {
     let (events, audit) = audit(root.path(), Clearing(reader(WRITTEN, VALUE), reader([0, 0], VALUE), 0));
     assert_eq!(verdicts(&events), both(Verdict::Cleared, None));
     assert_eq!(audit.reader.2, 5, "described, read, read otherwise, and twice alike");
+}
+
+/// A reader whose hooks tell something, or miss something, while what is gated on `tmod` is read for the first time.
+struct Hooked {
+    reader: KcoreReader,
+    tells: Option<Hook>,
+    misses: Option<LossCause>,
+    reads: u32,
+}
+
+impl Hooked {
+    fn new(tells: Option<Hook>, misses: Option<LossCause>) -> Self {
+        Self { reader: reader([0, 0], 0), tells, misses, reads: 0 }
+    }
+}
+
+impl Reader for Hooked {
+    fn drain(&mut self, queue: &mut VecDeque<RawEvent>) {
+        if self.reads < 2 {
+            return;
+        }
+        let Some(hook) = self.tells.take() else { return };
+        let name = |text: &str| KernelName(text.as_bytes().to_vec());
+        let event = HookEvent {
+            hook,
+            stamp: Stamp { mono_ns: 1, cpu: 0 },
+            task: Task { pid: 1, tgid: 1, ppid: None, uid: 0, auid: None, comm: name("insmod") },
+            module: Module {
+                address: 1,
+                name: name("tmod"),
+                state: ModuleState::Coming,
+                livepatch: false,
+                klp_info: false,
+                unreadable: false,
+            },
+            ret: None,
+            relsec: None,
+            walks: 0,
+        };
+        queue.push_back(match hook {
+            Hook::ModuleFree => RawEvent::ModuleFree(event),
+            _ => RawEvent::Enter(event),
+        });
+    }
+
+    fn loss(&mut self) -> Vec<EventsLost> {
+        let lost = |cause| EventsLost { hook: crate::model::Hook::KlpModuleComing, cause, count: 1 };
+        if self.reads < 2 { Vec::new() } else { self.misses.take().map(lost).into_iter().collect() }
+    }
+
+    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+        self.reader.sections(module, queue)
+    }
+
+    fn read_section(
+        &mut self,
+        module: u64,
+        relsec: u32,
+        queue: &mut VecDeque<RawEvent>,
+    ) -> Result<(), String> {
+        self.reads += 1;
+        self.reader.read_section(module, relsec, queue)
+    }
+
+    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
+        self.reader.symbol(module, index, queue)
+    }
+}
+
+#[test]
+fn an_object_that_came_and_went_unseen_by_both_looks_is_read_again() {
+    let root = host(MODULES, true);
+    let reads = |tells, misses| run(root.path(), Hooked::new(tells, misses), true).1.reader.reads;
+    assert_eq!(reads(None, None), 2, "described, read");
+    assert_eq!(reads(Some(Hook::Coming), None), 3);
+    assert_eq!(reads(Some(Hook::ModuleFree), None), 3);
+    assert_eq!(reads(None, Some(LossCause::RingFull)), 3, "whatever was lost may have been its coming");
+    assert_eq!(reads(None, Some(LossCause::Recursion)), 3);
+    assert_eq!(reads(None, Some(LossCause::MissedExit)), 2, "exits are not hooked");
 }
 
 #[test]
