@@ -99,6 +99,10 @@ fn tree(
     mode: u32,
     own: &mut Vec<(PathBuf, PathBuf)>,
 ) -> anyhow::Result<()> {
+    // A package's link to what another package or its setup would bring leads nowhere, here as in the guest.
+    if fs::symlink_metadata(host).is_ok_and(|link| link.is_symlink()) && !host.exists() {
+        return Ok(());
+    }
     let kind = fs::metadata(host).with_context(|| format!("cannot read {}", host.display()))?;
     if kind.is_dir() {
         archive.folder(guest, 0o755);
