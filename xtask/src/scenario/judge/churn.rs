@@ -31,10 +31,8 @@ pub fn judge(
             turn.output.trim()
         ));
     }
-    if seen.audits.len() < AUDITS {
-        wrong.push(format!("{} audits, expected at least {AUDITS}", seen.audits.len()));
-    }
-    let mut settled = 0;
+    // Those that found a livepatch: the others prove nothing.
+    let (mut audits, mut settled) = (0, 0);
     let mut met: BTreeSet<String> = BTreeSet::new();
     for audit in &seen.audits {
         let mut follower = Follower::default();
@@ -43,23 +41,31 @@ pub fn judge(
         if ![0, 1, 5].contains(&audit.rc) || follower.journal.end.is_none() {
             here.push(format!("exit code {}, or no session_end", audit.rc));
         }
-        settled += usize::from(one(instance, cycle, seen, audit, &follower.journal, &mut here));
+        let held_still = one(instance, cycle, seen, audit, &follower.journal, &mut here);
+        audits += usize::from(held_still.is_some());
+        settled += usize::from(held_still == Some(true));
         let verdicts = follower.journal.relocs.values().map(|said| said.verdict().to_owned());
         met.extend(verdicts.filter(|verdict| !verdict.is_empty()));
         wrong.extend(here.into_iter().take(SHOWN).map(|what| format!("{}: {what}", audit.journal)));
     }
-    if settled * 2 < seen.audits.len() {
-        wrong.push(format!("{settled} of {} audits settled, expected at least half", seen.audits.len()));
+    if audits < AUDITS {
+        wrong.push(format!("{audits} audits of a livepatch, expected at least {AUDITS}"));
+    }
+    if settled * 2 < audits {
+        wrong.push(format!("{settled} of {audits} audits settled, expected at least half"));
     }
     // Audits that all fell into one state would show nothing either.
     for verdict in cycle.iter().flat_map(BTreeMap::values).filter(|verdict| !met.contains(*verdict)) {
         wrong.push(format!("no audit met a relocation that was {verdict}"));
     }
-    println!("    {settled} of {} audits settled; they met {met:?}", seen.audits.len());
+    println!(
+        "    {settled} of {audits} audits of a livepatch settled, of {}; they met {met:?}",
+        seen.audits.len()
+    );
     Ok(())
 }
 
-/// One audit; whether it settled.
+/// One audit; whether it settled, `None` when it found no livepatch.
 fn one(
     instance: &Instance,
     cycle: &[State],
@@ -67,7 +73,7 @@ fn one(
     audit: &ChurnAudit,
     journal: &Journal,
     wrong: &mut Vec<String>,
-) -> bool {
+) -> Option<bool> {
     let states = possible(cycle, seen, audit.span);
     let mut settled = true;
     let mut groups: BTreeMap<String, Vec<&Said>> = BTreeMap::new();
@@ -97,7 +103,7 @@ fn one(
             wrong.push(format!("nothing is said of {group}, which was loaded all the while"));
         }
     }
-    settled
+    (!groups.is_empty()).then_some(settled)
 }
 
 /// The states that held at some instant of `span`. A command leads from one state to the next at some instant between
