@@ -98,6 +98,16 @@ impl Fixtures {
     }
 }
 
+impl Instance {
+    /// Roughly how many seconds it takes under emulation; of relocations by the thousand, each step takes its time.
+    pub fn seconds(&self) -> u64 {
+        let relocs: usize = self.relocs.values().map(Vec::len).sum();
+        let (steps, audits) = (self.steps.len() as u64, self.run.audits.len() as u64);
+        let each = 1 + relocs as u64 / 1000;
+        5 + (steps + 3 * audits) * each
+    }
+}
+
 /// Resolves `scenario` for a series and a mechanism.
 pub fn resolve(
     scenario: &Scenario,
