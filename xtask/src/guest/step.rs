@@ -14,8 +14,10 @@ use crate::scenario::exchange::RunStep;
 
 /// Until a command is over.
 const COMMAND: Duration = Duration::from_mins(5);
-/// The journal has come to rest when it has not grown for so long.
-const QUIET: Duration = Duration::from_secs(1);
+/// The journal has come to rest when it has not grown for so long after all that is awaited came.
+const QUIET: Duration = Duration::from_millis(400);
+/// The same where it is not known what is awaited: a loss may be noticed by klp-trace's look once a second.
+const QUIET_AFTER_LOSS: Duration = Duration::from_millis(1200);
 /// What has not come when the journal has not grown for so long does not come.
 const HOPE: Duration = Duration::from_secs(25);
 /// Until a step has settled, whatever goes on.
@@ -146,6 +148,7 @@ pub fn settle(planned: &RunStep, watch: Option<&mut Watch>) -> anyhow::Result<bo
         }
         return Ok(!system::in_transition());
     };
+    let quiet = if planned.lossy { QUIET_AFTER_LOSS } else { QUIET };
     let mut grown = Instant::now();
     loop {
         if watch.advance()? || system::in_transition() {
@@ -154,7 +157,7 @@ pub fn settle(planned: &RunStep, watch: Option<&mut Watch>) -> anyhow::Result<bo
         if watch.ended()?.is_some() {
             return Ok(true);
         }
-        if grown.elapsed() >= QUIET && signs(planned, watch) {
+        if grown.elapsed() >= quiet && signs(planned, watch) {
             return Ok(true);
         }
         if grown.elapsed() > HOPE || Instant::now() > deadline {

@@ -100,6 +100,9 @@ pub struct RunStep {
     pub verdicts: BTreeMap<String, BTreeMap<String, usize>>,
     /// How many findings of each id the session has made so far; 0: some.
     pub findings: BTreeMap<String, usize>,
+    /// Whether records may be lost in it, or memory change unseen: that shows later, by klp-trace's look once a second.
+    #[serde(default)]
+    pub lossy: bool,
     /// What `churn` does over and over.
     #[serde(default)]
     pub cycle: Vec<String>,
@@ -238,6 +241,7 @@ mod tests {
             say: String::new(),
             verdicts: BTreeMap::new(),
             findings: map(pairs),
+            lossy: false,
             cycle: Vec::new(),
         };
         assert!(step(&[("KLP013", 0)]).has_findings(&map(&[("KLP013", 3)])));

@@ -170,7 +170,7 @@ pub fn resolve(
         unprivileged: scenario.unprivileged,
         before: scenario.before.clone(),
         narrate: None,
-        steps: plan(scenario, &on, &steps),
+        steps: plan(scenario, &on, &steps, &end),
         // Where no patch is loaded there is nothing to audit; and how watch was attached makes no difference to it.
         audits: if known && !(kprobe && scenario.attach.len() > 1) {
             scenario.audits.clone()
@@ -226,7 +226,7 @@ fn counts(
     Ok(counts)
 }
 
-fn plan(scenario: &Scenario, on: &str, steps: &[Expected]) -> Vec<RunStep> {
+fn plan(scenario: &Scenario, on: &str, steps: &[Expected], end: &End) -> Vec<RunStep> {
     let mut findings: BTreeMap<String, usize> = BTreeMap::new();
     let planned = scenario.steps.iter().zip(steps).map(|(step, expected)| {
         for (id, found) in &expected.findings {
@@ -240,6 +240,7 @@ fn plan(scenario: &Scenario, on: &str, steps: &[Expected]) -> Vec<RunStep> {
             say: step.say_on.get(on).unwrap_or(&step.say).clone(),
             verdicts: expected.verdicts.clone(),
             findings: findings.clone(),
+            lossy: !expected.lost.is_empty() || expected.unseen > 0 || end.lost == Some(true),
             cycle: step.cycle.iter().map(|turn| turn.run.clone()).collect(),
         }
     });
