@@ -95,6 +95,7 @@ fn every_format_says_the_same() {
         damage(&mut ko);
         let (text, _) = inspected(&ko, &["--color", "never"]);
         assert!(text.contains(&format!("{severity}  {id} ")) && text.contains(rule), "{rule}: {text}");
+        assert!(!text.contains("wrong:"), "said twice: {text}");
         let (json, _) = inspected(&ko, &["--format", "json"]);
         let record: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(record["lint"]["findings"][0]["rule"], *rule);
