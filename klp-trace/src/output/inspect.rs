@@ -74,10 +74,13 @@ enum Target<'a> {
     Nameless(&'static str),
 }
 
+/// Why a relocation has no symbol.
+const NO_SYMBOL: &str = "the symbol table has no such symbol";
+
 /// What a relocation's symbol is, and why the kernel would refuse it.
 fn target<'a>(module: &Module<'a>, rela: &Rela) -> Target<'a> {
     let Some(symbol) = module.symbol(rela.symbol) else {
-        return Target::Nameless("the symbol table has no such symbol");
+        return Target::Nameless(NO_SYMBOL);
     };
     let Some(name) = symbol.name else { return Target::Nameless("the symbol's name cannot be read") };
     match symbol.klp_name() {
