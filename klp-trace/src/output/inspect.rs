@@ -14,7 +14,7 @@ use super::style::Style;
 use crate::elf::klp::SymbolName;
 use crate::elf::module::{BuiltBy, Module, Objects, Rela};
 use crate::elf::names;
-use crate::{late_cost, lint};
+use crate::{check_host, late_cost, lint};
 
 /// In which form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -136,12 +136,20 @@ impl Printer {
 
     /// Writes what late patching costs; of CSV there is none.
     pub fn late_cost(&mut self, path: &Path, report: &late_cost::Report) -> Result<(), SinkError> {
+        self.report(path, report, &super::late_cost::render(report, self.style))
+    }
+
+    /// Writes whether this host would take the patch; of CSV there is none.
+    pub fn check_host(&mut self, path: &Path, report: &check_host::Report) -> Result<(), SinkError> {
+        self.report(path, report, &super::check_host::render(report, self.style))
+    }
+
+    fn report(&mut self, path: &Path, report: &impl serde::Serialize, text: &str) -> Result<(), SinkError> {
         self.counts.livepatches += 1;
         if self.format == Format::Json {
-            return json::late_cost(&mut self.sink, path, report);
+            return json::report(&mut self.sink, path, report);
         }
         self.sink.line(names::path(path).as_bytes())?;
-        let text = super::late_cost::render(report, self.style);
         text.lines().try_for_each(|line| self.sink.line(line.as_bytes()))
     }
 

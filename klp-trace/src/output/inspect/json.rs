@@ -316,17 +316,13 @@ fn objects<'m>(objects: &'m crate::elf::module::Objects<'m>) -> Objects<'m> {
     Objects { from: objects.origin.name(), incomplete: objects.incomplete, list: list.collect() }
 }
 
-/// What late patching costs, with the file's name.
-pub(super) fn late_cost(
-    sink: &mut LineSink,
-    path: &Path,
-    report: &crate::late_cost::Report,
-) -> Result<(), SinkError> {
+/// A report of another kind (what late patching costs, whether this host takes it), with the file's name.
+pub(super) fn report(sink: &mut LineSink, path: &Path, report: &impl Serialize) -> Result<(), SinkError> {
     #[derive(serde::Serialize)]
-    struct Named<'m> {
+    struct Named<'m, T: Serialize> {
         file: String,
         #[serde(flatten)]
-        report: &'m crate::late_cost::Report,
+        report: &'m T,
     }
     write(sink, &Named { file: names::path(path), report })
 }
