@@ -127,3 +127,45 @@ fn spans(facts: &Facts) -> Vec<Span> {
     });
     ordinary.chain(livepatch).filter(|span| span.end > span.offset).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::elf::module::Module;
+    use crate::elf::testing::{self, KLP_TEXT, SYMTAB, TEXT};
+    use crate::lint::Listed;
+
+    /// The relocations of each section that write what another has written; of livepatch sections that write `.text` at
+    /// these offsets, four bytes each.
+    fn overlaps(sections: &[&[u64]]) -> Vec<(u32, Vec<u32>)> {
+        let mut made = testing::sections();
+        made.truncate(KLP_TEXT as usize - 1);
+        for (number, offsets) in sections.iter().enumerate() {
+            let entries = offsets.iter().map(|offset| testing::rela(*offset, 2, 11, 0)).collect::<Vec<_>>();
+            made.push(testing::Made {
+                link: SYMTAB,
+                info: TEXT,
+                entsize: 24,
+                ..testing::section(&format!(".klp.rela.m{number}.text"), 4, 0x0010_0042, entries.concat())
+            });
+        }
+        let file = testing::build(made);
+        let module = Module::parse(&file, Path::new("lp.ko"), false).unwrap();
+        let mut report = Report::default();
+        Overlap.check(&Facts::of(&module, Listed::default()).unwrap(), &mut report);
+        let place = |f: &crate::lint::Finding| f.section.as_ref().map_or(0, |s| s.index - KLP_TEXT);
+        report.findings.iter().map(|f| (place(f), f.relocations.clone())).collect()
+    }
+
+    #[test]
+    fn what_is_apart_is_told_at_a_glance_and_the_rest_is_looked_at() {
+        assert_eq!(overlaps(&[&[0, 4, 8]]), []);
+        assert_eq!(overlaps(&[&[8, 4, 0]]), [], "out of order is no overlap");
+        assert_eq!(overlaps(&[&[0, 4, 7]]), [(0, vec![2])]);
+        assert_eq!(overlaps(&[&[8, 4, 6]]), [(0, vec![2]), (0, vec![0])]);
+        assert_eq!(overlaps(&[&[0, 8], &[4, 12]]), []);
+        assert_eq!(overlaps(&[&[0, 8], &[4, 10]]), [(1, vec![1])], "each in order, but not both");
+    }
+}
