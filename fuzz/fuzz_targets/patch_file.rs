@@ -2,14 +2,20 @@
 //! answered holds together.
 #![no_main]
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use klp_trace::elf::compressed::{self, Format};
+use klp_trace::elf::compressed;
 use klp_trace::elf::matching::{self, Loaded, Rela};
-use klp_trace::elf::module::Module;
+use klp_trace::elf::module::{Function, Module, Objects};
 use klp_trace::elf::symbols::ObjectFile;
 use klp_trace::elf::{PatchFile, klp, modinfo, names, notes};
+use klp_trace::lint::{self, Facts, Listed, Report, sympos};
+use klp_trace::output::inspect::{Format, Printer};
+use klp_trace::output::sink::LineSink;
+use klp_trace::output::style::Style;
 use libfuzzer_sys::fuzz_target;
 
 /// Small enough that a bomb takes milliseconds.
@@ -20,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     // As long as the longest name that the kernel holds; the whole would cost more than all the rest.
     loose(data.get(..512).unwrap_or(data));
     let unpacked;
-    let elf = match Format::of(data) {
+    let elf = match compressed::Format::of(data) {
         None => data,
         Some(format) => match compressed::decompress_within(format, data, DECOMPRESSED) {
             Ok(bytes) => {
@@ -39,6 +45,10 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(error) => plain(&error.to_string()),
     }
+    INPUT.with_borrow_mut(|input| {
+        input.clear();
+        input.extend_from_slice(elf);
+    });
     match Module::parse(elf, path, false) {
         Ok(module) => inspected(&module, elf.len(), PatchFile::parse(elf, path).ok()),
         Err(error) => plain(&error.to_string()),
@@ -62,12 +72,93 @@ fn inspected(module: &Module<'_>, len: usize, strict: Option<PatchFile>) {
     module.symbols().for_each(|symbol| assert!(symbol.name.is_none_or(|name| name.len() < len)));
     let built = module.built_by();
     assert!(built.sign.is_none_or(|sign| sign.len() < len));
-    if let Some(objects) = module.objects() {
-        assert!(objects.list.iter().all(|object| !object.name.is_empty()));
+    let objects = module.objects();
+    for object in objects.iter().flat_map(|objects| &objects.list) {
+        assert!(!object.name.is_empty());
     }
+    let report = linted(module, objects.as_ref());
+    shown(module, report.as_ref());
     if let Some(strict) = strict {
         assert_eq!(strict.relocation_count(), count);
         assert!(module.is_livepatch() && module.klp_sections().iter().all(|s| s.problems.is_empty()));
+    }
+}
+
+/// What lint says: of relocations and sections that are there, in harmless words.
+fn linted(module: &Module<'_>, objects: Option<&Objects<'_>>) -> Option<Report> {
+    let list = objects.map_or(&[][..], |objects| &objects.list);
+    let listed = Listed {
+        names: list.iter().map(|object| names::display(object.name)).collect(),
+        incomplete: objects.is_none().then(|| "not in the file".to_owned()),
+    };
+    let function = |object: &[u8], f: &Function<'_>| sympos::Function {
+        object: names::display(object),
+        name: names::display(f.name),
+        sympos: f.sympos,
+    };
+    let functions = list.iter().flat_map(|object| object.functions.iter().map(|f| function(object.name, f)));
+    let facts = match Facts::of(module, listed) {
+        Ok(facts) => facts,
+        Err(error) => {
+            plain(&error.to_string());
+            return None;
+        }
+    };
+    let mut report = lint::check(&facts);
+    // The file stands for that of each object: it has some of the names, and lacks others.
+    let mut find = |_: &str, wanted: &dyn Fn() -> BTreeSet<String>| {
+        let sections = module.sections().len();
+        if sections % 2 == 0 { Err("none".to_owned()) } else { object(module, &wanted()) }
+    };
+    sympos::check(&facts, &functions.collect::<Vec<_>>(), &mut find, &mut report);
+    for finding in &report.findings {
+        [&finding.what, &finding.kernel, &finding.remedy].into_iter().for_each(|text| plain(text));
+        assert!(finding.relocations.is_sorted(), "{finding:?}");
+        if let Some(place) = &finding.section {
+            let section = module.section(place.index).expect("a section that is there");
+            let last = finding.relocations.last().map_or(0, |last| u64::from(*last) + 1);
+            assert!(last <= section.size / 24, "{finding:?}");
+        }
+    }
+    Some(report)
+}
+
+/// A module read as one that a livepatch patches.
+fn object(module: &Module<'_>, wanted: &BTreeSet<String>) -> Result<ObjectFile, String> {
+    INPUT.with_borrow(|data| ObjectFile::parse(data, module.path(), wanted)).map_err(|error| error.to_string())
+}
+
+thread_local! {
+    /// The module that is looked at.
+    static INPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// Where inspect writes to: in memory, where that can be had.
+    static OUT: PathBuf = {
+        let memory = PathBuf::from("/dev/shm");
+        let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        folder.join(format!("klp-trace-fuzz-{}", std::process::id()))
+    };
+}
+
+/// What inspect writes, in each form: whole lines that a terminal may see; JSON that can be read.
+fn shown(module: &Module<'_>, report: Option<&Report>) {
+    for (format, summary) in
+        [(Format::Text, false), (Format::Text, true), (Format::Json, false), (Format::Csv, false), (Format::Csv, true)]
+    {
+        let text = OUT.with(|path| {
+            let sink = LineSink::create(path).expect("a file");
+            let mut printer = Printer::new(sink, format, summary, Style::PLAIN).expect("written");
+            printer.module(module, report).expect("written");
+            printer.finish().expect("written");
+            fs::read_to_string(path).expect("UTF-8")
+        });
+        text.lines().for_each(plain);
+        if format == Format::Json {
+            let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let sections = record["sections"].as_array().into_iter().flatten();
+            let relocations: usize = sections.filter_map(|s| s["relocs"].as_array()).map(Vec::len).sum();
+            let count = if module.is_livepatch() { module.relocation_count() } else { 0 };
+            assert_eq!(relocations as u64, count);
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! klp-trace proves, on a running kernel, that every livepatch relocation is where it should be.
 //!
 //! The rooms, lowest first; each uses only those below it (ARCHITECTURE.md):
-//! [`model`], [`arch`], [`event`], [`elf`], [`verify`], [`policy`], `kernel`, `probe`, [`source`], `output`, `cli`.
+//! [`model`], [`arch`], [`event`], [`elf`], [`verify`], [`policy`], `kernel`, `probe`, [`lint`],
+//! [`late_cost`], [`check_host`], [`source`], `output`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
 pub mod arch;
+pub mod check_host;
 pub mod cli;
 pub mod elf;
 pub mod event;

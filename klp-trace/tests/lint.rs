@@ -82,6 +82,8 @@ fn the_exit_code_is_the_worst_finding_that_counts() {
     assert_eq!(code(&orphan, &["--allow", "KLP700"]), Some(2));
     assert_eq!(code(&orphan, &["--late-cost"]), Some(0));
     assert_eq!(code(&orphan, &["--late-cost", "--format", "csv"]), Some(2));
+    assert_eq!(code(&orphan, &["--check-host", "--format", "csv"]), Some(2));
+    assert_eq!(code(&orphan, &["--check-host", "--late-cost"]), Some(2));
     let leftover = broken("klp-arch-leftover");
     assert_eq!(code(&leftover, &[]), Some(0));
     assert_eq!(code(&leftover, &["--fail-on", "warning"]), Some(1));
@@ -95,6 +97,7 @@ fn every_format_says_the_same() {
         damage(&mut ko);
         let (text, _) = inspected(&ko, &["--color", "never"]);
         assert!(text.contains(&format!("{severity}  {id} ")) && text.contains(rule), "{rule}: {text}");
+        assert!(!text.contains("wrong:"), "said twice: {text}");
         let (json, _) = inspected(&ko, &["--format", "json"]);
         let record: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(record["lint"]["findings"][0]["rule"], *rule);
@@ -109,6 +112,23 @@ fn every_format_says_the_same() {
     }
     let (text, _) = inspected(&kpatch(), &["--color", "never"]);
     assert!(text.contains("  lint        clean; not checked: KLP008, KLP014\n"), "{text}");
+}
+
+#[test]
+fn any_host_can_be_asked() {
+    // What it answers is the host's; that each question has one is not.
+    let (json, _) = inspected(&kpatch(), &["--check-host", "--format", "json"]);
+    let record: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(record["schema"], "klp-trace.check-host/1");
+    let checks = record["checks"].as_array().expect("checks");
+    for about in ["livepatching", "architecture", "vermagic", "name", "transition", "file"] {
+        let asked = checks.iter().filter(|check| check["about"] == about).count();
+        assert_eq!(asked, 1, "{about}: {record}");
+    }
+    let (text, code) = inspected(&kpatch(), &["--check-host", "--color", "never"]);
+    assert!(text.contains("would kpatch_veth load here, on "), "{text}");
+    // It was built for another kernel than any that runs tests, or cannot be told from one.
+    assert!(matches!(code, Some(1 | 4 | 5)), "{code:?}: {text}");
 }
 
 type Break = fn(&mut Ko);

@@ -1,5 +1,6 @@
 //! `klp-trace inspect`: everything about a livepatch's file, before it is loaded anywhere.
 
+mod check_host;
 mod late_cost;
 mod lint;
 
@@ -29,15 +30,19 @@ Examples:
       for a spreadsheet
   klp-trace inspect --object-file nfsd.ko --fail-on warning lp.ko
       in a build: exit 1 unless the file is clean, the symbols in the patched module's file too
+  klp-trace inspect --check-host lp.ko
+      before it is loaded here: would this kernel take it, and its modules after it? (exit 5: cannot be told)
   klp-trace inspect --late-cost lp.ko
       what patching modules late costs, and what the alternatives would have to carry
 
 ";
 
 fn after_help() -> String {
-    let codes = [Exit::Clean, Exit::Finding, Exit::Usage, Exit::Runtime];
+    let codes =
+        [Exit::Clean, Exit::Finding, Exit::Usage, Exit::Runtime, Exit::Precondition, Exit::Inconclusive];
     format!(
-        "{EXAMPLES}{}\nA file that cannot be read is 3; the others are read all the same.",
+        "{EXAMPLES}{}\nA file that cannot be read is 3; the others are read all the same. 4 (no livepatching) and 5 come from --check-host \
+         alone.",
         exit::help_section(&codes)
     )
 }
@@ -66,6 +71,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "summary")]
     pub late_cost: bool,
 
+    /// Say whether this host would take it, instead: text or json (docs/inspect.md)
+    #[arg(long, conflicts_with_all = ["summary", "late_cost"])]
+    pub check_host: bool,
+
     /// What is asked of lint
     #[command(flatten)]
     pub lint: LintArgs,
@@ -81,8 +90,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    if args.late_cost && args.format == Format::Csv {
-        let error = anyhow::anyhow!("--late-cost has no csv form");
+    if (args.late_cost || args.check_host) && args.format == Format::Csv {
+        let option = if args.late_cost { "--late-cost" } else { "--check-host" };
+        let error = anyhow::anyhow!("{option} has no csv form");
         return Err(Failure::new(Exit::Usage, error).hint("take --format json"));
     }
     let sink = LineSink::open(args.output.output.as_deref())?;
@@ -135,6 +145,15 @@ fn file(args: &Args, printer: &mut Printer, path: &Path) -> Result<Exit, SinkErr
     if args.late_cost && module.is_livepatch() {
         return match late_cost::measure(&module, objects.as_ref(), &args.lint) {
             Ok(report) => printer.late_cost(path, &report).map(|()| Exit::Clean),
+            Err(error) => complain(printer, path, &error.to_string()),
+        };
+    }
+    if args.check_host && module.is_livepatch() {
+        return match check_host::ask(&module, objects.as_ref(), &args.lint, &check_host::Where::here()) {
+            Ok(report) => {
+                printer.check_host(path, &report)?;
+                Ok(check_host::exit(&report, &args.lint))
+            }
             Err(error) => complain(printer, path, &error.to_string()),
         };
     }

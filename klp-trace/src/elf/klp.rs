@@ -9,6 +9,9 @@ pub const SHF_RELA_LIVEPATCH: u64 = 0x0010_0000;
 /// `SHN_LIVEPATCH` (`include/uapi/linux/elf.h`): what makes a symbol one that livepatch resolves.
 pub const SHN_LIVEPATCH: u16 = 0xff20;
 
+/// What the name of every symbol that livepatch resolves begins with.
+pub const SYMBOL_PREFIX: &str = ".klp.sym.";
+
 /// The object (gate) of a section's name: `veth` of `.klp.rela.veth..text.veth_setup`.
 pub fn section_object(name: &[u8]) -> Option<&[u8]> {
     let (object, _) = until(name.strip_prefix(b".klp.rela.")?, 55, b'.')?;
@@ -28,7 +31,7 @@ pub struct SymbolName<'a> {
 
 /// The parts of `.klp.sym.<object>.<name>,<sympos>`; `None` where the kernel says "incorrectly formatted name".
 pub fn symbol(name: &[u8]) -> Option<SymbolName<'_>> {
-    let (object, rest) = until(name.strip_prefix(b".klp.sym.")?, 55, b'.')?;
+    let (object, rest) = until(name.strip_prefix(SYMBOL_PREFIX.as_bytes())?, 55, b'.')?;
     let (name, rest) = until(rest.strip_prefix(b".")?, 511, b',')?;
     Some(SymbolName { object, name, sympos: unsigned(rest.strip_prefix(b",")?)? })
 }

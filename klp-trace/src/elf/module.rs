@@ -231,6 +231,11 @@ impl<'a> Module<'a> {
         Some(Symbol { index, name, info: raw.info, shndx: raw.shndx, value: raw.value, size: raw.size })
     }
 
+    /// `st_shndx` of a symbol; `None`: the table has no such index.
+    pub fn symbol_shndx(&self, index: u32) -> Option<u16> {
+        self.symtab.get(index).map(|raw| raw.shndx)
+    }
+
     /// Every symbol but the null symbol.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol<'a>> {
         (1..u32::try_from(self.symtab.len()).unwrap_or(u32::MAX)).filter_map(|index| self.symbol(index))

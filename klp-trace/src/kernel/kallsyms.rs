@@ -107,6 +107,19 @@ impl Query {
         self.read_settled(|query| query.read_file(Path::new(PATH)), || modules(Path::new(MODULES)))
     }
 
+    /// Counts the symbols under `root` (`/`, except in tests), likewise at a settled moment. How many there are of a name
+    /// is shown where addresses are hidden too: then every address is 0.
+    pub fn count(self, root: &Path) -> Result<Symbols, KallsymsError> {
+        let path = root.join("proc/kallsyms");
+        let io = |source| KallsymsError::Io { path: path.clone(), source };
+        let read = |query| {
+            let mut scan = Scan::new(query);
+            scan.run(File::open(&path).map_err(io)?).map_err(io)?;
+            Ok(scan.finish())
+        };
+        self.read_settled(read, || modules(&root.join("proc/modules")))
+    }
+
     fn read_settled<S: PartialEq>(
         self,
         mut read: impl FnMut(Self) -> Result<Symbols, KallsymsError>,

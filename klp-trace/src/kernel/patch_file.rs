@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -79,15 +80,16 @@ impl Finder {
         })
     }
 
-    /// The files of a module that a livepatch patches, read for the symbols named.
+    /// The files of a module that a livepatch patches, read for the symbols named. `wanted` is looked at only when there
+    /// is a file to be read.
     pub fn object(
         &self,
         module: &str,
         build_id: Option<&[u8]>,
-        wanted: &BTreeSet<String>,
+        wanted: impl Deref<Target = BTreeSet<String>>,
     ) -> Found<ObjectFile> {
         self.find(module, build_id, &|path| {
-            let file = ObjectFile::read(path, wanted)?;
+            let file = ObjectFile::read(path, &wanted)?;
             let (name, id) = (file.name.clone(), file.build_id.clone());
             Ok((file, name, id))
         })

@@ -117,6 +117,11 @@ impl Sysfs {
         bytes(&self.module(module)?.join("notes/.note.gnu.build-id"))
     }
 
+    /// A module's `srcversion`; `None` where it has none, or is not loaded.
+    pub fn srcversion(&self, module: &str) -> Result<Option<String>, SysfsError> {
+        text(&self.module(module)?.join("srcversion"))
+    }
+
     /// Where a module's section was loaded. 0 when addresses are hidden; readable for root alone. The entries of
     /// .init sections stay after their memory is freed.
     pub fn section(&self, module: &str, section: &str) -> Result<Option<u64>, SysfsError> {

@@ -130,7 +130,7 @@ fn hardening(facts: &Facts, around: &Around, modules: &[&Gate]) -> Criterion {
     let statics: usize = modules.iter().map(|g| g.symbols.own_static).sum();
     let global: usize = modules.iter().map(|g| g.symbols.own_global).sum();
     let no_position =
-        facts.symbols.values().filter(|s| s.parts.as_ref().is_some_and(|p| p.sympos == 0)).count();
+        facts.symbols.iter().filter(|s| s.parts.as_ref().is_some_and(|p| p.sympos == 0)).count();
     let mut not_measured: Vec<NotMeasured> = around
         .files
         .iter()

@@ -1,13 +1,17 @@
 //! What the rules look at: a file's livepatch sections as they stand, right or wrong. [`Facts::of`] makes it.
+//!
+//! Entries stay where they are in the file, and names are borrowed from it: a hundred thousand relocations are read in
+//! a few milliseconds, and most of them are nothing to speak of.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use crate::arch::Machine;
 use crate::elf::klp;
+use crate::elf::module::{Rela, Relas};
 
 /// The livepatch side of a file.
-#[derive(Debug, Clone)]
-pub struct Facts {
+#[derive(Clone)]
+pub struct Facts<'a> {
     /// The architecture.
     pub machine: Machine,
     /// Whether `.modinfo` has `livepatch=`: without it the module is none to the kernel.
@@ -17,9 +21,9 @@ pub struct Facts {
     /// How many symbols it has.
     pub symbol_count: u64,
     /// Every section that has `SHF_RELA_LIVEPATCH` or is named `.klp.rela.*`.
-    pub sections: Vec<Section>,
-    /// The symbols that they refer to, by index.
-    pub symbols: BTreeMap<u32, Symbol>,
+    pub sections: Vec<Section<'a>>,
+    /// The symbols that they refer to.
+    pub symbols: Symbols<'a>,
     /// Sections named `.klp.arch.*`: index and name.
     pub leftovers: Vec<(u32, String)>,
     /// Ordinary relocations of loaded sections that refer to livepatch symbols.
@@ -40,8 +44,8 @@ pub struct Listed {
 }
 
 /// A livepatch relocation section, or what is named like one.
-#[derive(Debug, Clone)]
-pub struct Section {
+#[derive(Clone)]
+pub struct Section<'a> {
     /// Its index.
     pub index: u32,
     /// Its name, escaped.
@@ -63,7 +67,40 @@ pub struct Section {
     /// The section that it writes to; `None` when `sh_info` names none.
     pub target: Option<Target>,
     /// Its entries.
-    pub entries: Vec<Entry>,
+    pub entries: Relas<'a>,
+    /// The symbols that they refer to, each once; those that the symbol table does not have are left out.
+    pub symbols: Vec<u32>,
+    /// What some entry has about it that a rule speaks of.
+    pub signs: Signs,
+    /// The target's bytes in the file.
+    pub(super) bytes: &'a [u8],
+}
+
+/// What at least one entry of a section has about it: rules look at the single entries only where there is something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Signs(u8);
+
+impl Signs {
+    /// Its type is one that the loader does not know.
+    pub const UNKNOWN_TYPE: Self = Self(1);
+    /// It writes outside its target.
+    pub const OUTSIDE: Self = Self(2);
+    /// A byte that it writes is not zero in the file.
+    pub const NOT_ZERO: Self = Self(4);
+    /// Its symbol is none of the symbol table.
+    pub const NO_SYMBOL: Self = Self(8);
+    /// It writes before the end of what an earlier one of its section writes.
+    pub const OUT_OF_ORDER: Self = Self(16);
+
+    /// Adds a sign if it is there.
+    pub(super) fn note(&mut self, sign: Self, there: bool) {
+        self.0 |= if there { sign.0 } else { 0 };
+    }
+
+    /// Whether some entry has it.
+    pub fn has(self, sign: Self) -> bool {
+        self.0 & sign.0 != 0
+    }
 }
 
 /// The object whose presence makes the kernel apply a section.
@@ -88,39 +125,42 @@ pub struct Target {
     pub size: u64,
 }
 
-/// A relocation.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry {
-    /// Its place in its section.
-    pub index: u32,
-    /// `r_offset`.
-    pub offset: u64,
-    /// The type.
-    pub rtype: u32,
-    /// The symbol's index.
-    pub symbol: u32,
-    /// Whether a byte that the type writes is not zero in the file.
-    pub nonzero: bool,
-}
-
 /// A symbol that a livepatch relocation refers to.
 #[derive(Debug, Clone)]
-pub struct Symbol {
+pub struct Symbol<'a> {
+    /// Its place in the symbol table.
+    pub index: u32,
     /// Its name in the file, escaped.
-    pub raw: String,
+    pub raw: Cow<'a, str>,
     /// `st_shndx`.
     pub shndx: u16,
     /// Its parts; `None` where the kernel cannot read them.
-    pub parts: Option<Parts>,
+    pub parts: Option<Parts<'a>>,
+}
+
+/// The symbols, in the table's order.
+#[derive(Debug, Clone, Default)]
+pub struct Symbols<'a>(pub(super) Vec<Symbol<'a>>);
+
+impl<'a> Symbols<'a> {
+    /// The symbol of an index.
+    pub fn get(&self, index: u32) -> Option<&Symbol<'a>> {
+        self.0.binary_search_by_key(&index, |s| s.index).ok().and_then(|at| self.0.get(at))
+    }
+
+    /// Every one.
+    pub fn iter(&self) -> impl Iterator<Item = &Symbol<'a>> {
+        self.0.iter()
+    }
 }
 
 /// What a livepatch symbol asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts {
+pub struct Parts<'a> {
     /// Where it is looked up, escaped.
-    pub object: String,
+    pub object: Cow<'a, str>,
     /// The name there, escaped.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// Which of that name; 0: the only one.
     pub sympos: u64,
 }
@@ -153,7 +193,7 @@ pub struct Span {
     pub index: u32,
 }
 
-impl Section {
+impl Section<'_> {
     /// Whether the kernel takes it for a livepatch's.
     pub fn is_marked(&self) -> bool {
         self.flags & klp::SHF_RELA_LIVEPATCH != 0
@@ -163,16 +203,34 @@ impl Section {
     pub fn module(&self) -> Option<&str> {
         self.gate.as_ref().map(|gate| gate.object.as_str()).filter(|object| *object != "vmlinux")
     }
+
+    /// Whether one of the bytes that an entry writes, `size` of them, is not zero in the file. There is none past the
+    /// target's end.
+    pub fn is_nonzero(&self, entry: &Rela, size: u64) -> bool {
+        let start = usize::try_from(entry.offset).unwrap_or(usize::MAX);
+        let written = self.bytes.get(start..).unwrap_or_default();
+        // No type writes more than eight bytes: one look, unless the section ends here.
+        if let (Some(word), 1..=8) = (written.first_chunk(), size) {
+            return u64::from_le_bytes(*word) << (64 - 8 * size) != 0;
+        }
+        written.iter().take(usize::try_from(size).unwrap_or(usize::MAX)).any(|b| *b != 0)
+    }
+
+    /// Whether an entry writes `size` bytes that are not all within the target.
+    pub fn is_outside(&self, entry: &Rela, size: u64) -> bool {
+        let inside = |t: &Target| entry.offset.checked_add(size).is_some_and(|end| end <= t.size);
+        size > 0 && self.target.as_ref().is_some_and(|target| !inside(target))
+    }
 }
 
-impl Facts {
+impl<'a> Facts<'a> {
     /// The sections that the kernel hands to livepatch and that can hold entries.
-    pub fn livepatch_sections(&self) -> impl Iterator<Item = &Section> {
+    pub fn livepatch_sections(&self) -> impl Iterator<Item = &Section<'a>> {
         self.sections.iter().filter(|s| s.is_marked())
     }
 
     /// How many bytes a relocation writes; 0 for NONE and for a type that the loader does not know.
-    pub fn size(&self, entry: &Entry) -> u64 {
+    pub fn size(&self, entry: &Rela) -> u64 {
         self.machine.reloc(entry.rtype).map_or(0, |t| t.size.into())
     }
 }

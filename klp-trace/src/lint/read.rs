@@ -1,25 +1,27 @@
 //! Makes [`Facts`] of a module's file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use object::elf;
 
-use super::facts::{Entry, Facts, Gate, Listed, Parts, Section, Span, Stray, Symbol, Target};
+use super::facts::{Facts, Gate, Listed, Parts, Section, Signs, Span, Stray, Symbol, Symbols, Target};
 use crate::elf::module::{self, Module, Relas};
 use crate::elf::{Error, Rule, klp, limits, names};
+use crate::model::escape::escape;
 
-impl Facts {
+impl<'a> Facts<'a> {
     /// The livepatch side of a module.
-    pub fn of(module: &Module<'_>, objects: Listed) -> Result<Self, Error> {
-        let mut symbols = Symbols::new(module);
+    pub fn of(module: &Module<'a>, objects: Listed) -> Result<Self, Error> {
+        let mut met = Met::new(module);
         let mut sections = Vec::new();
         for found in module.klp_sections() {
-            sections.extend(section(module, found.index, found.relas, &mut symbols));
+            sections.extend(section(module, found.index, found.relas, &mut met));
         }
         for found in module.unmarked() {
             // Ordinary to the kernel: its entries are counted, no more.
             let relas = module.relas(found.index).unwrap_or_default();
-            sections.extend(section(module, found.index, relas, &mut symbols));
+            sections.extend(section(module, found.index, relas, &mut met));
         }
         let (strays, written) = ordinary(module)?;
         Ok(Self {
@@ -28,7 +30,7 @@ impl Facts {
             symtab: module.symtab_index(),
             symbol_count: module.symbol_count(),
             sections,
-            symbols: symbols.read,
+            symbols: met.read(module),
             leftovers: module.arch_leftovers().map(|s| (s.index, names::display(s.name))).collect(),
             strays,
             written,
@@ -37,28 +39,11 @@ impl Facts {
     }
 }
 
-fn section(
-    module: &Module<'_>,
-    index: u32,
-    relas: Relas<'_>,
-    symbols: &mut Symbols<'_, '_>,
-) -> Option<Section> {
+/// One pass over a section's entries: which symbols they refer to, and whether any rule has something to look at.
+fn section<'a>(module: &Module<'a>, index: u32, relas: Relas<'a>, met: &mut Met) -> Option<Section<'a>> {
     let header = module.section(index)?;
     let target = module.section(header.info).filter(|t| t.index != 0);
-    let bytes = target.map_or(&[][..], |t| module.bytes(t.index));
-    let mut entries = Vec::with_capacity(relas.len());
-    for rela in relas.iter() {
-        symbols.read(rela.symbol);
-        let size = module.reloc_type(rela.rtype).map_or(0, |t| t.size);
-        entries.push(Entry {
-            index: rela.index,
-            offset: rela.offset,
-            rtype: rela.rtype,
-            symbol: rela.symbol,
-            nonzero: nonzero(bytes, rela.offset, size),
-        });
-    }
-    Some(Section {
+    let mut section = Section {
         index,
         name: names::display(header.name),
         gate: klp::section_object(header.name).map(|object| gate(header.name, object)),
@@ -74,8 +59,39 @@ fn section(
             flags: t.flags,
             size: t.size,
         }),
-        entries,
-    })
+        entries: relas,
+        symbols: Vec::new(),
+        signs: Signs::default(),
+        bytes: target.map_or(&[], |t| module.bytes(t.index)),
+    };
+    let (mut signs, mut furthest) = (Signs::default(), 0u64);
+    let mut sizes = [None; 64];
+    for (rtype, size) in (0u32..).zip(&mut sizes) {
+        *size = module.reloc_type(rtype).map(|t| u64::from(t.size));
+    }
+    met.sections += 1;
+    for entry in relas.iter() {
+        // Those that are common are looked up once.
+        let known = match usize::try_from(entry.rtype).ok().and_then(|rtype| sizes.get(rtype)) {
+            Some(size) => *size,
+            None => module.reloc_type(entry.rtype).map(|t| u64::from(t.size)),
+        };
+        let size = known.unwrap_or(0);
+        signs.note(Signs::UNKNOWN_TYPE, known.is_none());
+        if size > 0 {
+            signs.note(Signs::OUTSIDE, section.is_outside(&entry, size));
+            signs.note(Signs::NOT_ZERO, section.is_nonzero(&entry, size));
+            signs.note(Signs::OUT_OF_ORDER, entry.offset < furthest);
+            furthest = furthest.max(entry.offset.saturating_add(size));
+        }
+        match met.is_new(entry.symbol) {
+            Some(true) => section.symbols.push(entry.symbol),
+            Some(false) => {}
+            None => signs.note(Signs::NO_SYMBOL, true),
+        }
+    }
+    section.symbols.sort_unstable();
+    Some(Section { signs, ..section })
 }
 
 fn gate(name: &[u8], object: &[u8]) -> Gate {
@@ -86,42 +102,62 @@ fn gate(name: &[u8], object: &[u8]) -> Gate {
     }
 }
 
-/// The symbols that were met, each read once.
-struct Symbols<'m, 'a> {
-    module: &'m Module<'a>,
-    met: Vec<bool>,
-    read: BTreeMap<u32, Symbol>,
+/// The symbols that were met, with the number of the section that met each last; 0: none has.
+struct Met {
+    by: Vec<u32>,
+    sections: u32,
 }
 
-impl<'m, 'a> Symbols<'m, 'a> {
-    fn new(module: &'m Module<'a>) -> Self {
-        let count = usize::try_from(module.symbol_count()).unwrap_or(0);
-        Self { module, met: vec![false; count], read: BTreeMap::new() }
+impl Met {
+    fn new(module: &Module<'_>) -> Self {
+        Self { by: vec![0; usize::try_from(module.symbol_count()).unwrap_or(0)], sections: 0 }
     }
 
-    /// Reads a symbol; one that the table does not have is left out.
-    fn read(&mut self, index: u32) {
-        let Some(met) = usize::try_from(index).ok().and_then(|at| self.met.get_mut(at)) else { return };
-        if std::mem::replace(met, true) {
-            return;
-        }
-        let Some(symbol) = self.module.symbol(index) else { return };
-        // The longest that the kernel can parse fits with room to spare; of a longer one, the beginning tells which.
-        let limit = usize::try_from(limits::SYMBOL_NAME_BYTES).unwrap_or(usize::MAX);
-        let raw = match symbol.name {
-            Some(name) if name.len() > limit => {
-                format!("{}…", names::display(name.get(..limit).unwrap_or_default()))
-            }
-            Some(name) => names::display(name),
-            None => "no name that can be read".to_owned(),
-        };
-        let parts = symbol.klp_name().map(|name| Parts {
-            object: names::display(name.object),
-            name: names::display(name.name),
-            sympos: name.sympos,
-        });
-        self.read.insert(index, Symbol { raw, shndx: symbol.shndx, parts });
+    /// Whether the present section meets a symbol for the first time; `None`: the table has no such symbol.
+    fn is_new(&mut self, index: u32) -> Option<bool> {
+        let by = self.by.get_mut(usize::try_from(index).ok()?)?;
+        Some(std::mem::replace(by, self.sections) != self.sections)
     }
+
+    /// Reads each of them once.
+    fn read<'a>(&self, module: &Module<'a>) -> Symbols<'a> {
+        let met = || (0u32..).zip(&self.by).filter(|(_, by)| **by != 0);
+        let mut all = Vec::with_capacity(met().count());
+        all.extend(met().filter_map(|(index, _)| module.symbol(index)).map(symbol));
+        Symbols(all)
+    }
+}
+
+fn symbol(found: module::Symbol<'_>) -> Symbol<'_> {
+    // The longest that the kernel can parse fits with room to spare; of a longer one, the beginning tells which.
+    let limit = usize::try_from(limits::SYMBOL_NAME_BYTES).unwrap_or(usize::MAX);
+    let raw = match found.name {
+        Some(name) if name.len() > limit => {
+            format!("{}…", names::display(name.get(..limit).unwrap_or_default())).into()
+        }
+        Some(name) => escape(name),
+        None => "no name that can be read".into(),
+    };
+    let parts = found.klp_name().map(|name| {
+        match raw {
+            // Nothing had to be escaped, so nothing has to be in its parts.
+            Cow::Borrowed(text) => parts(text, &name),
+            Cow::Owned(_) => None,
+        }
+        .unwrap_or_else(|| Parts {
+            object: escape(name.object),
+            name: escape(name.name),
+            sympos: name.sympos,
+        })
+    });
+    Symbol { index: found.index, raw, shndx: found.shndx, parts }
+}
+
+/// The parts of a name that is harmless as it stands.
+fn parts<'a>(text: &'a str, name: &klp::SymbolName<'_>) -> Option<Parts<'a>> {
+    let object = text.get(klp::SYMBOL_PREFIX.len()..)?.get(..name.object.len())?;
+    let rest = text.get(klp::SYMBOL_PREFIX.len() + object.len() + 1..)?;
+    Some(Parts { object: object.into(), name: rest.get(..name.name.len())?.into(), sympos: name.sympos })
 }
 
 /// What ordinary relocations of loaded sections have to do with livepatch.
@@ -129,12 +165,13 @@ fn ordinary(module: &Module<'_>) -> Result<(Vec<Stray>, Vec<Span>), Error> {
     let own: BTreeSet<u32> =
         module.klp_sections().iter().map(|s| s.index).chain(module.unmarked().map(|s| s.index)).collect();
     let targets: BTreeSet<u32> = module.klp_sections().iter().filter_map(|s| s.target).collect();
-    let livepatch: BTreeSet<u32> = module.symbols().filter(module::Symbol::is_klp).map(|s| s.index).collect();
+    let is_klp = |index| module.symbol_shndx(index) == Some(klp::SHN_LIVEPATCH);
+    let any_klp = (1..u32::try_from(module.symbol_count()).unwrap_or(u32::MAX)).any(is_klp);
     let (mut strays, mut written) = (Vec::new(), Vec::new());
     let mut read = 0u64;
     for section in module.sections().iter().filter(|s| s.sh_type == elf::SHT_RELA.0) {
         let loaded = module.section(section.info).is_some_and(module::Section::is_alloc);
-        let concerned = targets.contains(&section.info) || !livepatch.is_empty();
+        let concerned = targets.contains(&section.info) || any_klp;
         if !loaded || !concerned || own.contains(&section.index) {
             continue;
         }
@@ -150,7 +187,7 @@ fn ordinary(module: &Module<'_>) -> Result<(Vec<Stray>, Vec<Span>), Error> {
             if size == 0 {
                 continue;
             }
-            if livepatch.contains(&rela.symbol) {
+            if is_klp(rela.symbol) {
                 let raw = module.symbol(rela.symbol).and_then(|s| s.name).map(names::display);
                 strays.push(Stray {
                     section: section.index,
@@ -171,11 +208,4 @@ fn ordinary(module: &Module<'_>) -> Result<(Vec<Stray>, Vec<Span>), Error> {
         }
     }
     Ok((strays, written))
-}
-
-/// Whether one of the bytes at `offset` is not zero; there is none past the end.
-fn nonzero(bytes: &[u8], offset: u64, size: u8) -> bool {
-    let start = usize::try_from(offset).unwrap_or(usize::MAX);
-    let written = bytes.get(start..).unwrap_or_default();
-    written.iter().take(size.into()).any(|b| *b != 0)
 }

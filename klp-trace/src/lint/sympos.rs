@@ -32,71 +32,82 @@ pub struct Function {
     pub sympos: u64,
 }
 
-/// The file of an object with the symbols of the names given, or why there is none.
-pub type Find<'a> = dyn FnMut(&str, &BTreeSet<String>) -> Result<ObjectFile, String> + 'a;
+/// The file of an object with the symbols of certain names, or why there is none. The names are put together only when
+/// there is a file to be read.
+pub type Find<'a> = dyn FnMut(&str, &dyn Fn() -> BTreeSet<String>) -> Result<ObjectFile, String> + 'a;
 
 /// Something to be looked up.
+#[derive(Clone, Copy)]
 struct Asked<'f> {
-    parts: Parts,
-    /// Where it is asked for; none for a function.
-    section: Option<&'f Section>,
-    relocations: Vec<u32>,
+    parts: &'f Parts<'f>,
+    /// Where it is asked for, and the symbol's index; none for a function.
+    by: Option<(&'f Section<'f>, u32)>,
 }
 
 /// Looks every symbol and function of a module up in the module's file, in both orders of loading.
 pub fn check(facts: &Facts, functions: &[Function], find: &mut Find<'_>, report: &mut Report) {
-    let mut by_object: BTreeMap<String, Vec<Asked<'_>>> = BTreeMap::new();
-    for asked in asked(facts, functions).into_iter().filter(|a| a.parts.object != "vmlinux") {
-        by_object.entry(asked.parts.object.clone()).or_default().push(asked);
+    let functions = functions.iter().map(|f| Parts {
+        object: f.object.as_str().into(),
+        name: f.name.as_str().into(),
+        sympos: f.sympos,
+    });
+    let functions: Vec<Parts<'_>> = functions.collect();
+    let mut by_object: BTreeMap<&str, Vec<Asked<'_>>> = BTreeMap::new();
+    for asked in asked(facts, &functions).filter(|a| a.parts.object != "vmlinux") {
+        by_object.entry(&asked.parts.object).or_default().push(asked);
     }
     for (object, asked) in by_object {
-        let wanted: BTreeSet<String> = asked.iter().map(|a| a.parts.name.clone()).collect();
-        match find(&object, &wanted) {
+        let names = || asked.iter().map(|a| a.parts.name.to_string()).collect();
+        match find(object, &names) {
             Ok(file) => {
-                let found = asked.iter().filter_map(|a| judge(a, file.occurrences(&a.parts.name)));
-                report.findings.extend(found);
+                let judged =
+                    asked.iter().filter_map(|a| Some((*a, judge(a, file.occurrences(&a.parts.name))?)));
+                let mut found: Vec<(Asked<'_>, Finding)> = judged.collect();
+                add_relocations(&mut found);
+                report.findings.extend(found.into_iter().map(|(_, finding)| finding));
             }
             Err(why) => {
-                report.unchecked.push(Unchecked {
-                    id: FindingId::Klp008,
-                    subject: object.clone(),
-                    why: why.clone(),
-                });
-                report.unchecked.push(Unchecked { id: FindingId::Klp014, subject: object, why });
+                for id in [FindingId::Klp008, FindingId::Klp014] {
+                    report.unchecked.push(Unchecked { id, subject: object.to_owned(), why: why.clone() });
+                }
             }
         }
     }
 }
 
 /// Every symbol and function of the patch, one for each section that asks.
-fn asked<'f>(facts: &'f Facts, functions: &[Function]) -> Vec<Asked<'f>> {
-    let mut all = Vec::new();
-    for section in facts.livepatch_sections() {
-        let mut by_symbol: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for entry in &section.entries {
-            by_symbol.entry(entry.symbol).or_default().push(entry.index);
-        }
-        for (symbol, relocations) in by_symbol {
-            let parts = facts.symbols.get(&symbol).and_then(|s| s.parts.clone());
-            all.extend(parts.map(|parts| Asked { parts, section: Some(section), relocations }));
+fn asked<'f>(facts: &'f Facts<'_>, functions: &'f [Parts<'_>]) -> impl Iterator<Item = Asked<'f>> {
+    let symbols = facts.livepatch_sections().flat_map(move |section| {
+        let parts = |index: &u32| Some((*index, facts.symbols.get(*index)?.parts.as_ref()?));
+        let asked = section.symbols.iter().filter_map(parts);
+        asked.map(move |(index, parts)| Asked { parts, by: Some((section, index)) })
+    });
+    symbols.chain(functions.iter().map(|parts| Asked { parts, by: None }))
+}
+
+/// Adds the relocations that ask, with one look at each section.
+fn add_relocations(found: &mut [(Asked<'_>, Finding)]) {
+    let mut wanted: BTreeMap<u32, (&Section<'_>, BTreeMap<u32, Vec<u32>>)> = BTreeMap::new();
+    for (section, symbol) in found.iter().filter_map(|(asked, _)| asked.by) {
+        wanted.entry(section.index).or_insert((section, BTreeMap::new())).1.insert(symbol, Vec::new());
+    }
+    for (section, symbols) in wanted.values_mut() {
+        for entry in section.entries.iter() {
+            if let Some(relocations) = symbols.get_mut(&entry.symbol) {
+                relocations.push(entry.index);
+            }
         }
     }
-    all.extend(functions.iter().map(|f| Asked {
-        parts: Parts { object: f.object.clone(), name: f.name.clone(), sympos: f.sympos },
-        section: None,
-        relocations: Vec::new(),
-    }));
-    all
+    for (asked, finding) in found {
+        let by = asked.by.and_then(|(section, symbol)| wanted.get_mut(&section.index)?.1.remove(&symbol));
+        finding.relocations = by.unwrap_or_default();
+    }
 }
 
 fn judge(asked: &Asked<'_>, file: &[Occurrence]) -> Option<Finding> {
-    let occurrences: Vec<FileOccurrence> =
-        file.iter().map(|o| FileOccurrence { core: o.core, address: None }).collect();
-    let place = |set| resolve::place(asked.parts.sympos, set, &occurrences);
-    let live = place(SymbolSet::Core);
     // A symbol of a third module, or in a section gated on vmlinux: that module is live when it is asked for.
-    let own = asked.section.is_none_or(|s| s.module() == Some(asked.parts.object.as_str()));
-    let coming = if own { place(SymbolSet::Full) } else { live };
+    let own = asked.by.is_none_or(|(section, _)| section.module() == Some(asked.parts.object.as_ref()));
+    let (coming, live) = answers(asked.parts.sympos, own, file);
     match (coming, live) {
         (Ok(a), Ok(b)) if a == b => None,
         (Err(_), Err(error)) => Some(not_found(asked, error)),
@@ -104,7 +115,18 @@ fn judge(asked: &Asked<'_>, file: &[Occurrence]) -> Option<Finding> {
     }
 }
 
-type Answer = Result<usize, ResolveError>;
+/// Which of an object's symbols of a name is taken: its place among them, or why none is.
+pub type Answer = Result<usize, ResolveError>;
+
+/// What a position means while the object is loading, and once it is live. The first counts for what is asked of the
+/// `own` object alone.
+pub fn answers(sympos: u64, own: bool, file: &[Occurrence]) -> (Answer, Answer) {
+    let occurrences: Vec<FileOccurrence> =
+        file.iter().map(|o| FileOccurrence { core: o.core, address: None }).collect();
+    let place = |set| resolve::place(sympos, set, &occurrences);
+    let live = place(SymbolSet::Core);
+    (if own { place(SymbolSet::Full) } else { live }, live)
+}
 
 fn order(asked: &Asked<'_>, file: &[Occurrence], coming: Answer, live: Answer) -> Finding {
     let Parts { object, name, sympos } = &asked.parts;
@@ -168,9 +190,9 @@ fn finding(about: About, asked: &Asked<'_>) -> Finding {
         rule: about.rule,
         severity: about.severity,
         allowed: false,
-        section: asked.section.map(|s| Place { index: s.index, name: s.name.clone() }),
-        relocations: asked.relocations.clone(),
-        symbol: Some(asked.parts.name.clone()),
+        section: asked.by.map(|(s, _)| Place { index: s.index, name: s.name.clone() }),
+        relocations: Vec::new(),
+        symbol: Some(asked.parts.name.to_string()),
         what: String::new(),
         kernel: String::new(),
         remedy: String::new(),

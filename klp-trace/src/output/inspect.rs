@@ -14,7 +14,7 @@ use super::style::Style;
 use crate::elf::klp::SymbolName;
 use crate::elf::module::{BuiltBy, Module, Objects, Rela};
 use crate::elf::names;
-use crate::{late_cost, lint};
+use crate::{check_host, late_cost, lint};
 
 /// In which form.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -74,10 +74,13 @@ enum Target<'a> {
     Nameless(&'static str),
 }
 
+/// Why a relocation has no symbol.
+const NO_SYMBOL: &str = "the symbol table has no such symbol";
+
 /// What a relocation's symbol is, and why the kernel would refuse it.
 fn target<'a>(module: &Module<'a>, rela: &Rela) -> Target<'a> {
     let Some(symbol) = module.symbol(rela.symbol) else {
-        return Target::Nameless("the symbol table has no such symbol");
+        return Target::Nameless(NO_SYMBOL);
     };
     let Some(name) = symbol.name else { return Target::Nameless("the symbol's name cannot be read") };
     match symbol.klp_name() {
@@ -133,12 +136,20 @@ impl Printer {
 
     /// Writes what late patching costs; of CSV there is none.
     pub fn late_cost(&mut self, path: &Path, report: &late_cost::Report) -> Result<(), SinkError> {
+        self.report(path, report, &super::late_cost::render(report, self.style))
+    }
+
+    /// Writes whether this host would take the patch; of CSV there is none.
+    pub fn check_host(&mut self, path: &Path, report: &check_host::Report) -> Result<(), SinkError> {
+        self.report(path, report, &super::check_host::render(report, self.style))
+    }
+
+    fn report(&mut self, path: &Path, report: &impl serde::Serialize, text: &str) -> Result<(), SinkError> {
         self.counts.livepatches += 1;
         if self.format == Format::Json {
-            return json::late_cost(&mut self.sink, path, report);
+            return json::report(&mut self.sink, path, report);
         }
         self.sink.line(names::path(path).as_bytes())?;
-        let text = super::late_cost::render(report, self.style);
         text.lines().try_for_each(|line| self.sink.line(line.as_bytes()))
     }
 

@@ -3,6 +3,7 @@
 
 pub use crate::model::escape;
 pub mod audit;
+pub mod check_host;
 pub mod filter;
 pub mod inspect;
 pub mod journal;

@@ -135,6 +135,13 @@ impl LineSink {
         path.map_or_else(|| Ok(Self::stdout()), Self::create)
     }
 
+    /// Away from where bytes are added, which stays small enough to be compiled into its callers.
+    #[cold]
+    #[inline(never)]
+    fn full(&mut self) -> io::Result<()> {
+        LineSink::flush(self).map_err(io::Error::other)
+    }
+
     fn new(to: Target) -> Self {
         Self { to, pending: Vec::new(), open: 0, failed: None }
     }
@@ -176,8 +183,8 @@ impl LineSink {
     /// Bytes after the last newline, once the first `written` pending ones are out.
     fn torn(&self, written: usize) -> u64 {
         let out = self.pending.get(..written).unwrap_or_default();
-        match out.iter().rev().position(|b| *b == b'\n') {
-            Some(after) => after as u64,
+        match memchr::memrchr(b'\n', out) {
+            Some(at) => (out.len() - at - 1) as u64,
             None => self.open + out.len() as u64,
         }
     }
@@ -259,12 +266,16 @@ impl LineSink {
 
 /// For a line too long to be made in memory first. After an error, [`LineSink::flush`] says again what it was.
 impl io::Write for LineSink {
+    #[inline]
     fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.write_all(part).map(|()| part.len())
+    }
+
+    // Called for each comma of a line: the usual way through `write`, a loop, costs more than the rest.
+    #[inline]
+    fn write_all(&mut self, part: &[u8]) -> io::Result<()> {
         self.pending.extend_from_slice(part);
-        if self.pending.len() >= BATCH {
-            LineSink::flush(self).map_err(io::Error::other)?;
-        }
-        Ok(part.len())
+        if self.pending.len() >= BATCH { self.full() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -12,8 +12,8 @@ type Reloc = (String, u64, String, String, i64);
 /// Some readelf cut a type's name off here; all are, for the comparison.
 const TYPE_WIDTH: usize = 22;
 
-/// Compares every livepatch relocation and symbol of a file, plain or xz.
-pub(crate) fn compare(folder: &Path, file: &Path) {
+/// Compares every livepatch relocation and symbol of a file, plain or xz; how many relocations there are.
+pub(crate) fn compare(folder: &Path, file: &Path) -> usize {
     let shown = file.display();
     let text = super::written(folder, &["--format", "json", file.to_str().expect("UTF-8")]);
     let record: Value = serde_json::from_str(&text).expect("JSON");
@@ -29,6 +29,7 @@ pub(crate) fn compare(folder: &Path, file: &Path) {
     assert_eq!(ours, theirs(&readelf("-rW", &plain)), "{shown}: relocations differ from readelf -rW");
     let symbols: BTreeSet<String> = ours.iter().map(|r| r.3.clone()).collect();
     assert_eq!(symbols, klp_symbols(&readelf("-sW", &plain)), "{shown}: symbols differ from readelf -sW");
+    ours.len()
 }
 
 fn readelf(option: &str, file: &Path) -> String {

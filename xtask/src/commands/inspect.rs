@@ -1,4 +1,5 @@
-//! A stage of `cargo xtask test`: `klp-trace inspect` over every module of the Debian kernels that were fetched.
+//! Stages of `cargo xtask test`: `klp-trace inspect` over every module of the Debian kernels that were fetched, and against
+//! readelf over every fixture.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -29,6 +30,27 @@ pub fn every_module() -> anyhow::Result<()> {
         ensure!(rows.len() == files.len(), "{} of {} modules in {}", rows.len(), files.len(), tree.display());
         println!("{} modules of {}, {packed} of them compressed", rows.len(), tree.display());
     }
+    Ok(())
+}
+
+/// The test of klp-trace that holds inspect against readelf, over the fixtures that are built by now: where they are
+/// promised, their absence fails it.
+pub fn against_readelf() -> anyhow::Result<()> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args([
+        "test",
+        "--quiet",
+        "--package",
+        "klp-trace",
+        "--test",
+        "inspect",
+        "--",
+        "agree_with_readelf",
+    ]);
+    command
+        .current_dir(testbed::workspace())
+        .env("KLP_TRACE_FIXTURES", testbed::cache_dir().join("fixtures"));
+    ensure!(command.status().context("cannot start cargo")?.success(), "inspect and readelf differ");
     Ok(())
 }
 

@@ -82,6 +82,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     if bench.is_some() && args.scenario.is_empty() {
         tally.stage("inspect reads every module of the kernels", inspect::every_module);
+        tally.stage("inspect and readelf read the same in every fixture", inspect::against_readelf);
     }
     if args.full && bench.is_some() {
         tally.stage("bench attach", || bench::attach(BENCHED));

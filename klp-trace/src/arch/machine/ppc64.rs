@@ -1,4 +1,6 @@
-//! 64-bit POWER: `apply_relocate_add()` of `arch/powerpc/kernel/module_64.c`, 6.12. It has no case for NONE.
+//! 64-bit POWER: `apply_relocate_add()` of `arch/powerpc/kernel/module_64.c`, 6.12. It has no case for NONE. Of a call
+//! (REL24) that leaves the module it also restores r2, in the instruction behind: not counted in its size, since a call
+//! within the module has another instruction there.
 
 use super::{RelocType, row};
 

@@ -20,8 +20,8 @@ pub fn measure(module: &Module<'_>, objects: Option<&Objects<'_>>, args: &LintAr
     let facts = Facts::of(module, lint::listed(objects))?;
     let functions = lint::functions(objects);
     let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for parts in facts.symbols.values().filter_map(|s| s.parts.as_ref()) {
-        wanted.entry(parts.object.clone()).or_default().insert(parts.name.clone());
+    for parts in facts.symbols.iter().filter_map(|s| s.parts.as_ref()) {
+        wanted.entry(parts.object.to_string()).or_default().insert(parts.name.to_string());
     }
     for function in &functions {
         wanted.entry(function.object.clone()).or_default();

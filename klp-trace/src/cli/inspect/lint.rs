@@ -1,5 +1,6 @@
 //! Lint in `inspect`: the rules, the files of the patched modules, what counts.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,11 @@ pub struct LintArgs {
 }
 
 impl LintArgs {
+    /// Which findings count.
+    pub(super) fn policy(&self) -> Policy {
+        Policy { allow: self.allow.clone(), deny: self.deny.clone() }
+    }
+
     /// The end that a report leads to.
     pub fn exit(&self, report: &Report) -> Exit {
         if report.worst() >= Some(self.fail_on.into()) { Exit::Finding } else { Exit::Clean }
@@ -55,9 +61,9 @@ pub fn check(
     let facts = Facts::of(module, listed(objects))?;
     let mut report = lint::check(&facts);
     let finder = finder(module, args);
-    let mut find = |object: &str, wanted: &BTreeSet<String>| file_of(&finder, object, wanted);
+    let mut find = |object: &str, wanted: &dyn Fn() -> BTreeSet<String>| file_of(&finder, object, wanted);
     sympos::check(&facts, &functions(objects), &mut find, &mut report);
-    Policy { allow: args.allow.clone(), deny: args.deny.clone() }.apply(&mut report);
+    args.policy().apply(&mut report);
     Ok(Some(report))
 }
 
@@ -103,8 +109,12 @@ pub(super) fn release(module: &Module<'_>) -> String {
 }
 
 /// An object's file with the symbols of some names.
-fn file_of(finder: &Finder, object: &str, wanted: &BTreeSet<String>) -> Result<ObjectFile, String> {
-    best(&finder.object(object, None, wanted)).map(|found| found.file.clone())
+fn file_of(
+    finder: &Finder,
+    object: &str,
+    wanted: &dyn Fn() -> BTreeSet<String>,
+) -> Result<ObjectFile, String> {
+    best(&finder.object(object, None, LazyCell::new(wanted))).map(|found| found.file.clone())
 }
 
 /// Where an object's file is.
@@ -112,7 +122,7 @@ pub(super) fn path_of(finder: &Finder, object: &str) -> Result<PathBuf, String> 
     best(&finder.object(object, None, &BTreeSet::new())).map(|found| found.path.clone())
 }
 
-fn best(found: &Found<ObjectFile>) -> Result<&FoundFile<ObjectFile>, String> {
+pub(super) fn best(found: &Found<ObjectFile>) -> Result<&FoundFile<ObjectFile>, String> {
     found.best().ok_or_else(|| match found.rejected.first() {
         Some(rejected) => format!(
             "its file is not to be had ({}: {}); name it with --object-file",

@@ -2,7 +2,7 @@
 
 use super::{About, Rule, Said, gathered, malformed, say};
 use crate::arch::Machine;
-use crate::lint::facts::Facts;
+use crate::lint::facts::{Facts, Signs};
 use crate::lint::finding::Report;
 use crate::lint::kernel::{REBUILD, refused, when};
 
@@ -17,7 +17,9 @@ impl Rule for UnknownType {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        let unknown = gathered(facts, |_, e| Some(e.rtype).filter(|t| facts.machine.reloc(*t).is_none()));
+        let unknown = gathered(facts, Signs::UNKNOWN_TYPE, |_, e| {
+            Some(e.rtype).filter(|t| facts.machine.reloc(*t).is_none())
+        });
         for (section, rtype, relocations) in unknown {
             let said = Said {
                 relocations,
@@ -46,15 +48,11 @@ impl Rule for Outside {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        let outside = gathered(facts, |s, e| {
-            let target = s.target.as_ref()?;
-            let size = facts.size(e);
-            let inside = e.offset.checked_add(size).is_some_and(|end| end <= target.size);
-            (size > 0 && !inside).then_some(())
-        });
+        let outside = gathered(facts, Signs::OUTSIDE, |s, e| s.is_outside(e, facts.size(e)).then_some(()));
         for (section, (), relocations) in outside {
             let Some(target) = &section.target else { continue };
-            let first = relocations.first().and_then(|i| section.entries.get(usize::try_from(*i).ok()?));
+            let first =
+                relocations.first().and_then(|i| section.entries.iter().nth(usize::try_from(*i).ok()?));
             let said = Said {
                 what: format!(
                     "it writes outside its target: offset {:#x}, while {} has {:#x} bytes",
@@ -94,7 +92,8 @@ impl Rule for NotZero {
         if facts.machine != Machine::X86_64 {
             return;
         }
-        for (section, (), relocations) in gathered(facts, |_, e| e.nonzero.then_some(())) {
+        let nonzero = gathered(facts, Signs::NOT_ZERO, |s, e| s.is_nonzero(e, facts.size(e)).then_some(()));
+        for (section, (), relocations) in nonzero {
             let Some(target) = &section.target else { continue };
             let said = Said {
                 relocations,

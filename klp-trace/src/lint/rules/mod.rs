@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 
 pub use targets::is_special;
 
-use super::facts::{Entry, Facts, Section};
+use super::facts::{Facts, Section, Signs};
 use super::finding::{Finding, Place, Report};
+use crate::elf::module::Rela;
 use crate::model::{FindingId, Severity};
 
 /// What a rule is.
@@ -106,16 +107,25 @@ fn say(about: About, said: Said) -> Finding {
 }
 
 /// The entries of livepatch sections about which `key` has something to say, gathered by section and key: one finding
-/// then names all relocations that have it.
+/// then names all relocations that have it. Sections without the sign are passed over.
 fn gathered<'f, K: Ord>(
-    facts: &'f Facts,
-    key: impl Fn(&'f Section, &'f Entry) -> Option<K>,
-) -> Vec<(&'f Section, K, Vec<u32>)> {
+    facts: &'f Facts<'_>,
+    sign: Signs,
+    key: impl Fn(&'f Section<'f>, &Rela) -> Option<K>,
+) -> Vec<(&'f Section<'f>, K, Vec<u32>)> {
+    gathered_in(facts.livepatch_sections().filter(|s| s.signs.has(sign)), key)
+}
+
+/// The same of certain sections.
+fn gathered_in<'f, K: Ord>(
+    sections: impl Iterator<Item = &'f Section<'f>>,
+    key: impl Fn(&'f Section<'f>, &Rela) -> Option<K>,
+) -> Vec<(&'f Section<'f>, K, Vec<u32>)> {
     let mut all = Vec::new();
-    for section in facts.livepatch_sections() {
+    for section in sections {
         let mut found: BTreeMap<K, Vec<u32>> = BTreeMap::new();
-        for entry in &section.entries {
-            if let Some(key) = key(section, entry) {
+        for entry in section.entries.iter() {
+            if let Some(key) = key(section, &entry) {
                 found.entry(key).or_default().push(entry.index);
             }
         }

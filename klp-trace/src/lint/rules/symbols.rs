@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{About, Rule, Said, gathered, malformed, say};
+use super::{About, Rule, Said, gathered, gathered_in, malformed, say};
 use crate::elf::klp::SHN_LIVEPATCH;
-use crate::lint::facts::{Facts, Section, Symbol};
+use crate::lint::facts::{Facts, Section, Signs, Symbol};
 use crate::lint::finding::Report;
 use crate::lint::kernel::{REBUILD, refused, when};
 
@@ -12,15 +12,16 @@ const EINVAL: &str = "-EINVAL";
 
 /// The symbols of which `wrong` is true: few, while relocations are many.
 fn these(facts: &Facts, wrong: impl Fn(&Symbol) -> bool) -> BTreeSet<u32> {
-    facts.symbols.iter().filter(|(_, s)| wrong(s)).map(|(index, _)| *index).collect()
+    facts.symbols.iter().filter(|s| wrong(s)).map(|s| s.index).collect()
 }
 
 /// The relocations that refer to one of them, by section and symbol.
-fn of_symbols<'f>(facts: &'f Facts, these: &BTreeSet<u32>) -> Vec<(&'f Section, u32, Vec<u32>)> {
+fn of_symbols<'f>(facts: &'f Facts<'_>, these: &BTreeSet<u32>) -> Vec<(&'f Section<'f>, u32, Vec<u32>)> {
     if these.is_empty() {
         return Vec::new();
     }
-    gathered(facts, |_, e| Some(e.symbol).filter(|symbol| these.contains(symbol)))
+    let concerned = facts.livepatch_sections().filter(|s| s.symbols.iter().any(|i| these.contains(i)));
+    gathered_in(concerned, |_, e| Some(e.symbol).filter(|symbol| these.contains(symbol)))
 }
 
 /// An index that is beyond the symbol table.
@@ -32,7 +33,9 @@ impl Rule for Index {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        let beyond = gathered(facts, |_, e| Some(e.symbol).filter(|s| u64::from(*s) >= facts.symbol_count));
+        let beyond = gathered(facts, Signs::NO_SYMBOL, |_, e| {
+            Some(e.symbol).filter(|s| u64::from(*s) >= facts.symbol_count)
+        });
         for (section, symbol, relocations) in beyond {
             let said = Said {
                 relocations,
@@ -61,7 +64,7 @@ impl Rule for NotLivepatch {
     fn check(&self, facts: &Facts, report: &mut Report) {
         let wrong = these(facts, |s| s.shndx != SHN_LIVEPATCH);
         for (section, index, relocations) in of_symbols(facts, &wrong) {
-            let Some(symbol) = facts.symbols.get(&index) else { continue };
+            let Some(symbol) = facts.symbols.get(index) else { continue };
             let kernel = if symbol.shndx == 0 && index != 0 {
                 "takes it for an undefined symbol and looks for an exported one of that name when the patch is loaded: \
                  insmod fails with -ENOENT (\"Unknown symbol\")"
@@ -71,7 +74,7 @@ impl Rule for NotLivepatch {
             };
             let said = Said {
                 relocations,
-                symbol: Some(symbol.raw.clone()),
+                symbol: Some(symbol.raw.to_string()),
                 what: format!(
                     "symbol {index} ({}) has st_shndx {:#x}, not SHN_LIVEPATCH ({SHN_LIVEPATCH:#x})",
                     symbol.raw, symbol.shndx
@@ -96,10 +99,10 @@ impl Rule for Name {
     fn check(&self, facts: &Facts, report: &mut Report) {
         let wrong = these(facts, |s| s.shndx == SHN_LIVEPATCH && s.parts.is_none());
         for (section, index, relocations) in of_symbols(facts, &wrong) {
-            let Some(symbol) = facts.symbols.get(&index) else { continue };
+            let Some(symbol) = facts.symbols.get(index) else { continue };
             let said = Said {
                 relocations,
-                symbol: Some(symbol.raw.clone()),
+                symbol: Some(symbol.raw.to_string()),
                 what: format!(
                     "symbol {index} ({}) is not named .klp.sym.<object>.<symbol>,<sympos> within 55 bytes of object and \
                      511 of symbol",
@@ -130,10 +133,10 @@ impl Rule for OfVmlinux {
         let wrong = these(facts, |s| s.parts.as_ref().is_some_and(|parts| parts.object == "vmlinux"));
         let found = of_symbols(facts, &wrong);
         for (section, index, relocations) in found.into_iter().filter(|(s, ..)| s.module().is_some()) {
-            let Some(symbol) = facts.symbols.get(&index) else { continue };
+            let Some(symbol) = facts.symbols.get(index) else { continue };
             let said = Said {
                 relocations,
-                symbol: Some(symbol.raw.clone()),
+                symbol: Some(symbol.raw.to_string()),
                 what: format!(
                     "{} is a symbol of vmlinux, the section is gated on {}",
                     symbol.raw,

@@ -1,11 +1,13 @@
 //! JSON: one object a file, on one line, written piece by piece (docs/inspect.md).
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::path::Path;
 
-use serde::ser::{Serialize, Serializer};
+use serde::ser::{Serialize, SerializeSeq as _, SerializeStruct as _, Serializer};
 use serde_json::json;
 
-use super::{Inspected, Target, escape, target, type_name};
+use super::{Inspected, NO_SYMBOL, Target, escape, target, type_name};
 use crate::elf::module::{KlpSection, Module, Rela, Section};
 use crate::elf::{names, notes};
 use crate::output::sink::{LineSink, SinkError};
@@ -27,12 +29,31 @@ struct Hex(u64);
 
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:#x}", self.0))
+        serializer.serialize_str(hex(self.0, &mut [0; 18]))
     }
 }
 
+/// A number in hexadecimal: "0x" and sixteen digits at most. Formatting would take longer than the rest of a relocation.
+fn hex(number: u64, text: &mut [u8; 18]) -> &str {
+    let mut digits = number;
+    let mut start = text.len();
+    for place in text.iter_mut().rev() {
+        *place = b"0123456789abcdef"[(digits & 15) as usize];
+        digits >>= 4;
+        start -= 1;
+        if digits == 0 {
+            break;
+        }
+    }
+    let start = start.saturating_sub(2);
+    for (place, byte) in text.iter_mut().skip(start).zip(*b"0x") {
+        *place = byte;
+    }
+    text.get(start..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+}
+
 #[derive(serde::Serialize)]
-struct Record<'m> {
+struct Record<'m, 'a> {
     schema: &'static str,
     file: String,
     module: Info<'m>,
@@ -44,7 +65,7 @@ struct Record<'m> {
     #[serde(skip_serializing_if = "Option::is_none")]
     relocations: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sections: Option<Vec<Klp<'m>>>,
+    sections: Option<Vec<Klp<'m, 'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unmarked: Vec<Ref<'m>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,7 +127,7 @@ impl<'m> Ref<'m> {
 }
 
 #[derive(serde::Serialize)]
-struct Klp<'m> {
+struct Klp<'m, 'a> {
     index: u32,
     name: Text<'m>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,7 +138,7 @@ struct Klp<'m> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    relocs: Option<Relocs<'m>>,
+    relocs: Option<Relocs<'m, 'a>>,
 }
 
 #[derive(serde::Serialize)]
@@ -129,51 +150,111 @@ struct Changed<'m> {
 }
 
 /// The entries of a section, made one by one as they are written.
-struct Relocs<'m> {
-    module: &'m Module<'m>,
-    section: &'m KlpSection<'m>,
+struct Relocs<'m, 'a> {
+    module: &'m Module<'a>,
+    section: &'m KlpSection<'a>,
+    symbols: &'m RefCell<Symbols<'a>>,
 }
 
-impl Serialize for Relocs<'_> {
+impl Serialize for Relocs<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.section.relas.iter().map(|rela| Reloc::new(self.module, &rela)))
+        let mut list = serializer.serialize_seq(None)?;
+        let mut symbols = self.symbols.borrow_mut();
+        for rela in self.section.relas.iter() {
+            list.serialize_element(&Reloc {
+                index: rela.index,
+                offset: Hex(rela.offset),
+                rtype: type_name(self.module, rela.rtype),
+                symbol: symbols.get(self.module, &rela),
+                addend: rela.addend,
+            })?;
+        }
+        list.end()
     }
 }
 
-#[derive(serde::Serialize)]
-struct Reloc<'m> {
+struct Reloc<'s> {
     index: u32,
     offset: Hex,
-    #[serde(rename = "type")]
-    rtype: std::borrow::Cow<'static, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    object: Option<Text<'m>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    symbol: Option<Text<'m>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sympos: Option<u64>,
+    rtype: Cow<'static, str>,
+    symbol: Option<&'s Shown<'s>>,
     addend: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+}
+
+impl Serialize for Reloc<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Of JSON the number of fields is not asked.
+        let mut out = serializer.serialize_struct("Reloc", 8)?;
+        out.serialize_field("index", &self.index)?;
+        out.serialize_field("offset", &self.offset)?;
+        out.serialize_field("type", &self.rtype)?;
+        if let Some(object) = self.symbol.and_then(|s| s.object.as_ref()) {
+            out.serialize_field("object", object)?;
+        }
+        if let Some(symbol) = self.symbol.and_then(|s| s.symbol.as_ref()) {
+            out.serialize_field("symbol", symbol)?;
+        }
+        if let Some(sympos) = self.symbol.and_then(|s| s.sympos) {
+            out.serialize_field("sympos", &sympos)?;
+        }
+        out.serialize_field("addend", &self.addend)?;
+        if let Some(problem) = self.symbol.and_then(|s| s.problem) {
+            out.serialize_field("problem", problem)?;
+        }
+        out.end()
+    }
+}
+
+/// What is written of a symbol.
+#[derive(Default)]
+struct Shown<'a> {
+    object: Option<Cow<'a, str>>,
+    symbol: Option<Cow<'a, str>>,
+    sympos: Option<u64>,
     problem: Option<&'static str>,
 }
 
-impl<'m> Reloc<'m> {
-    fn new(module: &Module<'m>, rela: &Rela) -> Self {
-        let (object, symbol, sympos, problem) = match target(module, rela) {
-            Target::Klp(s) => (Some(Text(s.object)), Some(Text(s.name)), Some(s.sympos), None),
-            Target::Odd(name, why) => (None, Some(Text(name)), None, Some(why)),
-            Target::Nameless(why) => (None, None, None, Some(why)),
-        };
-        let rtype = type_name(module, rela.rtype);
-        Self {
-            index: rela.index,
-            offset: Hex(rela.offset),
-            rtype,
-            object,
-            symbol,
-            sympos,
-            addend: rela.addend,
-            problem,
+/// Symbols as they are written, each made once: relocations are many, symbols are few.
+struct Symbols<'a> {
+    /// By the symbol's index, one more than its place among those shown; 0: not met yet.
+    places: Vec<u32>,
+    shown: Vec<Shown<'a>>,
+}
+
+impl<'a> Symbols<'a> {
+    fn new(module: &Module<'_>) -> Self {
+        let places = vec![0; usize::try_from(module.symbol_count()).unwrap_or(0)];
+        // The first is the one that the table does not have.
+        Self { places, shown: vec![Shown::of(&Target::Nameless(NO_SYMBOL))] }
+    }
+
+    fn get(&mut self, module: &Module<'a>, rela: &Rela) -> Option<&Shown<'a>> {
+        let met = usize::try_from(rela.symbol).ok().and_then(|at| self.places.get_mut(at));
+        let place = met.map_or(0, |place| {
+            if *place == 0 {
+                // No more than the symbol table has, whose indices are of 32 bits.
+                *place = u32::try_from(self.shown.len()).unwrap_or(0);
+                self.shown.push(Shown::of(&target(module, rela)));
+            }
+            *place
+        });
+        self.shown.get(usize::try_from(place).ok()?)
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn of(target: &Target<'a>) -> Self {
+        match *target {
+            Target::Klp(s) => Self {
+                object: Some(escape(s.object)),
+                symbol: Some(escape(s.name)),
+                sympos: Some(s.sympos),
+                problem: None,
+            },
+            Target::Odd(name, why) => {
+                Self { symbol: Some(escape(name)), problem: Some(why), ..Self::default() }
+            }
+            Target::Nameless(why) => Self { problem: Some(why), ..Self::default() },
         }
     }
 }
@@ -181,6 +262,7 @@ impl<'m> Reloc<'m> {
 /// One module's record; `summary` leaves the single relocations out.
 pub(super) fn record(sink: &mut LineSink, found: &Inspected<'_, '_>, summary: bool) -> Result<(), SinkError> {
     let module = found.module;
+    let symbols = RefCell::new(Symbols::new(module));
     let order = if module.is_big_endian() { "big" } else { "little" };
     let info = |key: &[u8]| module.info(key).map(Text);
     let sections = || {
@@ -196,7 +278,7 @@ pub(super) fn record(sink: &mut LineSink, found: &Inspected<'_, '_>, summary: bo
             }),
             relocations: section.relas.len(),
             problems: section.problems.iter().map(ToString::to_string).collect(),
-            relocs: (!summary).then_some(Relocs { module, section }),
+            relocs: (!summary).then_some(Relocs { module, section, symbols: &symbols }),
         })
     };
     let record = Record {
@@ -234,17 +316,13 @@ fn objects<'m>(objects: &'m crate::elf::module::Objects<'m>) -> Objects<'m> {
     Objects { from: objects.origin.name(), incomplete: objects.incomplete, list: list.collect() }
 }
 
-/// What late patching costs, with the file's name.
-pub(super) fn late_cost(
-    sink: &mut LineSink,
-    path: &Path,
-    report: &crate::late_cost::Report,
-) -> Result<(), SinkError> {
+/// A report of another kind (what late patching costs, whether this host takes it), with the file's name.
+pub(super) fn report(sink: &mut LineSink, path: &Path, report: &impl Serialize) -> Result<(), SinkError> {
     #[derive(serde::Serialize)]
-    struct Named<'m> {
+    struct Named<'m, T: Serialize> {
         file: String,
         #[serde(flatten)]
-        report: &'m crate::late_cost::Report,
+        report: &'m T,
     }
     write(sink, &Named { file: names::path(path), report })
 }

@@ -93,7 +93,8 @@ fn relocations(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> 
     sink.line(format!("  {:<12}{text}", "relocations").as_bytes())?;
     for section in sections {
         sink.line(format!("    {}", heading(found, section)).as_bytes())?;
-        for problem in &section.problems {
+        // Lint says the same, with what the kernel does and what to do.
+        for problem in section.problems.iter().filter(|_| found.lint.is_none()) {
             sink.line(style.paint(Tone::Bad, &format!("      wrong: {problem}")).as_bytes())?;
         }
         let mut line = String::new();

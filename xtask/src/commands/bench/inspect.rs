@@ -49,9 +49,14 @@ pub(super) fn run() -> anyhow::Result<()> {
     within_memory(&klp_trace, &file, bytes.len())?;
     let words =
         |list: &[&str]| -> Vec<PathBuf> { list.iter().map(PathBuf::from).chain([file.clone()]).collect() };
-    let summary = median(ROUNDS, &klp_trace, &words(&["inspect", "--summary"]))?;
-    let json = median(ROUNDS, &klp_trace, &words(&["inspect", "--format", "json"]))?;
-    let readelf = median(ROUNDS, Path::new("readelf"), &words(&["-rW"]))?;
+    let [summary, json, readelf] = medians(
+        ROUNDS,
+        &[
+            (&klp_trace, words(&["inspect", "--summary"])),
+            (&klp_trace, words(&["inspect", "--format", "json"])),
+            (Path::new("readelf"), words(&["-rW"])),
+        ],
+    )?;
     println!("  inspect --summary      {summary:8.1} ms");
     println!("  inspect --format json  {json:8.1} ms");
     println!(
@@ -64,7 +69,7 @@ pub(super) fn run() -> anyhow::Result<()> {
         Ok(python) => {
             let script = work.join("count.py");
             fs::write(&script, SCRIPT).context("cannot write the script")?;
-            let python = median(3, &python, &[script, file.clone()])?;
+            let [python] = medians(3, &[(&python, vec![script, file.clone()])])?;
             println!("  pyelftools             {python:8.1} ms: {:.1}x the summary", python / summary);
             kept &= python / summary >= 200.0;
         }
@@ -87,9 +92,14 @@ fn tree(klp_trace: &Path) -> anyhow::Result<()> {
         if files.is_empty() {
             continue;
         }
-        let ours = median(3, klp_trace, &["inspect".into(), "--summary".into(), tree.clone()])?;
         let words: Vec<PathBuf> = [PathBuf::from("-rW")].into_iter().chain(files.iter().cloned()).collect();
-        let theirs = median(3, Path::new("readelf"), &words)?;
+        let [ours, theirs] = medians(
+            3,
+            &[
+                (klp_trace, vec!["inspect".into(), "--summary".into(), tree.clone()]),
+                (Path::new("readelf"), words),
+            ],
+        )?;
         println!(
             "{} modules of {}: inspect --summary {ours:.0} ms, readelf -rW {theirs:.0} ms: {:.1}x",
             files.len(),
@@ -172,16 +182,25 @@ fn output(program: &Path, words: &[&OsStr]) -> anyhow::Result<String> {
     testbed::run_output(Command::new(program).args(words), "read the module")
 }
 
-/// The median time in milliseconds, from start to end, its output thrown away.
-fn median(rounds: usize, program: &Path, words: &[PathBuf]) -> anyhow::Result<f64> {
-    let mut times = Vec::new();
-    for _ in 0..rounds {
-        let begun = Instant::now();
-        let status = Command::new(program).args(words).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let status = status.with_context(|| format!("cannot run {}", program.display()))?;
-        times.push(begun.elapsed().as_secs_f64() * 1000.0);
-        ensure!(status.success(), "{} failed", program.display());
+/// The median times in milliseconds, from start to end, the output thrown away. The commands take turns, so that what
+/// else the machine does falls on all of them; a first round, which brings the files into memory, does not count.
+fn medians<const N: usize>(rounds: usize, commands: &[(&Path, Vec<PathBuf>); N]) -> anyhow::Result<[f64; N]> {
+    let mut times = [const { Vec::new() }; N];
+    for round in 0..=rounds {
+        for ((program, words), times) in commands.iter().zip(&mut times) {
+            let begun = Instant::now();
+            let status =
+                Command::new(program).args(words).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let took = begun.elapsed().as_secs_f64() * 1000.0;
+            let status = status.with_context(|| format!("cannot run {}", program.display()))?;
+            ensure!(status.success(), "{} failed", program.display());
+            if round > 0 {
+                times.push(took);
+            }
+        }
     }
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().context("nothing was measured")
+    Ok(times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+    }))
 }

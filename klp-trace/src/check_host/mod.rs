@@ -1,0 +1,194 @@
+//! Whether a host would take a livepatch: by the patch's file, and by what the host says of itself. What is read is
+//! handed in.
+//!
+//! The questions are the kernel's own, in its order: `check_modinfo()`, `add_unformed_module()`, `__klp_enable_patch()`
+//! and `klp_init_object_loaded()`, the last for each object and in both orders of loading (6.1 to 7.3). What cannot be
+//! read is unknown, with the reason; it is never taken for a yes.
+#![forbid(unsafe_code)]
+
+mod kernel;
+mod objects;
+mod symbols;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::elf::symbols::ObjectFile;
+use crate::kernel::modules::State;
+use crate::kernel::sysfs;
+use crate::lint::{self, Facts};
+
+/// Names the form of the JSON; see docs/inspect.md.
+pub const SCHEMA: &str = "klp-trace.check-host/1";
+
+/// What the file says, beside the facts of lint. Texts are escaped.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    /// The module's name.
+    pub name: String,
+    /// Its architecture, as `uname -m` has it.
+    pub machine: &'static str,
+    /// `vermagic=`, as it stands.
+    pub vermagic: Option<String>,
+    /// Whether it has `__versions`: then the kernel does not compare the release.
+    pub versions: bool,
+    /// `depends=`.
+    pub depends: Vec<String>,
+    /// The functions that it replaces.
+    pub functions: Vec<lint::sympos::Function>,
+}
+
+/// What a host says of itself; each may be missing, with the reason. Texts are escaped.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// `uname -r`.
+    pub release: String,
+    /// `uname -m`.
+    pub machine: String,
+    /// Whether it has livepatching.
+    pub livepatch: Result<bool, String>,
+    /// The vermagic of a module of this kernel, and the file that has it.
+    pub vermagic: Result<(String, String), String>,
+    /// The loaded modules.
+    pub modules: Result<BTreeMap<String, State>, String>,
+    /// The livepatches that are enabled.
+    pub patches: Result<Vec<sysfs::Patch>, String>,
+    /// How many symbols of a name an object has in `/proc/kallsyms`, for each that the patch asks for.
+    pub listed: Result<BTreeMap<(String, String), usize>, String>,
+    /// Whether the kernel clears late relocations when their object goes.
+    pub clears: Result<bool, String>,
+    /// The objects that the patch has to do with, and what it depends on.
+    pub objects: BTreeMap<String, Object>,
+}
+
+/// A module on a host.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// What is loaded; none when it is not.
+    pub loaded: Option<Build>,
+    /// The file that modprobe would load; or why there is none.
+    pub file: Result<File, String>,
+}
+
+/// A module's file.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Where it is, escaped.
+    pub path: String,
+    /// Which build it is.
+    pub build: Build,
+    /// `vermagic=`, as it stands.
+    pub vermagic: Option<String>,
+    /// Those of its symbols that the patch asks for.
+    pub symbols: ObjectFile,
+}
+
+/// What tells one build of a module from another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Build {
+    /// `NT_GNU_BUILD_ID`, in hexadecimal.
+    pub build_id: Option<String>,
+    /// A sum over the sources.
+    pub srcversion: Option<String>,
+}
+
+/// The answer to a question; the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Seen to be so.
+    Yes,
+    /// It loads; something later will not go well.
+    Warning,
+    /// Cannot be told.
+    Unknown,
+    /// The kernel would refuse it, or it would not do what it should.
+    No,
+}
+
+/// One question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What is asked, in a word or two; stable.
+    pub about: &'static str,
+    /// The object that is asked about; none for the patch as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// The answer.
+    pub answer: Answer,
+    /// What was seen, and what the kernel makes of it.
+    pub what: String,
+    /// What to do; not where all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// Every answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The patch's module name.
+    pub patch: String,
+    /// `uname -r` of the host.
+    pub kernel: String,
+    /// The worst of the answers.
+    pub answer: Answer,
+    /// Whether the kernel has livepatching, as far as that is known.
+    #[serde(skip)]
+    pub livepatch: bool,
+    /// The questions.
+    pub checks: Vec<Check>,
+}
+
+impl Check {
+    fn new(about: &'static str, answer: Answer, what: impl Into<String>) -> Self {
+        Self { about, object: None, answer, what: what.into(), remedy: None }
+    }
+
+    fn remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    fn of(self, object: &str) -> Self {
+        Self { object: Some(object.to_owned()), ..self }
+    }
+}
+
+/// Asks everything. `lint` is what lint says of the file, its symbols looked up in the files of this host's modules.
+pub fn ask(facts: &Facts, patch: &Patch, host: &Host, lint: &lint::Report) -> Report {
+    let mut checks = vec![kernel::livepatching(host), kernel::machine(patch, host)];
+    checks.push(kernel::vermagic(patch, host));
+    checks.push(kernel::name(patch, host));
+    checks.extend(kernel::depends(patch, host));
+    checks.push(kernel::transition(host));
+    checks.push(symbols::file(lint));
+    if host.livepatch == Ok(false) {
+        // What its kernel would do with symbols and objects is no question.
+        return report(patch, host, checks);
+    }
+    for (name, object) in host.objects.iter().filter(|(name, _)| !patch.depends.contains(name)) {
+        checks.push(objects::build(name, object, host));
+        checks.extend(symbols::of(name, facts, patch, host));
+        checks.extend(objects::next_load(name, facts, patch, host));
+    }
+    checks.extend(symbols::of(VMLINUX, facts, patch, host));
+    report(patch, host, checks)
+}
+
+fn report(patch: &Patch, host: &Host, checks: Vec<Check>) -> Report {
+    Report {
+        schema: SCHEMA,
+        patch: patch.name.clone(),
+        kernel: host.release.clone(),
+        answer: checks.iter().map(|c| c.answer).max().unwrap_or(Answer::Unknown),
+        livepatch: host.livepatch != Ok(false),
+        checks,
+    }
+}
+
+const VMLINUX: &str = "vmlinux";
+
+#[cfg(test)]
+mod tests;
