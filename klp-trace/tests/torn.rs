@@ -29,7 +29,7 @@ fn klp_trace() -> Command {
 /// Nothing but sessions that were cut off where the file ends.
 fn assert_valid_to_its_last_line(file: &Path) -> FileCheck {
     let bytes = std::fs::read(file).expect("the file is there");
-    let whole = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let whole = memchr::memchr_iter(b'\n', &bytes).count() as u64;
     let checked = check_file(&mut Checker::new(), file).expect("the file is read");
     // A kill in the middle of a write may leave a part of the last line: named as such, and nothing before it is touched.
     if bytes.last().is_none_or(|byte| *byte == b'\n') {

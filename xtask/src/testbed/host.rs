@@ -39,7 +39,8 @@ pub const BUILD: &[Need] = &[
 ];
 
 /// Independent readers of what klp-trace writes, for its tests.
-pub const READERS: &[Need] = &[program("xmllint", "libxml2-utils"), program("prove", "perl")];
+pub const READERS: &[Need] =
+    &[program("xmllint", "libxml2-utils"), program("prove", "perl"), program("jq", "jq")];
 
 /// To fuzz: libFuzzer is C++.
 pub const FUZZ: &[Need] = &[program("c++", "g++")];
