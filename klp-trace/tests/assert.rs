@@ -99,6 +99,8 @@ fn story(shown: Shown) -> Vec<Body> {
             clears: false,
             ring_bytes: 4096,
             memory: Memory::Bpf,
+            kernel_base: None,
+            redacted: false,
         }),
         module(ModuleAction::Present, "lp", 0xffff_ffff_c080_0000, true),
         Body::PatchMetadata(PatchMetadata {

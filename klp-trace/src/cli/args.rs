@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::arch::Arch;
 use crate::model::Severity;
 use crate::output::style::{ColorWhen, Style};
+use crate::source::redacted::{NoBase, Redacted};
 
 /// How text looks.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -35,6 +39,31 @@ pub struct OutputArgs {
     /// Write to FILE instead of standard output; an existing file is replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Whether addresses are shown.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct RedactArgs {
+    /// Show no address of this boot: all are moved to where they would be without KASLR
+    ///
+    /// For what leaves the host: kernel addresses defeat KASLR. Verdicts are the same, and symbols are where System.map
+    /// has them. docs/journal.md says what stays visible.
+    #[arg(long)]
+    pub redact_addresses: bool,
+}
+
+impl RedactArgs {
+    /// What redacts the events, if any shall.
+    pub fn redacted(self, arch: Arch) -> Option<Redacted> {
+        self.redact_addresses.then(|| Redacted::new(arch))
+    }
+}
+
+/// That a session cannot be redacted, and what to do.
+pub fn not_redacted(error: NoBase) -> Failure {
+    Failure::new(Exit::Precondition, error).hint(
+        "record it anew, with CAP_SYSLOG and kernel.kptr_restrict below 2; or keep what it says to yourself",
+    )
 }
 
 /// What is shown.

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{self, FailOn, OutputArgs};
+use super::args::{self, FailOn, OutputArgs, RedactArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use crate::output::report::{Command, Kind, Report, Session};
@@ -76,8 +76,12 @@ pub struct Args {
     pub report: Vec<Extra>,
 
     /// Show kernel addresses, which defeat KASLR, in junit, github and sarif too
-    #[arg(long)]
+    #[arg(long, conflicts_with = "redact_addresses")]
     pub show_addresses: bool,
+
+    /// Whether addresses are shown
+    #[command(flatten)]
+    pub redact: RedactArgs,
 
     /// Fail on a finding of this severity or worse, whatever the policy says: info, warning, error
     #[arg(long, value_name = "SEVERITY", value_enum, hide_possible_values = true)]
@@ -113,7 +117,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let kind = if args.json { Kind::Json } else { args.format };
     let mut reports = Reports::open(kind, args)?;
     let ran = match &args.from {
-        Some(journal) => replay::run(policy, journal),
+        Some(journal) => replay::run(policy, journal, args.redact),
         None => live::run(args, policy),
     };
     let ran = match ran {
@@ -140,7 +144,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 
 /// What the last session of a journal shows.
 pub(super) fn observe(journal: &Path) -> Result<Observed, Failure> {
-    replay::observe(Policy::default(), journal).map(|(judged, _)| judged.seen())
+    replay::observe(Policy::default(), journal, RedactArgs::default()).map(|(judged, _)| judged.seen())
 }
 
 /// The exit code of what became of every demand.

@@ -5,7 +5,7 @@ mod show;
 
 use std::path::{Path, PathBuf};
 
-use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs};
+use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs, RedactArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::watch::live::{host, origin};
@@ -75,6 +75,10 @@ pub struct Args {
     /// Where the result goes
     #[command(flatten)]
     pub output: OutputArgs,
+
+    /// Whether addresses are shown
+    #[command(flatten)]
+    pub redact: RedactArgs,
 
     /// What is shown
     #[command(flatten)]

@@ -12,7 +12,7 @@ mod attach;
 mod checks;
 mod facts;
 mod hooks;
-mod report;
+pub(super) mod report;
 mod text;
 
 use attach::Attachment;

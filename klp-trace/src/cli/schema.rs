@@ -3,12 +3,15 @@
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::print_text;
-use crate::event;
+use super::{doctor, verify_journal};
+use crate::{event, output, policy};
 
 const EXAMPLES: &str = "\
 Examples:
   klp-trace schema events > klp-trace.event-1.json
       the schema of one line of a journal
+  klp-trace schema policy > klp-trace.policy-1.json
+      for an editor that completes and checks TOML
 
 ";
 
@@ -26,12 +29,27 @@ pub struct Args {
 pub enum What {
     /// One line of a journal (watch --format ndjson)
     Events,
+    /// A policy (assert --policy), in the JSON form of its TOML
+    Policy,
+    /// One line of audit --json
+    Audit,
+    /// What assert --format json writes
+    Assert,
+    /// What doctor --json writes
+    Doctor,
+    /// What verify-journal --json writes
+    Verification,
 }
 
 /// Prints the schema to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let schema = match args.what {
         What::Events => event::schema::events(),
+        What::Policy => policy::schema(),
+        What::Audit => event::schema::audit(),
+        What::Assert => output::report::schema(),
+        What::Doctor => doctor::report::schema(),
+        What::Verification => verify_journal::json::schema(),
     };
     print_text(format!("{schema:#}").as_bytes())
 }

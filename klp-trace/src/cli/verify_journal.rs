@@ -1,5 +1,6 @@
 //! `klp-trace verify-journal`: whether a journal is as it was written.
 
+pub(super) mod json;
 mod report;
 
 use std::fs::File;

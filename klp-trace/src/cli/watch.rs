@@ -8,7 +8,7 @@ pub(super) mod show;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs};
+use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs, RedactArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use crate::probe;
@@ -71,6 +71,10 @@ pub struct Args {
     /// How a journal is written
     #[command(flatten)]
     pub journal: journal::JournalArgs,
+
+    /// Whether addresses are shown
+    #[command(flatten)]
+    pub redact: RedactArgs,
 
     /// What is shown
     #[command(flatten)]

@@ -19,6 +19,17 @@ pub struct Session {
     /// How kernel memory is read.
     #[serde(default, skip_serializing_if = "Memory::is_bpf")]
     pub memory: Memory,
+    /// Where the kernel's `_text` is: how far KASLR has moved the kernel. Not there: not known, or redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_base: Option<Address>,
+    /// Whether the addresses are those of a kernel without KASLR (`--redact-addresses`), and none is of this boot.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub redacted: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_not(yes: &bool) -> bool {
+    !*yes
 }
 
 /// How kernel memory is read: which memory witness a session's verdicts rest on.

@@ -12,6 +12,7 @@ pub mod found;
 pub mod outcome;
 pub mod reader;
 pub mod record;
+pub mod redact;
 pub mod refs;
 pub mod schema;
 pub mod signature;

@@ -5,9 +5,7 @@ use super::envelope::{EventId, SCHEMA, Schema, Time};
 use super::record::{Kind, Record};
 use crate::model::{Address, Bytes};
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 
 /// The schema (draft 2020-12) of one line of a journal. It allows fields that it does not know: later versions may add
 /// some, and readers pass them over.
@@ -26,8 +24,36 @@ pub fn events() -> Value {
     schema
 }
 
+/// The schema (draft 2020-12) of another document that klp-trace writes, by its type.
+pub(crate) fn of<T: schemars::JsonSchema>(id: &str, title: String) -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("$id".to_owned(), id.into());
+    schema.insert("title".to_owned(), title.into());
+    let mut schema = schema.to_value();
+    without_null(&mut schema);
+    schema
+}
+
+/// The schema of one line of `audit --json`: a record of a journal, of the kinds that an audit writes.
+pub fn audit() -> Value {
+    let mut schema = events();
+    let kinds: Vec<&str> = Kind::ALL.into_iter().filter(|kind| is_of_audit(*kind)).map(Kind::name).collect();
+    schema["$id"] = "urn:klp-trace:audit:1".into();
+    schema["title"] = format!("A record of what klp-trace audit --json writes, {SCHEMA}").into();
+    if let Some(Value::Array(all)) = schema.get_mut("allOf") {
+        all.push(json!({ "properties": { "event": { "properties": { "kind": { "enum": kinds } } } } }));
+    }
+    schema
+}
+
+/// An audit has no hooks, and one file: what only these would tell of, it does not see.
+fn is_of_audit(kind: Kind) -> bool {
+    !matches!(kind, Kind::Hook | Kind::Transition | Kind::Continued)
+}
+
 /// The types allow `null` for what is not there; the journal never writes it.
-fn without_null(schema: &mut Value) {
+pub(crate) fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             if let Some(Value::Array(types)) = map.get_mut("type") {
@@ -63,17 +89,18 @@ fn of_kind(kind: Kind) -> Value {
 /// A type that is written as a string.
 macro_rules! text {
     ($type:ty, $name:literal, $schema:tt) => {
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 $name.into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> schemars::Schema {
-                json_schema!($schema)
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!($schema)
             }
         }
     };
 }
+pub(crate) use text;
 
 text!(Schema, "Schema", { "type": "string", "const": SCHEMA });
 text!(Hash, "Hash", {

@@ -131,6 +131,8 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 clears: false,
                 ring_bytes: 8 << 20,
                 memory: Memory::Bpf,
+                kernel_base: Some(Address(0xffff_ffff_9a00_0000)),
+                redacted: false,
             }),
         ),
         at(

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -50,6 +50,17 @@ pub enum KallsymsError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// Lines among which `_text` is: before it are per-CPU symbols alone.
+const LINES_TO_TEXT: usize = 8192;
+
+/// Where the kernel's `_text` is; none when that is hidden or not to be found.
+pub fn text(path: &Path) -> Option<u64> {
+    let lines = io::BufReader::new(File::open(path).ok()?).lines().take(LINES_TO_TEXT);
+    let line = lines.map_while(Result::ok).find(|line| line.ends_with(" _text"))?;
+    let address = u64::from_str_radix(line.split(' ').next()?, 16).ok()?;
+    (address != 0).then_some(address)
 }
 
 /// The symbols to look for, and after [`Query::read`] where they are.

@@ -14,6 +14,7 @@ mod text;
 mod words;
 
 use crate::policy::{Check, Group};
+pub use json::schema;
 use words::Words;
 
 /// What became of a run of `assert`.

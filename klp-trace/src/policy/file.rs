@@ -11,7 +11,7 @@ use thiserror::Error;
 pub const SCHEMA: &str = "klp-trace.policy/1";
 
 /// What a session must be like.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Policy {
     /// The format: `klp-trace.policy/1`. May be left out.
@@ -48,7 +48,7 @@ impl TryFrom<String> for Schema {
 }
 
 /// Which findings count.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Findings {
     /// From this severity on, a finding that no `allow` covers is a failure: `info`, `warning` or `error` (the default).
@@ -56,7 +56,7 @@ pub struct Findings {
 }
 
 /// Findings that are never let pass.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Deny {
     /// The finding's id; all when left out.
@@ -70,7 +70,7 @@ pub struct Deny {
 }
 
 /// Findings that are let pass.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Allow {
     /// The finding's id.
@@ -114,7 +114,7 @@ impl fmt::Display for Day {
 }
 
 /// The state that a patch must be in.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PatchRule {
     /// The patch's name.
@@ -124,7 +124,7 @@ pub struct PatchRule {
 }
 
 /// Where a patch stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PatchState {
     /// Enabled, and not in transition.
@@ -138,7 +138,7 @@ pub enum PatchState {
 }
 
 /// The state that an object must be in.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ObjectRule {
     /// The object's name.
@@ -148,7 +148,7 @@ pub struct ObjectRule {
 }
 
 /// Where an object stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectState {
     /// Loaded.
@@ -158,7 +158,7 @@ pub enum ObjectState {
 }
 
 /// How many relocations there must be.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CountRule {
     /// Of which patches; `*` stands for anything. All when left out.
@@ -170,7 +170,7 @@ pub struct CountRule {
 }
 
 /// How much of what is tolerable.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Limits {
     /// How long the kernel may take to write one section: `250us`, `10ms`.

@@ -14,6 +14,7 @@ mod limit;
 mod observed;
 mod order;
 mod rules;
+mod schema;
 
 pub use check::{Check, Group, Place, Rule, Status, worst};
 pub use count::Count;
@@ -26,6 +27,7 @@ pub use judge::judge;
 pub use limit::Limit;
 pub use observed::Observed;
 pub use order::{Order, Step, Subject};
+pub use schema::schema;
 
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ macro_rules! steps {
                 match self { $(Self::$step => $word,)* }
             }
 
-            const fn is_of_object(self) -> bool {
+            pub(super) const fn is_of_object(self) -> bool {
                 match self { $(Self::$step => steps!(@ $kind),)* }
             }
         }

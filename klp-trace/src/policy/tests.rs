@@ -244,6 +244,51 @@ fn what_is_not_understood_is_refused_with_the_nearest_word() {
     assert!(Policy::parse("schema = \"klp-trace.policy/1\"").is_ok());
 }
 
+/// Policies that are taken, and that are refused though they are TOML; one at least of each for every rule.
+pub(super) fn samples() -> (&'static [&'static str], &'static [&'static str]) {
+    (
+        &[
+            "",
+            "schema = \"klp-trace.policy/1\"",
+            "[findings]\nfail-on = \"warning\"",
+            "[[allow]]\nid = \"KLP001\"\npatch = \"lp_*\"\nobject = \"nfsd\"\nreason = \"r\"\nexpires = 2027-02-28",
+            "[[deny]]\nid = \"KLP006\"\npatch = \"a\"\nobject = \"b\"\nreason = \"r\"",
+            "[[deny]]",
+            "[[patch]]\nname = \"a\"\nstate = \"disabled\"",
+            "[[object]]\nname = \"a\"\nstate = \"absent\"",
+            "[[count]]\npatch = \"a\"\nobject = \"b\"\nthat = [\"applied == 12\", \"pending in 0..4\", \"total  !=  3\"]",
+            "order = [\"object nfsd: coming, apply , ...\", \"patch a: ...\", \"patch a: loaded\"]",
+            "[limits]\nlongest-apply = \"10ms\"\nlongest-transition = \"30s\"\nloss = 0\nunknown = 5",
+        ],
+        &[
+            "schema = \"klp-trace.policy/2\"",
+            "unheard = 1",
+            "[findings]\nfail-on = \"fatal\"",
+            "[findings]\nfail = \"error\"",
+            "[[allow]]\nid = \"KLP001\"",
+            "[[allow]]\nreason = \"r\"",
+            "[[allow]]\nid = \"KLP999\"\nreason = \"r\"",
+            "[[allow]]\nid = \"KLP001\"\nreason = \"r\"\nexpires = 2027-02-28T10:00:00Z",
+            "[[deny]]\nid = \"klp006\"",
+            "[[patch]]\nname = \"a\"\nstate = \"on\"",
+            "[[patch]]\nstate = \"enabled\"",
+            "[[object]]\nname = \"a\"\nstate = \"enabled\"",
+            "[[object]]\nname = \"a\"",
+            "[[count]]\npatch = \"a\"",
+            "[[count]]\nthat = [\"applied = 12\"]",
+            "[[count]]\nthat = [\"lost == 12\"]",
+            "order = [\"object nfsd: loaded\"]",
+            "order = [\"patch a: coming\"]",
+            "order = [\"nfsd: coming\"]",
+            "order = [\"object nfsd\"]",
+            "[limits]\nlongest-apply = \"0s\"",
+            "[limits]\nlongest-transition = 3",
+            "[limits]\nloss = -1",
+            "[limits]\nunknown = \"1\"",
+        ],
+    )
+}
+
 #[test]
 fn the_policy_that_init_writes_is_met_by_what_it_was_written_from() {
     let told = Told::reload();

@@ -7,4 +7,5 @@ pub mod journal_files;
 pub mod lines;
 pub mod live;
 pub mod recording;
+pub mod redacted;
 pub mod zstd;

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: everything the tests and the demonstration need, with progress.
 
-use crate::testbed::{self, Kernel, Series, Steps, host};
+use crate::scenario::prepare::install;
+use crate::testbed::{self, Kernel, Series, Steps};
 
 /// Arguments of `cargo xtask setup`.
 #[derive(clap::Args)]
@@ -17,9 +18,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let wanted = if args.kernel.is_empty() { Series::all().to_vec() } else { args.kernel.clone() };
     let mut steps = Steps::new(1 + 2 * wanted.len());
-    steps.step("tools and libraries of this machine", || {
-        [host::BUILD, host::VM, host::PACKAGES].into_iter().try_for_each(host::ensure)
-    })?;
+    steps.step("tools and libraries of this machine", install)?;
     let mut kernels: Vec<Kernel> = Vec::new();
     for series in &wanted {
         kernels.push(steps.step(&format!("the newest Debian kernel {series}"), || {

@@ -89,6 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         tally.stage("bench apply", || bench::apply(BENCHED));
         tally.stage("bench audit", || bench::audit(BENCHED));
         tally.stage("bench inspect", bench::inspect);
+        tally.stage("bench journal", bench::journal);
         tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
     }
     report(&done, &tally);

@@ -38,6 +38,10 @@ pub const BUILD: &[Need] = &[
     Need { sign: Sign::File("/usr/include/zlib.h"), package: "zlib1g-dev" },
 ];
 
+/// Independent readers of what klp-trace writes, for its tests.
+pub const READERS: &[Need] =
+    &[program("xmllint", "libxml2-utils"), program("prove", "perl"), program("jq", "jq")];
+
 /// To fuzz: libFuzzer is C++.
 pub const FUZZ: &[Need] = &[program("c++", "g++")];
 

@@ -1,9 +1,15 @@
 //! Sessions, each observed and then held against the policy.
 
 use crate::{
+    arch::Arch,
+    cli::{
+        Failure,
+        args::{RedactArgs, not_redacted},
+    },
     event::{Event, Origin},
     output::report::Session,
     policy::{Observed, Policy, judge},
+    source::redacted::{NoBase, Redacted},
 };
 
 /// Observes one session after the other.
@@ -11,23 +17,34 @@ pub(in crate::cli) struct Judged {
     policy: Policy,
     current: Option<(Origin, Observed)>,
     sessions: Vec<Session>,
+    redact: RedactArgs,
+    redacted: Option<Redacted>,
+    /// A session that should be redacted and cannot be.
+    refused: Option<NoBase>,
 }
 
 impl Judged {
-    pub(in crate::cli) fn new(policy: Policy) -> Self {
-        Self { policy, current: None, sessions: Vec::new() }
+    pub(in crate::cli) fn new(policy: Policy, redact: RedactArgs) -> Self {
+        Self { policy, current: None, sessions: Vec::new(), redact, redacted: None, refused: None }
     }
 
     /// A session begins; the one before it has ended.
     pub(in crate::cli) fn begin(&mut self, origin: &Origin) {
         self.end();
+        self.redacted =
+            Arch::from_uname(&origin.host.kernel.arch).and_then(|arch| self.redact.redacted(arch));
         self.current = Some((origin.clone(), Observed::default()));
     }
 
     /// Takes an event of the session, as the verifier says it.
     pub(in crate::cli) fn take(&mut self, event: &Event) {
-        if let Some((_, seen)) = &mut self.current {
-            seen.take(event);
+        let Some((_, seen)) = &mut self.current else { return };
+        match &mut self.redacted {
+            None => seen.take(event),
+            Some(redacted) if self.refused.is_none() => {
+                self.refused = redacted.take(event, &mut |event| seen.take(event)).err();
+            }
+            Some(_) => {}
         }
     }
 
@@ -47,9 +64,12 @@ impl Judged {
     }
 
     /// The sessions, judged.
-    pub(in crate::cli) fn finish(mut self) -> Vec<Session> {
+    pub(in crate::cli) fn finish(mut self) -> Result<Vec<Session>, Failure> {
+        if let Some(error) = self.refused {
+            return Err(not_redacted(error));
+        }
         self.end();
-        self.sessions
+        Ok(self.sessions)
     }
 
     /// What was seen of the session that has not ended.

@@ -4,7 +4,7 @@ use super::{Args, Ran, command, judged::Judged};
 use crate::{
     cli::{
         Exit, Failure,
-        args::{self},
+        args::{self, RedactArgs},
         doctor,
         watch::{Attach, live as watching},
     },
@@ -16,7 +16,10 @@ use crate::{
     },
     policy::{Check, Observed, Policy, Rule, Status},
     probe::Probes,
-    source::live::{Live, now},
+    source::{
+        live::{Live, now},
+        redacted::Redacted,
+    },
 };
 use std::{
     path::{Path, PathBuf},
@@ -68,11 +71,19 @@ struct Watched {
 struct Kept {
     journal: Journal,
     sink: LineSink,
+    redacted: Option<Redacted>,
     broken: Option<SinkError>,
 }
 
 impl Kept {
     fn take(&mut self, event: &Event) {
+        let Some(mut redacted) = self.redacted.take() else { return self.write(event) };
+        // What cannot be redacted is not kept; the sessions, which are not either, say why.
+        let _ = redacted.take(event, &mut |event| self.write(event));
+        self.redacted = Some(redacted);
+    }
+
+    fn write(&mut self, event: &Event) {
         if self.broken.is_none()
             && let Ok(line) = self.journal.line(event)
         {
@@ -87,7 +98,7 @@ impl Kept {
 
 /// Attaches, looks, runs the command, waits for rest, looks again.
 pub(super) fn run(args: &Args, policy: Policy) -> Result<Ran, Failure> {
-    let mut watched = Watched::start(&args.watch, policy, args.journal.as_deref())?;
+    let mut watched = Watched::start(&args.watch, policy, args.journal.as_deref(), args.redact)?;
     let mut checks = Vec::new();
     let mut report = None;
     if let Some(mut running) = command::start(&args.command)? {
@@ -102,21 +113,27 @@ pub(super) fn run(args: &Args, policy: Policy) -> Result<Ran, Failure> {
 
 /// What this kernel shows now.
 pub(in crate::cli) fn look(args: &WatchArgs) -> Result<Observed, Failure> {
-    let watched = Watched::start(args, Policy::default(), None)?;
+    let watched = Watched::start(args, Policy::default(), None, RedactArgs::default())?;
     Ok(watched.judged.seen())
 }
 
 impl Watched {
-    fn start(args: &WatchArgs, policy: Policy, journal: Option<&Path>) -> Result<Self, Failure> {
+    fn start(
+        args: &WatchArgs,
+        policy: Policy,
+        journal: Option<&Path>,
+        redact: RedactArgs,
+    ) -> Result<Self, Failure> {
         doctor::preflight()?;
         let stop = watching::stop_flag()?;
         let (host, arch) = watching::host()?;
         let origin = watching::origin(&host);
-        let mut judged = Judged::new(policy);
+        let mut judged = Judged::new(policy, redact);
         judged.begin(&origin);
         let mut journal = match journal {
             Some(path) => {
-                Some(Kept { journal: Journal::new(origin), sink: LineSink::create(path)?, broken: None })
+                let (journal, sink) = (Journal::new(origin), LineSink::create(path)?);
+                Some(Kept { journal, sink, redacted: redact.redacted(arch), broken: None })
             }
             None => None,
         };
@@ -220,7 +237,7 @@ impl Watched {
             kept.take(&Event { mono_ns: now(), task: None, body: Body::SessionEnd(end) });
             kept.finish()?;
         }
-        Ok(self.judged.finish())
+        self.judged.finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Ran, judged::Judged};
 use crate::{
     arch::Arch,
-    cli::{Exit, Failure},
+    cli::{Exit, Failure, args::RedactArgs},
     event::{Body, Event, Origin},
     policy::{Check, Policy, Rule, Status},
     source::recording::{RecordingError, replay},
@@ -11,19 +11,23 @@ use crate::{
 };
 use std::{ops::ControlFlow, path::Path};
 
-pub(super) fn run(policy: Policy, journal: &Path) -> Result<Ran, Failure> {
-    let (judged, damage) = observe(policy, journal)?;
+pub(super) fn run(policy: Policy, journal: &Path, redact: RedactArgs) -> Result<Ran, Failure> {
+    let (judged, damage) = observe(policy, journal, redact)?;
     let mut check = Check::new(Rule::Journal, "the journal is whole", Status::Pass);
     if !damage.is_empty() {
         check.status = Status::Unknown;
         check = check.what(damage.join("; ")).why("what is left of it was judged all the same");
     }
-    Ok(Ran { sessions: judged.finish(), run: vec![check], command: None })
+    Ok(Ran { sessions: judged.finish()?, run: vec![check], command: None })
 }
 
 /// Observes every session of a journal; what is damaged of it comes back too.
-pub(in crate::cli) fn observe(policy: Policy, journal: &Path) -> Result<(Judged, Vec<String>), Failure> {
-    let mut judged = Judged::new(policy);
+pub(in crate::cli) fn observe(
+    policy: Policy,
+    journal: &Path,
+    redact: RedactArgs,
+) -> Result<(Judged, Vec<String>), Failure> {
+    let mut judged = Judged::new(policy, redact);
     let mut verifier: Option<Verifier> = None;
     let mut refused = None;
     let mut take = |origin: &Origin, event: Event| {

@@ -56,7 +56,7 @@ impl Reports {
         for extra in &args.report {
             to.push((extra.kind, LineSink::create(&extra.file)?));
         }
-        Ok(Self { to, show_addresses: args.show_addresses })
+        Ok(Self { to, show_addresses: args.show_addresses || args.redact.redact_addresses })
     }
 
     /// Writes every report. A reader that has gone is no failure.

@@ -8,8 +8,9 @@ use crate::arch::Arch;
 use crate::cli::{Exit, Failure};
 use crate::event::{self, HookInfo, Session};
 use crate::kernel::btf::KernelBtf;
+use crate::kernel::kallsyms;
 use crate::kernel::settings::ftrace_enabled;
-use crate::model::Hook;
+use crate::model::{Address, Hook};
 use crate::output::escape::Escaped;
 use crate::probe::{self, Probes};
 use crate::source::audit::KcoreReader;
@@ -81,5 +82,7 @@ fn kcore(args: &Args, arch: Arch) -> anyhow::Result<Opened> {
 /// The first record of an audit.
 pub(super) fn session(args: &Args, hooks: Vec<HookInfo>, clears: bool, memory: event::Memory) -> Session {
     let ring_bytes = if hooks.is_empty() { 0 } else { args.ring_size };
-    Session { command: std::env::args().collect(), hooks, clears, ring_bytes, memory }
+    let kernel_base = kallsyms::text(Path::new(kallsyms::PATH)).map(Address);
+    let command = std::env::args().collect();
+    Session { command, hooks, clears, ring_bytes, memory, kernel_base, redacted: false }
 }

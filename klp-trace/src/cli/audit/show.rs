@@ -1,17 +1,23 @@
 //! Where an audit's result goes: a journal as it happens, or a report at the end.
 
 use super::{Args, Format};
+use crate::arch::Arch;
+use crate::cli::args::not_redacted;
 use crate::cli::{Exit, Failure};
 use crate::event::{Event, Journal, Origin};
 use crate::output::audit::Report;
 use crate::output::filter::Filter;
 use crate::output::sink::{LineSink, SinkError};
 use crate::output::style::Style;
+use crate::source::redacted::{NoBase, Redacted};
 
 /// The output of one audit.
 pub(super) struct Show {
     form: Form,
     sink: LineSink,
+    redacted: Option<Redacted>,
+    /// A session that should be redacted and cannot be.
+    refused: Option<NoBase>,
     /// Nothing more can be written.
     broken: Option<SinkError>,
 }
@@ -24,6 +30,7 @@ enum Form {
 impl Show {
     /// Opens what the arguments ask for.
     pub(super) fn open(args: &Args, origin: Origin, filter: Filter) -> Result<Self, Failure> {
+        let redacted = Arch::from_uname(&origin.host.kernel.arch).and_then(|arch| args.redact.redacted(arch));
         let form = match args.format() {
             Format::Json => Form::Journal(Box::new(Journal::new(origin))),
             format => Form::Report {
@@ -35,11 +42,19 @@ impl Show {
         };
         let sink = LineSink::open(args.output.output.as_deref());
         let sink = sink.map_err(|error| Failure::new(Exit::Runtime, error))?;
-        Ok(Self { form, sink, broken: None })
+        Ok(Self { form, sink, redacted, refused: None, broken: None })
     }
 
-    /// Takes an event.
+    /// Takes an event, or what is left of it without addresses.
     pub(super) fn event(&mut self, event: &Event) {
+        let Some(mut redacted) = self.redacted.take() else { return self.keep(event) };
+        if self.refused.is_none() {
+            self.refused = redacted.take(event, &mut |event| self.keep(event)).err();
+        }
+        self.redacted = Some(redacted);
+    }
+
+    fn keep(&mut self, event: &Event) {
         match &mut self.form {
             Form::Journal(journal) if self.broken.is_none() => {
                 // No event lacks a JSON form; one that did would be missed by its number.
@@ -54,6 +69,9 @@ impl Show {
 
     /// Writes the report, and ends.
     pub(super) fn finish(mut self, exit: Exit) -> Result<Exit, Failure> {
+        if let Some(error) = self.refused {
+            return Err(not_redacted(error));
+        }
         let lines = match &self.form {
             Form::Journal(_) => Vec::new(),
             Form::Report { report, format: Format::Csv, .. } => report.csv(),

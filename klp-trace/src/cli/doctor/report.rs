@@ -9,9 +9,10 @@ use super::facts::Facts;
 pub const SCHEMA: &str = "klp-trace.doctor/1";
 
 /// The whole answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Report {
-    /// Always [`SCHEMA`].
+    /// The format.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// The tool that looked.
     pub tool: Tool,
@@ -26,14 +27,14 @@ pub struct Report {
 }
 
 /// The tool that looked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Tool {
     /// Its version.
     pub version: &'static str,
 }
 
 /// The kernel that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Kernel {
     /// `uname -r`.
     pub release: String,
@@ -42,7 +43,7 @@ pub struct Kernel {
 }
 
 /// One precondition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// Stable name, such as `cap-bpf` or `hook-klp_module_coming`.
     pub id: String,
@@ -58,7 +59,7 @@ pub struct Check {
 }
 
 /// How a precondition stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Met.
@@ -67,6 +68,14 @@ pub enum Status {
     Lack,
     /// Worth knowing: optional, or could not be told.
     Note,
+}
+
+/// The JSON Schema of [`Report`].
+pub fn schema() -> serde_json::Value {
+    crate::event::schema::of::<Report>(
+        "urn:klp-trace:doctor:1",
+        format!("What klp-trace doctor --json writes, {SCHEMA}"),
+    )
 }
 
 impl Report {

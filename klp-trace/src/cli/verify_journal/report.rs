@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-
+use super::json;
 use crate::cli::exit::Exit;
 use crate::elf::names;
 use crate::event::check::{FileCheck, SetCheck};
@@ -111,47 +110,19 @@ impl Report {
 
     /// One JSON object.
     pub(super) fn json(&self) -> String {
-        let of_file = |(number, Verified { path, said, signed }): (usize, &Verified)| -> Value {
-            let check = said.check();
-            let damage = match (&check.first, said) {
-                (Some(damage), _) => json!({ "line": damage.line, "what": damage.fault.to_string() }),
-                (None, Said::Unreadable { line, why, .. }) => json!({ "line": line, "what": why }),
-                (None, Said::Checked(_)) => Value::Null,
-            };
-            let mut file = json!({
-                "file": names::path(path),
-                "lines": check.lines,
-                "records": check.records,
-                "damages": check.damages,
-                "heads": check.heads,
-                "ends_without_session_end": self.is_cut(number),
-            });
-            if !damage.is_null() {
-                file["first_damage"] = damage;
-            }
-            if let Some(signed) = signed {
-                file["signature"] = match signed {
-                    Signed::Right => "valid",
-                    Signed::Wrong => "invalid",
-                    Signed::Not => "missing",
-                }
-                .into();
-            }
-            file
+        let files = self.files.iter().enumerate();
+        let document = json::Document {
+            schema: json::SCHEMA,
+            result: match self.exit() {
+                Exit::Clean => "whole",
+                Exit::Inconclusive => "inconclusive",
+                _ => "damaged",
+            },
+            records: self.set.records,
+            sessions: self.set.sessions,
+            files: files.map(|(number, file)| json::file(file, self.is_cut(number))).collect(),
         };
-        let result = match self.exit() {
-            Exit::Clean => "whole",
-            Exit::Inconclusive => "inconclusive",
-            _ => "damaged",
-        };
-        let report = json!({
-            "schema": "klp-trace.verification/1",
-            "result": result,
-            "records": self.set.records,
-            "sessions": self.set.sessions,
-            "files": self.files.iter().enumerate().map(of_file).collect::<Vec<_>>(),
-        });
-        report.to_string()
+        serde_json::to_string(&document).unwrap_or_default()
     }
 
     /// The exit code.

@@ -44,6 +44,26 @@ fn a_rotated_journal_is_verified_by_its_folder_its_name_or_its_files() {
 }
 
 #[test]
+fn the_json_is_as_its_schema_says() {
+    use crate::event::schema::tests::{assert_committed, assert_described};
+    assert_committed("klp-trace.verification-1.json", &json::schema());
+    let folder = tempfile::tempdir().unwrap();
+    let output = rotated(folder.path());
+    for damaged in [false, true] {
+        if damaged {
+            std::fs::remove_file(journal_files::numbered(&output, 2)).unwrap();
+        }
+        let mut report = verify(&[&output]);
+        for signed in [None, Some(Signed::Not), Some(Signed::Right), Some(Signed::Wrong)] {
+            report.files[0].signed = signed;
+            let document: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+            assert_described(json::schema(), &document);
+            assert_eq!(document["files"][1].get("first_damage").is_some(), damaged);
+        }
+    }
+}
+
+#[test]
 fn damage_and_a_missing_end_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let output = rotated(folder.path());

@@ -5,8 +5,8 @@ use crate::{
     arch::Arch,
     cli::{Exit, Failure, doctor},
     event::{Body, Clock, EndReason, Event, Host, Kernel, Memory, Origin, Session, Tool},
-    kernel::{host, patch_file::Finder},
-    model::Hook,
+    kernel::{host, kallsyms, patch_file::Finder},
+    model::{Address, Hook},
     probe::{self, ProbeError, Probes},
     source::live::{Live, Parts, hook_info},
 };
@@ -67,6 +67,8 @@ pub(in crate::cli) fn session(probes: &Probes, ring_bytes: u32) -> Session {
         hooks: probes.hooks().iter().map(hook_info).collect(),
         ring_bytes,
         memory: Memory::Bpf,
+        kernel_base: kallsyms::text(Path::new(kallsyms::PATH)).map(Address),
+        redacted: false,
     }
 }
 

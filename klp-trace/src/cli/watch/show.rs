@@ -2,7 +2,8 @@
 
 use super::{Args, Format};
 use crate::{
-    cli::{Exit, Failure},
+    arch::Arch,
+    cli::{Exit, Failure, args::not_redacted},
     event::{Event, Origin},
     model::Severity,
     output::{
@@ -12,6 +13,7 @@ use crate::{
         sink::{LineSink, SinkError},
         text::Text,
     },
+    source::redacted::{NoBase, Redacted},
     verify::Outcome,
 };
 use std::io::Write as _;
@@ -19,6 +21,9 @@ use std::io::Write as _;
 /// The output of one run.
 pub(super) struct Show {
     form: Form,
+    redacted: Option<Redacted>,
+    /// A session that should be redacted and cannot be.
+    refused: Option<NoBase>,
     /// Nothing more can be written.
     broken: Option<SinkError>,
 }
@@ -34,6 +39,7 @@ impl Show {
     pub(super) fn open(args: &Args, origin: Origin) -> Result<Self, Failure> {
         let filter = filter(args)?;
         let failed = |error| Failure::new(Exit::Runtime, error);
+        let redacted = Arch::from_uname(&origin.host.kernel.arch).and_then(|arch| args.redact.redacted(arch));
         let form = match args.format() {
             Format::Ndjson => {
                 let options = args.journal.options(args.output.output.clone())?;
@@ -47,7 +53,7 @@ impl Show {
                 Form::Text(Box::new(text), Vec::new(), sink)
             }
         };
-        Ok(Self { form, broken: None })
+        Ok(Self { form, redacted, refused: None, broken: None })
     }
 
     /// The events from here on come from another session.
@@ -58,8 +64,16 @@ impl Show {
         }
     }
 
-    /// Shows an event.
+    /// Shows an event, or what is left of it without addresses.
     pub(super) fn event(&mut self, event: &Event) {
+        let Some(mut redacted) = self.redacted.take() else { return self.write(event) };
+        if self.refused.is_none() {
+            self.refused = redacted.take(event, &mut |event| self.write(event)).err();
+        }
+        self.redacted = Some(redacted);
+    }
+
+    fn write(&mut self, event: &Event) {
         if self.broken.is_some() {
             return;
         }
@@ -90,7 +104,7 @@ impl Show {
 
     /// Whether nothing more can be written, because the reader went away or because it failed.
     pub(super) fn is_closed(&self) -> bool {
-        self.broken.is_some()
+        self.broken.is_some() || self.refused.is_some()
     }
 
     /// Ends the output; the exit code says what was seen.
@@ -100,6 +114,9 @@ impl Show {
         damaged: bool,
         fail_on: Severity,
     ) -> Result<Exit, Failure> {
+        if let Some(error) = self.refused {
+            return Err(not_redacted(error));
+        }
         let exit = judged(outcome, damaged, fail_on);
         self.flush();
         let ended = match (self.form, self.broken.take()) {

@@ -105,7 +105,15 @@ fn session() -> impl Strategy<Value = Body> {
         memory(),
     )
         .prop_map(|(command, hooks, clears, ring_bytes, memory)| {
-            Body::Session(Session { command, hooks, clears, ring_bytes, memory })
+            Body::Session(Session {
+                command,
+                hooks,
+                clears,
+                ring_bytes,
+                memory,
+                kernel_base: None,
+                redacted: false,
+            })
         })
 }
 

@@ -1,103 +1,216 @@
 //! The report as one JSON document, `klp-trace.assert/1`.
 
 use super::{Format, Report, Words};
-use crate::policy::Check;
-use serde_json::{Map, Value, json};
+use crate::{
+    event::RelocState,
+    model::{Reason, Severity, Verdict},
+    policy,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The name and major version of the format.
+const SCHEMA: &str = "klp-trace.assert/1";
 
 pub(super) struct Json;
 
 impl Format for Json {
     fn render(&self, report: &Report, words: Words) -> String {
-        let sessions: Vec<Value> = report
-            .sessions
-            .iter()
-            .map(|session| {
-                let groups = session.groups.iter();
-                let groups: Vec<_> =
-                    groups.map(|group| self::group(group.name, &group.checks, words)).collect();
-                let (from, to) = session.times.clone().unzip();
-                filled(json!({
-                    "host": words.of(&session.host),
-                    "kernel": words.of(&session.kernel),
-                    "tool": words.of(&session.tool),
-                    "from": from,
-                    "to": to,
-                    "groups": groups,
-                }))
-            })
-            .collect();
-        let command = report.command.as_ref().map(|command| {
-            let line: Vec<_> = command.line.iter().map(|word| words.of(word)).collect();
-            filled(json!({ "line": line, "end": words.of(&command.end), "code": command.code }))
-        });
-        let document = filled(json!({
-            "schema": "klp-trace.assert/1",
-            "exit": { "code": report.exit.0, "meaning": report.exit.1 },
-            "policy": report.policy.as_ref().map(|policy| words.of(policy)),
-            "command": command,
-            "sessions": sessions,
-            "run": group(report.run.name, &report.run.checks, words),
-        }));
+        let sessions = report.sessions.iter();
+        let document = Document {
+            schema: SCHEMA,
+            exit: Exit { code: report.exit.0, meaning: report.exit.1 },
+            policy: report.policy.as_ref().map(|policy| words.of(policy)),
+            command: report.command.as_ref().map(|command| Command {
+                line: command.line.iter().map(|word| words.of(word)).collect(),
+                end: words.of(&command.end),
+                code: command.code,
+            }),
+            sessions: sessions.map(|session| self::session(session, words)).collect(),
+            run: group(&report.run, words),
+        };
         serde_json::to_string_pretty(&document).unwrap_or_default()
     }
 }
 
-/// What is not known is not there: `null` is never written.
-fn filled(mut value: Value) -> Value {
-    if let Some(object) = value.as_object_mut() {
-        object.retain(|_, value| !value.is_null());
-    }
-    value
+/// The JSON Schema of the document.
+pub fn schema() -> serde_json::Value {
+    crate::event::schema::of::<Document>(
+        "urn:klp-trace:assert:1",
+        format!("What klp-trace assert --format json writes, {SCHEMA}"),
+    )
 }
 
-fn group(name: &str, checks: &[Check], words: Words) -> Value {
-    json!({ "name": name, "checks": checks.iter().map(|check| self::check(check, words)).collect::<Vec<_>>() })
+#[derive(Serialize, JsonSchema)]
+struct Document {
+    /// The format.
+    #[schemars(extend("const" = SCHEMA))]
+    schema: &'static str,
+    exit: Exit,
+    /// The policy's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Command>,
+    /// The sessions that were judged: one when live, as many as the journal has else.
+    sessions: Vec<Session>,
+    run: Group,
 }
 
-fn check(check: &Check, words: Words) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            object.insert(key.to_owned(), value);
-        }
-    };
-    let text = |text: &str| (!text.is_empty()).then(|| Value::from(words.of(text)));
-    put("rule", Some(check.rule.id().into()));
-    put("name", text(&check.name));
-    put("status", Some(check.status.word().into()));
-    put("severity", check.finding.is_some().then(|| check.severity.to_string().into()));
-    put("what", text(&check.what));
-    put("why", text(&check.why));
-    put("action", text(&check.action));
-    put("allowed", check.allowed.as_deref().and_then(text));
-    put("expected", check.difference.as_ref().and_then(|(expected, _)| text(expected)));
-    put("actual", check.difference.as_ref().and_then(|(_, actual)| text(actual)));
-    put("patch", check.place.patch.as_deref().and_then(text));
-    put("object", check.place.object.as_deref().and_then(text));
-    put("section", check.place.section.as_deref().and_then(text));
-    put("file", check.place.file.as_deref().and_then(text));
-    if check.relocations > 0 {
-        put("relocations", Some(check.relocations.into()));
-    }
-    if !check.states.is_empty() {
-        let states: Vec<_> = check.states.iter().map(|state| self::state(state, words)).collect();
-        put("first", Some(states.into()));
-    }
-    Value::Object(object)
+/// The exit code, and what it means.
+#[derive(Serialize, JsonSchema)]
+struct Exit {
+    code: u8,
+    meaning: &'static str,
 }
 
-fn state(state: &crate::event::RelocState, words: Words) -> Value {
+/// The command that was run.
+#[derive(Serialize, JsonSchema)]
+struct Command {
+    line: Vec<String>,
+    /// How it ended.
+    end: String,
+    /// Its exit code, or 128 and the signal that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i32>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Session {
+    host: String,
+    kernel: String,
+    tool: String,
+    /// When it began, RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    groups: Vec<Group>,
+}
+
+/// Checks that belong together.
+#[derive(Serialize, JsonSchema)]
+struct Group {
+    /// What they are about.
+    #[schemars(extend("enum" = ["findings", "relocations", "session", "policy", "run"]))]
+    name: &'static str,
+    checks: Vec<Check>,
+}
+
+/// One demand and what became of it. A text that would be empty is not there.
+#[derive(Serialize, JsonSchema)]
+struct Check {
+    /// A finding's id, or the demand's word.
+    rule: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[schemars(extend("enum" = ["pass", "skip", "unknown", "fail"]))]
+    status: &'static str,
+    /// Of a finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<Severity>,
+    /// What was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+    /// Why it is let pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section: Option<String>,
+    /// The patch's .ko.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    /// How many relocations it concerns; not there: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relocations: Option<u64>,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    first: Vec<State>,
+}
+
+/// A relocation.
+#[derive(Serialize, JsonSchema)]
+struct State {
+    index: u32,
+    #[serde(rename = "type")]
+    rtype: String,
+    symbol: String,
+    sympos: u64,
+    addend: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    expected: String,
+    actual: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+}
+
+fn session(session: &super::Session, words: Words) -> Session {
+    let (from, to) = session.times.clone().unzip();
+    Session {
+        host: words.of(&session.host),
+        kernel: words.of(&session.kernel),
+        tool: words.of(&session.tool),
+        from,
+        to,
+        groups: session.groups.iter().map(|group| self::group(group, words)).collect(),
+    }
+}
+
+fn group(group: &policy::Group, words: Words) -> Group {
+    Group { name: group.name, checks: group.checks.iter().map(|check| self::check(check, words)).collect() }
+}
+
+fn check(check: &policy::Check, words: Words) -> Check {
+    let text = |text: &str| (!text.is_empty()).then(|| words.of(text));
+    let (expected, actual) = check.difference.as_ref().map(|(one, other)| (text(one), text(other))).unzip();
+    Check {
+        rule: check.rule.id(),
+        name: text(&check.name),
+        status: check.status.word(),
+        severity: check.finding.is_some().then_some(check.severity),
+        what: text(&check.what),
+        why: text(&check.why),
+        action: text(&check.action),
+        allowed: check.allowed.as_deref().and_then(text),
+        expected: expected.flatten(),
+        actual: actual.flatten(),
+        patch: check.place.patch.as_deref().and_then(text),
+        object: check.place.object.as_deref().and_then(text),
+        section: check.place.section.as_deref().and_then(text),
+        file: check.place.file.as_deref().and_then(text),
+        relocations: Some(check.relocations).filter(|count| *count > 0),
+        first: check.states.iter().map(|state| self::state(state, words)).collect(),
+    }
+}
+
+fn state(state: &RelocState, words: Words) -> State {
     let (expected, actual) = words.bytes(state);
-    filled(json!({
-        "index": state.reloc.index,
-        "type": words.of(&state.reloc.rtype),
-        "symbol": words.of(&state.reloc.symbol),
-        "sympos": state.reloc.sympos,
-        "addend": state.reloc.addend,
-        "address": words.address(state),
-        "expected": expected,
-        "actual": actual,
-        "verdict": state.verdict.map(crate::model::Verdict::word),
-        "reason": state.reason.map(crate::model::Reason::word),
-    }))
+    State {
+        index: state.reloc.index,
+        rtype: words.of(&state.reloc.rtype),
+        symbol: words.of(&state.reloc.symbol),
+        sympos: state.reloc.sympos,
+        addend: state.reloc.addend,
+        address: words.address(state),
+        expected,
+        actual,
+        verdict: state.verdict,
+        reason: state.reason,
+    }
 }

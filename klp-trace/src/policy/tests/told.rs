@@ -26,6 +26,8 @@ impl Told {
             clears: true,
             ring_bytes: 4096,
             memory: Memory::Bpf,
+            kernel_base: None,
+            redacted: false,
         }));
         told
     }

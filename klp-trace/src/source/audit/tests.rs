@@ -32,7 +32,15 @@ fn host(modules: &str, patch_enabled: bool) -> tempfile::TempDir {
 }
 
 fn session() -> Session {
-    Session { command: vec![], hooks: vec![], clears: true, ring_bytes: 0, memory: Memory::Kcore }
+    Session {
+        command: vec![],
+        hooks: vec![],
+        clears: true,
+        ring_bytes: 0,
+        memory: Memory::Kcore,
+        kernel_base: None,
+        redacted: false,
+    }
 }
 
 fn audit<R: Reader>(root: &Path, reader: R) -> (Vec<Event>, Audit<R>) {

@@ -31,6 +31,8 @@ impl Story {
             clears,
             ring_bytes: 4096,
             memory: Memory::Bpf,
+            kernel_base: None,
+            redacted: false,
         }));
         story
     }

@@ -52,6 +52,8 @@ fn session() -> Body {
         clears: false,
         ring_bytes: 4096,
         memory: Memory::Bpf,
+        kernel_base: None,
+        redacted: false,
     })
 }
 

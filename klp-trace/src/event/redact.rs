@@ -1,0 +1,147 @@
+//! Takes out of evidence where KASLR has put the kernel, and leaves every relation that a verdict rests on.
+//!
+//! Every address of the kernel's image and of modules is moved by the distance from where `_text` is to where it would be
+//! without KASLR; so symbols stand where System.map has them, and PC-relative values stay as they are. What relocations
+//! hold is moved alike where it is such an address. Any other address of the kernel's half (a pointer to memory that was
+//! allocated at run time) keeps its low 12 bits alone. Zero, and what the patch's file has, stay as they are: the file is
+//! no secret, and moved by the distance it would tell it.
+
+use super::{Body, Event, Lookup, ModuleAction, ObjectRef, PatchMetadata, PatchRef, SectionRead};
+use crate::arch::x86_64::Type;
+use crate::model::{Address, Bytes};
+use std::collections::BTreeMap;
+
+/// Where `_text` is without KASLR (x86-64, `CONFIG_PHYSICAL_START` as every distribution has it).
+pub const UNMOVED: u64 = 0xffff_ffff_8100_0000;
+/// KASLR leaves the image within the gigabyte above `__START_KERNEL_map`.
+const LAST_BASE: u64 = 0xffff_ffff_c000_0000;
+/// Above all modules (`MODULES_END`): small negative numbers, and addresses that are the same on every boot.
+const END: u64 = 0xffff_ffff_ff00_0000;
+/// The image and the modules are from here up; a distance between two of them never leads below.
+const TOP: u64 = 0xffff_ffff_8000_0000;
+/// The kernel's half of the address space.
+const KERNEL_HALF: u64 = 0xffff_8000_0000_0000;
+
+/// Moves the addresses of one session.
+#[derive(Debug)]
+pub struct Redactor {
+    base: u64,
+    /// By the patch's real address and the section, then by index.
+    entries: BTreeMap<(u64, u32), BTreeMap<u32, Known>>,
+}
+
+/// How a relocation is written, and what the file has there.
+type Known = (Option<Type>, Bytes);
+
+impl Redactor {
+    /// For a kernel whose `_text` is at `base`; none when no kernel can be there.
+    pub fn new(base: Address) -> Option<Self> {
+        (UNMOVED..LAST_BASE).contains(&base.0).then(|| Self { base: base.0, entries: BTreeMap::new() })
+    }
+
+    /// The evidence without addresses of this boot. Conclusions are not for it: they are derived anew, from what it gives.
+    pub fn redact(&mut self, mut event: Event) -> Event {
+        match &mut event.body {
+            Body::Session(session) => {
+                session.kernel_base = None;
+                session.redacted = true;
+            }
+            Body::PatchMetadata(meta) => {
+                self.remember(meta);
+                self.patch(&mut meta.patch);
+            }
+            Body::SymbolLookup(lookup) => {
+                self.object(&mut lookup.object);
+                if let Lookup::Found { address, .. } = &mut lookup.outcome {
+                    self.address(address);
+                }
+            }
+            Body::AddressLookup(lookup) => self.address(&mut lookup.address),
+            Body::Livepatch(found) => self.patch(&mut found.patch),
+            Body::Module(module) => {
+                if let (ModuleAction::Freed, Some(gone)) = (module.action, module.address) {
+                    self.entries.retain(|(patch, _), _| *patch != gone.0);
+                }
+                module.address.iter_mut().for_each(|address| self.address(address));
+            }
+            Body::Hook(hook) => {
+                hook.patch.iter_mut().for_each(|patch| self.patch(patch));
+                hook.object.iter_mut().for_each(|object| self.object(object));
+            }
+            Body::SectionRead(read) => self.read(read),
+            Body::Transition(transition) => transition.patch.iter_mut().for_each(|patch| self.patch(patch)),
+            Body::RelocState(_) | Body::Finding(_) | Body::EventsLost(_) | Body::SessionEnd(_) => {}
+        }
+        event
+    }
+
+    fn remember(&mut self, meta: &PatchMetadata) {
+        let section = self.entries.entry((meta.patch.address.0, meta.section.index)).or_default();
+        for entry in &meta.entries {
+            section.insert(entry.index, (Type::from_number(entry.rtype), entry.original));
+        }
+    }
+
+    fn read(&self, read: &mut SectionRead) {
+        let known = self.entries.get(&(read.patch.address.0, read.section.index));
+        for entry in &mut read.entries {
+            let known = known.and_then(|known| known.get(&entry.index)).copied();
+            entry.bytes = entry.bytes.map(|bytes| self.bytes(bytes, known));
+            self.address(&mut entry.address);
+            entry.recorded.iter_mut().for_each(|recorded| self.address(recorded));
+        }
+        self.patch(&mut read.patch);
+        self.object(&mut read.object);
+    }
+
+    fn patch(&self, patch: &mut PatchRef) {
+        self.address(&mut patch.address);
+    }
+
+    fn object(&self, object: &mut ObjectRef) {
+        object.address.iter_mut().for_each(|address| self.address(address));
+    }
+
+    fn address(&self, address: &mut Address) {
+        address.0 = self.moved(address.0);
+    }
+
+    fn moved(&self, value: u64) -> u64 {
+        match value {
+            END.. | ..KERNEL_HALF => value,
+            value if value >= self.base => value - (self.base - UNMOVED),
+            value => masked(value),
+        }
+    }
+
+    /// What a relocation holds; bytes behind those that its type writes are not shown, and become zero.
+    fn bytes(&self, bytes: [u8; 8], known: Option<Known>) -> [u8; 8] {
+        let rtype = known.and_then(|(rtype, _)| rtype);
+        let size = rtype.map_or(8, Type::size);
+        let mut held = [0; 8];
+        held.iter_mut().zip(bytes).take(size).for_each(|(to, from)| *to = from);
+        if known.is_some_and(|(_, original)| original.as_slice().get(..size) == held.get(..size)) {
+            return held;
+        }
+        let value = u64::from_le_bytes(held);
+        let shown = match rtype {
+            // Of two addresses of the top two gigabytes the distance is no address of any other place.
+            Some(Type::Pc64) if (KERNEL_HALF..TOP).contains(&value) => masked(value),
+            // The processor extends the one with its sign; the other is written by the same sum.
+            Some(Type::Abs32 | Type::Abs32S) if value >= TOP & 0xffff_ffff => {
+                self.moved(value | 0xffff_ffff_0000_0000) & 0xffff_ffff
+            }
+            Some(Type::Abs64) | None => self.moved(value),
+            Some(_) => value,
+        };
+        shown.to_le_bytes()
+    }
+}
+
+/// An address of memory that is allocated at run time.
+fn masked(value: u64) -> u64 {
+    KERNEL_HALF | (value & 0xfff)
+}
+
+#[cfg(test)]
+mod tests;

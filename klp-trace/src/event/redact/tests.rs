@@ -1,0 +1,92 @@
+use super::*;
+use crate::arch::Arch;
+use crate::event::testing::{at, section_read};
+use crate::event::{Elf, EntryRead, MetaEntry};
+use crate::model::Hook;
+use proptest::prelude::*;
+
+const TYPES: [u32; 6] = [1, 2, 4, 10, 11, 24];
+
+/// What is left of the bytes at `place`, of a relocation of this type.
+fn shown(base: u64, rtype: u32, place: u64, bytes: [u8; 8], original: [u8; 8]) -> EntryRead {
+    let mut redactor = Redactor::new(Address(base)).unwrap();
+    let mut read = section_read(Hook::Demand, 1, vec![]);
+    read.entries = vec![EntryRead { index: 0, address: Address(place), bytes: Some(bytes), recorded: None }];
+    let meta = PatchMetadata {
+        patch: read.patch.clone(),
+        section: read.section.clone(),
+        object: "tmod".into(),
+        elf: Elf::Memory { why: String::new() },
+        target: ".text".into(),
+        writable: false,
+        total: 1,
+        entries: vec![MetaEntry {
+            index: 0,
+            offset: Address(0),
+            rtype,
+            addend: 0,
+            symbol: ".klp.sym.tmod.s,0".into(),
+            original: Bytes::new(original, 8),
+        }],
+    };
+    redactor.redact(at(1, Body::PatchMetadata(meta)));
+    let Body::SectionRead(read) = redactor.redact(at(2, Body::SectionRead(read))).body else { panic!() };
+    read.entries[0]
+}
+
+proptest! {
+    /// What the formula gives for S and P is moved to what it gives for the moved ones, and so is what was stored though it
+    /// did not fit.
+    #[test]
+    fn right_values_stay_right(
+        slide in 0u64..504, in_image: bool, symbol in 0u64..0x200_0000, place in 0u64..0x3000_0000, addend in -64i64..64,
+        index in 0usize..6,
+    ) {
+        let base = UNMOVED + slide * (2 << 20);
+        let rtype = TYPES[index];
+        let symbol = if in_image { base } else { LAST_BASE } + symbol;
+        let place = LAST_BASE + place;
+        let redactor = Redactor::new(Address(base)).unwrap();
+        let bytes = Arch::X86_64.stored(rtype, symbol, addend, place).unwrap();
+        let mut memory = [0x5a; 8];
+        memory[..bytes.as_slice().len()].copy_from_slice(bytes.as_slice());
+        let there = shown(base, rtype, place, memory, [0; 8]);
+        prop_assert_eq!(there.address.0, place - (base - UNMOVED));
+        let moved = Bytes::new(there.bytes.unwrap(), bytes.as_slice().len());
+        // A sum beyond the ends of where addresses are is none.
+        prop_assume!((base..END).contains(&symbol.wrapping_add_signed(addend)) || !matches!(rtype, 1 | 10 | 11));
+        prop_assert_eq!(Arch::X86_64.stored(rtype, redactor.moved(symbol), addend, there.address.0), Some(moved));
+        let fits = |s, p| Arch::X86_64.expected(rtype, s, addend, p).is_ok();
+        prop_assert_eq!(fits(symbol, place), fits(redactor.moved(symbol), there.address.0));
+    }
+
+    /// Two boots of one kernel look alike.
+    #[test]
+    fn nothing_of_the_slide_is_left(slides in [0u64..504, 0u64..504], offset in 0u64..0x200_0000, index in 0usize..6) {
+        let boot = |slide: u64| {
+            let base = UNMOVED + slide * (2 << 20);
+            let value = (base + offset).to_le_bytes();
+            let entry = shown(base, TYPES[index], base + 0x30_0000, value, [0; 8]);
+            (entry.address, entry.bytes.filter(|_| !matches!(TYPES[index], 2 | 4 | 24)))
+        };
+        prop_assert_eq!(boot(slides[0]), boot(slides[1]));
+    }
+}
+
+#[test]
+fn what_is_no_address_of_the_image_or_a_module() {
+    let base = UNMOVED + (77 << 21);
+    let of = |rtype, value: u64| {
+        u64::from_le_bytes(shown(base, rtype, base, value.to_le_bytes(), [0; 8]).bytes.unwrap())
+    };
+    for rtype in [1, 24, 99] {
+        assert_eq!(of(rtype, 0xffff_8881_2345_6780), 0xffff_8000_0000_0780, "a pointer to allocated memory");
+        assert_eq!(of(rtype, 0), 0);
+        assert_eq!(of(rtype, 12), 12);
+        assert_eq!(of(rtype, u64::MAX - 12), u64::MAX - 12);
+    }
+    // What the file has is no secret, and would tell the distance.
+    let original = 0xffff_ffff_b234_5678_u64.to_le_bytes();
+    assert_eq!(shown(base, 1, base, original, original).bytes, Some(original));
+    assert!(Redactor::new(Address(0)).is_none() && Redactor::new(Address(u64::MAX)).is_none());
+}

@@ -1,0 +1,70 @@
+//! A source whose evidence tells nothing of where KASLR has put the kernel: it is redacted first, and judged then, so that
+//! no conclusion can tell what the evidence does not.
+
+use crate::arch::Arch;
+use crate::event::redact::Redactor;
+use crate::event::{Body, Event};
+use crate::verify::Verifier;
+use thiserror::Error;
+
+/// Why a session cannot be redacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "addresses cannot be redacted: the session does not say where the kernel's _text was (session.kernel_base), so how far \
+     KASLR had moved it is not known"
+)]
+pub struct NoBase;
+
+/// Redacts sessions, one after the other.
+#[derive(Debug)]
+pub struct Redacted {
+    arch: Arch,
+    session: Session,
+    verifier: Verifier,
+}
+
+/// What is to be done with the events of a session.
+#[derive(Debug)]
+enum Session {
+    /// Nothing of it is let through.
+    Refused,
+    /// It is redacted already.
+    AsItIs,
+    Redacted(Redactor),
+}
+
+impl Redacted {
+    /// Before the first session.
+    pub fn new(arch: Arch) -> Self {
+        Self { arch, session: Session::Refused, verifier: Verifier::new(arch) }
+    }
+
+    /// Takes an event as a verifier says it, evidence or conclusion, and gives what follows from the redacted evidence.
+    pub fn take(&mut self, event: &Event, out: &mut dyn FnMut(&Event)) -> Result<(), NoBase> {
+        match &event.body {
+            Body::Session(session) => {
+                self.session = match session.kernel_base.and_then(Redactor::new) {
+                    _ if session.redacted => Session::AsItIs,
+                    Some(redactor) => Session::Redacted(redactor),
+                    None => Session::Refused,
+                };
+                self.verifier = Verifier::new(self.arch);
+            }
+            Body::RelocState(_) | Body::Finding(_) => return Ok(()),
+            Body::SessionEnd(end) if !matches!(self.session, Session::Refused) => {
+                let end = Body::SessionEnd(self.verifier.end(end.reason));
+                out(&Event { body: end, ..event.clone() });
+                return Ok(());
+            }
+            _ => {}
+        }
+        let event = event.clone();
+        let event = match &mut self.session {
+            Session::Refused => return Err(NoBase),
+            Session::AsItIs => event,
+            Session::Redacted(redactor) => redactor.redact(event),
+        };
+        self.verifier.feed(event, &mut |event| out(&event));
+        Ok(())
+    }
+}

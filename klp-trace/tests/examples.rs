@@ -1,0 +1,123 @@
+//! The examples for CI, run: the scripts, and the commands of the workflows.
+
+#![allow(clippy::expect_used, reason = "a test")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A kernel that does not clear: KLP001 and KLP009 are found.
+const STALE: &str = "tests/journals/event-1.ndjson";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn example(name: &str) -> PathBuf {
+    root().join("examples/ci").join(name)
+}
+
+/// The journal cut off before anything went wrong: nothing bad was seen, and its last section not read.
+fn cut(lines: usize) -> String {
+    let text = std::fs::read_to_string(root().join(STALE)).expect("a journal that was kept");
+    text.split_inclusive('\n').take(lines).collect()
+}
+
+/// The journals that the examples judge, and the exit codes of `assert`.
+fn journals() -> [(String, i32); 4] {
+    let stale = std::fs::read_to_string(root().join(STALE)).expect("a journal that was kept");
+    let foreign = stale.replace("\"arch\":\"x86_64\"", "\"arch\":\"riscv64\"");
+    // Up to the first read of both sections, with the object there and everything in its place.
+    let good = cut(good_lines(&stale));
+    let altered = good.replacen("testbed", "testbad", 1);
+    [(good, 0), (stale, 1), (altered, 5), (foreign, 4)]
+}
+
+/// Lines up to the last one before the object goes.
+fn good_lines(text: &str) -> usize {
+    text.lines()
+        .position(|line| line.contains("\"hook\":{\"name\":\"klp_module_going\""))
+        .expect("the object goes")
+}
+
+/// The commands under `run:` and `script:` of a workflow.
+fn commands(yaml: &str) -> Vec<String> {
+    let value: serde_json::Value = serde_saphyr::from_str(yaml).expect("it is YAML");
+    let mut found = Vec::new();
+    collect(&value, &mut found);
+    found
+}
+
+fn collect(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            for (key, value) in object {
+                match (key.as_str(), value) {
+                    ("run", serde_json::Value::String(command)) => found.push(command.clone()),
+                    ("script", serde_json::Value::Array(commands)) => {
+                        found.extend(commands.iter().filter_map(|one| one.as_str().map(str::to_owned)));
+                    }
+                    _ => collect(value, found),
+                }
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
+        _ => {}
+    }
+}
+
+/// Runs the commands until one fails, with klp-trace on the PATH and a journal and a policy at hand.
+fn run(folder: &Path, journal: &str, commands: &[String]) -> (i32, String) {
+    std::fs::write(folder.join("klp.ndjson"), journal).expect("a journal is written");
+    std::fs::write(folder.join("klp.toml"), "[limits]\nunknown = 0\n").expect("a policy is written");
+    let built = Path::new(env!("CARGO_BIN_EXE_klp-trace")).parent().expect("a folder").to_owned();
+    let path = format!("{}:{}", built.display(), std::env::var("PATH").unwrap_or_default());
+    let mut said = String::new();
+    for command in commands {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", command]).current_dir(folder).env("PATH", &path);
+        sh.env("KLP_JOURNAL", "klp.ndjson").env("KLP_POLICY", "klp.toml");
+        let out = sh.output().expect("sh starts");
+        said.push_str(&String::from_utf8_lossy(&out.stdout));
+        said.push_str(&String::from_utf8_lossy(&out.stderr));
+        if !out.status.success() {
+            return (out.status.code().expect("an exit code"), said);
+        }
+    }
+    (0, said)
+}
+
+#[test]
+fn the_workflows_do_what_they_say() {
+    for (name, written) in [("github.yml", &["klp.xml", "klp.sarif"][..]), ("gitlab.yml", &["klp.xml"])] {
+        let commands = commands(&std::fs::read_to_string(example(name)).expect("the example is there"));
+        assert_eq!(commands.len(), 2, "{name}: {commands:?}");
+        for (journal, code) in journals() {
+            let folder = tempfile::tempdir().expect("a folder for the test");
+            let (ended, said) = run(folder.path(), &journal, &commands);
+            assert_eq!(ended, code, "{name}: {said}");
+            for file in written {
+                assert!(folder.path().join(file).exists(), "{name}: {file}");
+            }
+        }
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let (_, said) = run(folder.path(), &journals()[1].0, &commands);
+        assert!(name != "github.yml" || said.starts_with("::error title=KLP001"), "{said}");
+    }
+}
+
+#[test]
+fn the_kselftest_script_ends_as_kselftest_wants_it() {
+    let script = vec![format!("'{}' nfsd", example("klp_reload.sh").display())];
+    let [good, stale, altered, foreign] = journals();
+    for ((journal, _), code, line) in [
+        (good, 0, "ok 1 findings"),
+        (stale, 1, "not ok 1 KLP001"),
+        (altered, 1, "(unknown)"),
+        (foreign, 4, "# SKIP"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let (ended, text) = run(folder.path(), &journal, &script);
+        assert_eq!(ended, code, "{text}");
+        assert!(text.starts_with("KTAP version 1\n") && text.contains(line), "{text}");
+    }
+}
