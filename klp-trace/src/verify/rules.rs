@@ -25,13 +25,17 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
         return finding;
     }
     let (name, of, count) = (&patch.r.name, &object.name, relocations(left.stale));
+    let stopped = left.first.as_ref().map(|(section, reloc)| {
+        format!("; it stopped at relocation {} of {} (symbol {})", reloc.index, section.name, reloc.symbol)
+    });
     let (section, first) = left.first.clone().unzip();
     let (id, message, why, action) = if clears {
         (
             FindingId::Klp002,
             format!(
-                "the kernel cleared {} and left {count} of patch {name} when {of} was unloaded",
-                left.cleared
+                "the kernel cleared {} and left {count} of patch {name} when {of} was unloaded{}",
+                left.cleared,
+                stopped.unwrap_or_default()
             ),
             "clearing stops at the first target whose bytes are not what the kernel wrote, without an error"
                 .to_owned(),
