@@ -293,7 +293,7 @@ fn value_of(symbols: &BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Result<u64,
     }
 }
 
-fn lookup_of<'a>(symbols: &'a BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Option<&'a Lookup> {
+pub(super) fn lookup_of<'a>(symbols: &'a BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Option<&'a Lookup> {
     let object = reloc.symbol_object.as_ref()?;
     symbols.get(&(Arc::clone(object), Arc::clone(&reloc.r.symbol), reloc.r.sympos))
 }

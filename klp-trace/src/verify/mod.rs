@@ -4,6 +4,7 @@
 //! leads to. The same events always give the same conclusions, live or replayed.
 #![forbid(unsafe_code)]
 
+mod absent;
 mod conclude;
 mod detached;
 mod feed;

@@ -195,6 +195,17 @@ impl Verifier {
         needed.collect()
     }
 
+    /// All symbols that the kernel needs to write what is gated on an object.
+    pub fn gated_symbols(&self, object: &str) -> BTreeSet<NeededSymbol> {
+        let mut needed = BTreeSet::new();
+        for (address, patch) in &self.patches {
+            for section in patch.sections.values().filter(|section| &*section.object == object) {
+                needed.extend(self.section_symbols(Address(*address), section.r.index));
+            }
+        }
+        needed
+    }
+
     /// The symbols that judging a section needs and that have not been looked up for the present load of their
     /// object.
     pub fn needed_symbols(&self, patch: Address, section: u32) -> BTreeSet<NeededSymbol> {

@@ -14,8 +14,9 @@ use crate::scenario::exchange::RunStep;
 
 /// Until a command is over.
 const COMMAND: Duration = Duration::from_mins(5);
-/// The journal has come to rest when it has not grown for so long.
-const QUIET: Duration = Duration::from_secs(1);
+/// The journal has come to rest when it has not grown for so long, and all that is awaited is there. What comes later still is
+/// the next step's, which does not expect it.
+const QUIET: Duration = Duration::from_millis(400);
 /// What has not come when the journal has not grown for so long does not come.
 const HOPE: Duration = Duration::from_secs(25);
 /// Until a step has settled, whatever goes on.

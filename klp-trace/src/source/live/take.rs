@@ -83,10 +83,24 @@ impl<R: Reader> Live<R> {
         if self.writes(event, &name) {
             self.writes += 1;
         }
+        if event.hook == raw::Hook::Coming && event.ret.is_some_and(|ret| ret < 0) {
+            self.look_for_absent(&name, out);
+        }
         self.say_hook(event, Phase::Exit, name, out);
         if event.hook == raw::Hook::Going && event.module.livepatch {
             self.patches.remove(&event.module.address);
             self.held.retain(|(patch, _), _| *patch != event.module.address);
+        }
+    }
+
+    /// A load was refused: perhaps for symbols that the object does not have.
+    fn look_for_absent(&mut self, object: &str, out: Out) {
+        let needed = self.verifier.gated_symbols(object);
+        if needed.is_empty() {
+            return;
+        }
+        for lookup in self.lookups.absent(&needed) {
+            self.say(None, Body::SymbolLookup(lookup), out);
         }
     }
 
