@@ -32,7 +32,8 @@ impl Verifier {
         }
         let object = self.objects.reference(name);
         let failures = std::mem::take(&mut self.objects.entry(name).failures);
-        let absent = self.absent_symbol(name);
+        // What was refused while it was written needs no other cause.
+        let absent = if failures.is_empty() { self.absent_symbol(name) } else { None };
         let mut findings: Vec<Finding> =
             absent.iter().map(|absent| absent::not_found(absent, &object)).collect();
         self.objects.gone(name);
