@@ -33,6 +33,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Shows klp-trace catching stale relocations on real kernels
     Demo(commands::demo::Args),
+    /// Keeps the journals of the last test run as recordings for cargo test
+    Recordings(commands::recordings::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
     Test(commands::test::Args),
     /// Installs, downloads and builds everything that the tests need
@@ -49,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         Command::Guest(args) => guest::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Recordings(args) => commands::recordings::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Vm(args) => commands::vm::run(&args),

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod completions;
 pub mod doctor;
 pub mod exit;
+pub mod explain;
 pub mod failure;
 pub mod inspect;
 mod keys;
@@ -50,6 +51,7 @@ pub enum Command {
     VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
     Inspect(inspect::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -66,6 +68,7 @@ impl Command {
             Self::VerifyJournal(args) => verify_journal::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Explain(args) => explain::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),

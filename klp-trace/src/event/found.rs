@@ -16,6 +16,49 @@ pub struct Livepatch {
     pub sections: u32,
     /// Why its sections could not be read; nothing is known of its relocations then.
     pub unread: Option<String>,
+    /// References to its module; none when that was not looked at. A detached patch has 0, unless its transition was forced:
+    /// then the kernel keeps its own (kernel/livepatch/core.c, `klp_free_patch_finish`).
+    pub refcount: Option<i64>,
+    /// The objects that it lists, by /sys/kernel/livepatch; none when it is not there. What is gated on any other, and not on
+    /// vmlinux, the kernel never writes (kernel/livepatch/core.c: only `klp_for_each_object` leads to a section).
+    pub objects: Option<Vec<Arc<str>>>,
+}
+
+/// A transition that does not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stall {
+    /// The patch in transition.
+    pub patch: PatchRef,
+    /// Since when, and who holds it up.
+    pub found: Stalled,
+}
+
+/// Since when a transition has been under way, and who holds it up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Stalled {
+    /// Nanoseconds since the tool saw it begin, or first saw it under way; none: it looked once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_ns: Option<u64>,
+    /// Tasks that have not reached the new state.
+    pub tasks: u32,
+    /// The first of them.
+    pub blocking: Vec<Blocking>,
+}
+
+/// A task that has not reached the state of the transition under way (/proc/PID/task/TID/patch_state).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Blocking {
+    /// Its thread id.
+    pub pid: u32,
+    /// Its process.
+    pub tgid: u32,
+    /// Its name.
+    pub comm: Arc<str>,
+    /// 0: it still runs unpatched functions; 1: patched ones.
+    pub patch_state: i8,
+    /// Its kernel stack, innermost first; empty where it could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<String>,
 }
 
 /// Where a livepatch stands, by /sys/kernel/livepatch.

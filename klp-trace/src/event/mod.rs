@@ -27,7 +27,7 @@ pub use evidence::{
     ModuleEvent, PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource, Transition,
     TransitionStep,
 };
-pub use found::{AddressLookup, Livepatch, Nearest, Standing};
+pub use found::{AddressLookup, Blocking, Livepatch, Nearest, Stall, Stalled, Standing};
 pub use outcome::{ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
 pub use reader::{Integrity, Reader};
 pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
@@ -69,6 +69,8 @@ pub enum Body {
     SectionRead(SectionRead),
     /// A step of a patch's transition.
     Transition(Transition),
+    /// A transition that does not end.
+    Stall(Stall),
     /// Something a person acts on.
     Finding(Finding),
     /// Records were lost, or may have been.
@@ -91,6 +93,7 @@ impl Body {
             Self::RelocState(_) => "reloc_state",
             Self::SectionRead(_) => "section_read",
             Self::Transition(_) => "transition",
+            Self::Stall(_) => "stall",
             Self::Finding(_) => "finding",
             Self::EventsLost(_) => "events_lost",
             Self::SessionEnd(_) => "session_end",

@@ -6,7 +6,7 @@
 use super::chain::Hash;
 use super::envelope::{EventId, Host, Schema, Time, Tool};
 use super::evidence::{Elf, EventsLost, Lookup, MetaEntry, ModuleEvent, Session, TransitionStep};
-use super::found::{Nearest, Standing};
+use super::found::{Nearest, Stalled, Standing};
 use super::outcome::{SessionEnd, Witnesses};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
@@ -14,9 +14,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+mod kind;
 mod read;
 mod write;
 
+pub use kind::Kind;
 pub use read::Malformed;
 pub use write::{Envelope, Listed};
 
@@ -106,6 +108,9 @@ pub struct Record {
     /// Of a `transition`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<TransitionPart>,
+    /// Of a `stall`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall: Option<Stalled>,
     /// Of an `events_lost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<EventsLost>,
@@ -129,112 +134,6 @@ pub struct EventPart {
     pub kind: Kind,
     /// The record's name among those of all hosts.
     pub id: EventId,
-}
-
-/// The kinds of records, a closed list within one `schema`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// First of a session.
-    Session,
-    /// What a patch's ELF says of one section.
-    PatchMetadata,
-    /// Where a symbol is.
-    SymbolLookup,
-    /// Which symbol an address belongs to.
-    AddressLookup,
-    /// A livepatch as a look found it.
-    Livepatch,
-    /// A module came, went or was found.
-    Module,
-    /// A watched function was entered or left.
-    Hook,
-    /// The state of one relocation.
-    RelocState,
-    /// A section was read.
-    SectionRead,
-    /// A step of a patch's transition.
-    Transition,
-    /// Something a person acts on.
-    Finding,
-    /// Records were lost.
-    EventsLost,
-    /// Last of a session.
-    SessionEnd,
-    /// First of a file that goes on with the session of the file before it.
-    Continued,
-}
-
-impl Kind {
-    /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
-        Self::Session,
-        Self::PatchMetadata,
-        Self::SymbolLookup,
-        Self::AddressLookup,
-        Self::Livepatch,
-        Self::Module,
-        Self::Hook,
-        Self::RelocState,
-        Self::SectionRead,
-        Self::Transition,
-        Self::Finding,
-        Self::EventsLost,
-        Self::SessionEnd,
-        Self::Continued,
-    ];
-
-    /// The kind's name in the journal.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::PatchMetadata => "patch_metadata",
-            Self::SymbolLookup => "symbol_lookup",
-            Self::AddressLookup => "address_lookup",
-            Self::Livepatch => "livepatch",
-            Self::Module => "module",
-            Self::Hook => "hook",
-            Self::RelocState => "reloc_state",
-            Self::SectionRead => "section_read",
-            Self::Transition => "transition",
-            Self::Finding => "finding",
-            Self::EventsLost => "events_lost",
-            Self::SessionEnd => "session_end",
-            Self::Continued => "continued",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// The parts that a record of this kind cannot do without.
-    pub const fn needs(self) -> &'static [&'static str] {
-        match self {
-            Self::Session => &["session"],
-            Self::PatchMetadata => &["patch", "object", "section", "metadata"],
-            Self::SymbolLookup => &["object", "symbol"],
-            Self::AddressLookup => &["place"],
-            Self::Livepatch => &["patch", "livepatch"],
-            Self::Module => &["module"],
-            Self::Hook => &["hook"],
-            Self::RelocState => &["patch", "object", "section", "reloc"],
-            Self::SectionRead => &["patch", "object", "section", "read", "walk"],
-            Self::Transition => &["transition"],
-            Self::Finding => &["finding"],
-            Self::EventsLost => &["lost"],
-            Self::SessionEnd => &["end"],
-            Self::Continued => &["continues"],
-        }
-    }
-
-    /// Whether records of this kind are conclusions, which a replay derives anew.
-    pub const fn is_conclusion(self) -> bool {
-        matches!(self, Self::Finding | Self::SessionEnd)
-    }
 }
 
 /// The relocated location.
@@ -316,6 +215,12 @@ pub struct LivepatchPart {
     /// Why they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
+    /// References to its module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refcount: Option<i64>,
+    /// The objects that it lists, while it is in livepatch's list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Vec<Arc<str>>>,
 }
 
 /// The body of a `hook`.

@@ -225,6 +225,25 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 standing: Standing::Enabled,
                 sections: 1,
                 unread: None,
+                refcount: Some(1),
+                objects: Some(vec!["nfsd".into()]),
+            }),
+        ),
+        at(
+            7_400_000_000,
+            Body::Stall(Stall {
+                patch: patch(),
+                found: Stalled {
+                    waited_ns: Some(10_000_000_000),
+                    tasks: 1,
+                    blocking: vec![Blocking {
+                        pid: 812,
+                        tgid: 812,
+                        comm: "nfsd".into(),
+                        patch_state: 0,
+                        stack: vec!["svc_recv+0x4d/0x90 [sunrpc]".to_owned()],
+                    }],
+                },
             }),
         ),
         at(

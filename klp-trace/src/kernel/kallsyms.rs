@@ -80,7 +80,7 @@ struct Object {
 }
 
 /// The addresses found by a [`Query`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Default, Clone)]
 pub struct Symbols(Query);
 
 impl Query {

@@ -15,3 +15,4 @@ pub mod presence;
 pub mod resolve;
 pub mod settings;
 pub mod sysfs;
+pub mod tasks;

@@ -21,8 +21,7 @@ pub fn nearest(path: &Path, addresses: &BTreeSet<u64>) -> io::Result<BTreeMap<u6
     let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
     let mut line = Vec::new();
     while file.read_until(b'\n', &mut line)? > 0 {
-        // A livepatch lists what the kernel resolved for it, too: those are references, not symbols.
-        if let Some(at) = address(&line).filter(|at| *at != 0 && !is_reference(&line)) {
+        if let Some(at) = address(&line).filter(|at| *at != 0 && !is_no_symbol(&line)) {
             // The addresses that this symbol may be nearest to.
             for wanted in addresses.range(at..=at.saturating_add(REACH)) {
                 if best.get(wanted).is_none_or(|(known, _)| *known < at) {
@@ -36,8 +35,12 @@ pub fn nearest(path: &Path, addresses: &BTreeSet<u64>) -> io::Result<BTreeMap<u6
     Ok(best.into_iter().filter_map(found).collect())
 }
 
-fn is_reference(line: &[u8]) -> bool {
-    line.get(19..).is_some_and(|name| name.starts_with(b".klp.sym."))
+/// What a livepatch has resolved for it is listed too, and trampolines, which lie between modules, as if they were modules
+/// of names that begin with `__builtin__` (kernel/kallsyms.c).
+fn is_no_symbol(line: &[u8]) -> bool {
+    line.get(19..).is_some_and(|name| {
+        name.starts_with(b".klp.sym.") || memchr::memmem::find(name, b"\t[__builtin__").is_some()
+    })
 }
 
 fn address(line: &[u8]) -> Option<u64> {
@@ -71,6 +74,7 @@ ffffffffc0802010 t in_module\t[tmod]
 ffffffffc0802000 d __this_module\t[tmod]
 0000000000000000 A zero
 ffffffffc0802014 ? .klp.sym.tmod.in_module,0\t[lp]
+ffffffffc0802016 t ftrace_trampoline\t[__builtin__ftrace]
 ";
         std::fs::write(file.path(), text).unwrap();
         let wanted = [0xffff_ffff_8100_003f, 0xffff_ffff_8100_0040, 0xffff_ffff_c080_2018, 0x18, u64::MAX];

@@ -67,6 +67,8 @@ findings! {
     Klp008 = "sympos-depends-on-load-order",
     /// The kernel refused to load the object.
     Klp009 = "reload-refused",
+    /// A transition does not end.
+    Klp010 = "transition-stalled",
     /// The .ko on disk is not what was loaded.
     Klp011 = "file-differs-from-memory",
     /// Relocations are to be written where the kernel cannot write them, or too late.

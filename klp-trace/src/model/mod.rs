@@ -6,9 +6,11 @@ pub mod escape;
 pub mod finding;
 pub mod glob;
 pub mod hook;
+mod page;
 pub mod verdict;
 
 pub use bytes::{Address, Bytes};
 pub use finding::{FindingId, Severity};
 pub use hook::{Hook, Phase};
+pub use page::page;
 pub use verdict::{Reason, Verdict};

@@ -228,6 +228,7 @@ fn patch(body: &Body) -> Option<&str> {
         Body::Transition(transition) => transition.patch.as_ref()?,
         Body::Finding(finding) => finding.patch.as_ref()?,
         Body::Livepatch(found) => &found.patch,
+        Body::Stall(stall) => &stall.patch,
         Body::Module(module) => return module.livepatch.then_some(&*module.name),
         Body::Session(_)
         | Body::SymbolLookup(_)
@@ -251,6 +252,7 @@ fn object(body: &Body) -> Option<&str> {
         Body::Session(_)
         | Body::Livepatch(_)
         | Body::Transition(_)
+        | Body::Stall(_)
         | Body::EventsLost(_)
         | Body::SessionEnd(_) => return None,
     };

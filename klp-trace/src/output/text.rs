@@ -130,11 +130,9 @@ impl Text {
     /// Whether an event is shown when only what matters is.
     fn is_news(&mut self, body: &Body) -> bool {
         match body {
-            Body::Session(_)
-            | Body::Livepatch(_)
-            | Body::Transition(_)
-            | Body::Finding(_)
-            | Body::EventsLost(_) => true,
+            // That it is enabled, its transition says.
+            Body::Livepatch(found) => found.unread.is_some() || found.sections == 0,
+            Body::Session(_) | Body::Transition(_) | Body::Finding(_) | Body::EventsLost(_) => true,
             Body::PatchMetadata(meta) => {
                 if self.objects.len() < MAX_NAMES {
                     self.objects.insert(meta.object.clone());
@@ -148,8 +146,8 @@ impl Text {
             }
             Body::Hook(hook) => hook.ret.is_some_and(|ret| ret < 0),
             Body::SectionRead(read) => read.lost > 0,
-            // The summary says it, and the finding that an address was looked up for.
-            Body::RelocState(_) | Body::SessionEnd(_) | Body::AddressLookup(_) => false,
+            // The summary says it, or the finding of a stall or a wrong value.
+            Body::RelocState(_) | Body::SessionEnd(_) | Body::AddressLookup(_) | Body::Stall(_) => false,
         }
     }
 }

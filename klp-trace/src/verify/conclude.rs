@@ -3,7 +3,7 @@
 use super::{
     judge::{Context, Facts, Judgement, judge},
     objects::{Object, Objects, Presence, VMLINUX},
-    rules,
+    orphan, rules,
     section::{Basis, Patch, Reloc, Section},
     verifier::{SymbolKey, Verifier},
     wrong,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     arch::Arch,
     event::{Body, Elf, ElfWitness, EntryRead, Lookup, Memory, ObjectRef, PatchRef, SectionRead, Witnesses},
-    model::{Address, Hook, Reason, Verdict},
+    model::{Address, FindingId, Hook, Reason, Verdict},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -80,13 +80,17 @@ impl Verifier {
 
     /// KLP011, once a patch.
     pub(super) fn differs(&mut self, patch: u64, say: &mut dyn FnMut(Body)) {
-        let Some(patch) = self.patches.get_mut(&patch).filter(|patch| !patch.differs_said) else { return };
+        let Some(patch) =
+            self.patches.get_mut(&patch).filter(|patch| !patch.said.contains(&FindingId::Klp011))
+        else {
+            return;
+        };
         let difference = patch.sections.values().find_map(|section| match &section.elf {
             Elf::Differs { path, difference } => Some((section.r.clone(), path.clone(), difference.clone())),
             Elf::File { .. } | Elf::Memory { .. } => None,
         });
         if let Some((section, path, difference)) = difference {
-            patch.differs_said = true;
+            patch.said.insert(FindingId::Klp011);
             let finding = rules::file_differs(&patch.r, section, &path, &difference);
             self.say_finding(finding, say);
         }
@@ -115,6 +119,10 @@ impl Verifier {
                 section,
                 &wrong::Known { arch, clears, detached, places },
             ));
+        }
+        let orphaned = section.count(Verdict::Orphaned);
+        if orphaned > std::mem::replace(&mut section.said_orphan, orphaned) {
+            findings.push(orphan::never_written(&read.patch, &read.object, section));
         }
         if section.count(Verdict::Missing) > 0 && section.said_missing != Some(load) {
             section.said_missing = Some(load);
@@ -168,6 +176,9 @@ pub(super) fn context(
             _ if judged => None,
             _ => Some(Context::Later),
         };
+    }
+    if section.orphan {
+        return Some(Context::Orphan);
     }
     let object = objects.get(&section.object);
     Some(match read.read {
@@ -282,7 +293,7 @@ fn value_of(symbols: &BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Result<u64,
     }
 }
 
-fn lookup_of<'a>(symbols: &'a BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Option<&'a Lookup> {
+pub(super) fn lookup_of<'a>(symbols: &'a BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Option<&'a Lookup> {
     let object = reloc.symbol_object.as_ref()?;
     symbols.get(&(Arc::clone(object), Arc::clone(&reloc.r.symbol), reloc.r.sympos))
 }

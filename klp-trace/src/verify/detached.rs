@@ -22,6 +22,10 @@ pub(super) fn detached_stale(patch: &Patch, object: &ObjectRef, left: &Left, the
         Detached::Unseen => "is disabled or was replaced".to_owned(),
     };
     let only = "the kernel clears the targets of active patches only";
+    let remain = format!(
+        "reboot when you can: the kernel never lets {name} be removed after a forced transition; until then, do not wake what \
+         may still sleep in it"
+    );
     let (severity, why, action) = if forced {
         (
             Severity::Error,
@@ -29,10 +33,16 @@ pub(super) fn detached_stale(patch: &Patch, object: &ObjectRef, left: &Left, the
                 "{only}; and the transition that took {name} out of use was forced: a task may still be running its code, \
                  and follow these values into memory that is no longer {of}'s"
             ),
+            remain,
+        )
+    } else if patch.referenced {
+        (
+            Severity::Error,
             format!(
-                "reboot when you can: the kernel never lets {name} be removed after a forced transition; until then, do \
-                 not wake what may still sleep in it"
+                "{only}; and the module {name} is still referenced, as after a forced transition: a task may still be running \
+                 its code, and follow these values into memory that is no longer {of}'s"
             ),
+            remain,
         )
     } else {
         (

@@ -76,6 +76,12 @@ impl Verifier {
                 }
                 Standing::Loading => {}
             }
+            patch.referenced =
+                found.standing == Standing::Detached && found.refcount.is_some_and(|count| count > 0);
+            if let Some(objects) = &found.objects {
+                patch.objects = Some(objects.iter().cloned().collect());
+                patch.find_orphans();
+            }
         }
         if found.unread.is_some() {
             self.unread.insert(Arc::clone(&found.patch.name));
@@ -158,6 +164,7 @@ impl Verifier {
         for entry in &metadata.entries {
             section.relocs.insert(entry.index, super::section::Reloc::new(arch, entry, &mut patch.names));
         }
+        patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });
         say(Body::PatchMetadata(metadata));
         if differs {

@@ -19,6 +19,8 @@ pub enum Context {
     Absent,
     /// The object's load failed after the kernel had begun to write: it is as good as absent.
     Failed,
+    /// Gated on an object that the patch does not list: the kernel never writes it.
+    Orphan,
     /// A relocation against vmlinux, read after the loader went on to rewrite the code it stands in.
     Later,
 }
@@ -92,6 +94,7 @@ pub fn judge(facts: &Facts) -> Judgement {
         Context::Absent => seen.absent(None),
         Context::Failed => seen.absent(Some(Reason::FailedLoad)),
         Context::Later => seen.later(),
+        Context::Orphan => seen.orphan(),
     };
     Judgement { verdict: Some(verdict), reason, expected, actual: Some(actual) }
 }
@@ -186,6 +189,15 @@ impl Seen<'_> {
             (Verdict::Stale, failed.filter(|_| !self.facts.was_stale), zero)
         } else {
             (Verdict::Mismatch, self.changed(), zero)
+        }
+    }
+
+    /// Nobody writes it: whatever is there beside what the file holds is somebody else's.
+    fn orphan(&self) -> Conclusion {
+        if self.actual == self.original || self.actual.is_zero() {
+            (Verdict::Orphaned, None, None)
+        } else {
+            (Verdict::Mismatch, self.changed(), Some(self.original))
         }
     }
 

@@ -1,6 +1,7 @@
 //! An object came or went: what that means for the patches that wait for it.
 
 use super::{
+    absent,
     conclude::gated,
     objects::{Failure, Presence},
     rules::{self, Left},
@@ -31,10 +32,13 @@ impl Verifier {
         }
         let object = self.objects.reference(name);
         let failures = std::mem::take(&mut self.objects.entry(name).failures);
+        // What was refused while it was written needs no other cause.
+        let absent = if failures.is_empty() { self.absent_symbol(name) } else { None };
+        let mut findings: Vec<Finding> =
+            absent.iter().map(|absent| absent::not_found(absent, &object)).collect();
         self.objects.gone(name);
         self.forget_symbols(name);
         self.want_applied(name);
-        let mut findings: Vec<Finding> = Vec::new();
         for patch in self.patches.values_mut() {
             findings.extend(left_by_failure(patch, &object));
         }
@@ -44,7 +48,7 @@ impl Verifier {
             let stopped_at = failure.stopped_at.and_then(|index| section.relocs.get(&index));
             Some(rules::Culprit { patch: &patch.r, section, stopped_at })
         });
-        findings.push(rules::refused(&object, ret, culprit.as_ref()));
+        findings.push(rules::refused(&object, ret, culprit.as_ref(), absent.as_ref()));
         for finding in findings {
             self.say_finding(finding, say);
         }

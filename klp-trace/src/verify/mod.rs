@@ -4,14 +4,17 @@
 //! leads to. The same events always give the same conclusions, live or replayed.
 #![forbid(unsafe_code)]
 
+mod absent;
 mod conclude;
 mod detached;
 mod feed;
 mod judge;
 mod lifecycle;
 mod objects;
+mod orphan;
 mod rules;
 mod section;
+mod stall;
 mod suspects;
 mod transition;
 mod verifier;

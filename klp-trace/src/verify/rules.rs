@@ -25,13 +25,17 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
         return finding;
     }
     let (name, of, count) = (&patch.r.name, &object.name, relocations(left.stale));
+    let stopped = left.first.as_ref().map(|(section, reloc)| {
+        format!("; it stopped at relocation {} of {} (symbol {})", reloc.index, section.name, reloc.symbol)
+    });
     let (section, first) = left.first.clone().unzip();
     let (id, message, why, action) = if clears {
         (
             FindingId::Klp002,
             format!(
-                "the kernel cleared {} and left {count} of patch {name} when {of} was unloaded",
-                left.cleared
+                "the kernel cleared {} and left {count} of patch {name} when {of} was unloaded{}",
+                left.cleared,
+                stopped.unwrap_or_default()
             ),
             "clearing stops at the first target whose bytes are not what the kernel wrote, without an error"
                 .to_owned(),
@@ -136,10 +140,15 @@ pub(super) struct Culprit<'a> {
 }
 
 /// KLP009, with the cause where it shows.
-pub(super) fn refused(object: &ObjectRef, ret: i64, culprit: Option<&Culprit>) -> Finding {
+pub(super) fn refused(
+    object: &ObjectRef,
+    ret: i64,
+    culprit: Option<&Culprit>,
+    absent: Option<&super::absent::Absent>,
+) -> Finding {
     let of = &object.name;
-    let (why, action) = match culprit {
-        Some(Culprit { patch, section, stopped_at: Some(reloc) }) => {
+    let (why, action) = match (culprit, absent) {
+        (Some(Culprit { patch, section, stopped_at: Some(reloc) }), _) => {
             let name = &patch.name;
             let origin = match reloc.reason {
                 Some(Reason::FailedLoad) => "a load that failed",
@@ -154,14 +163,18 @@ pub(super) fn refused(object: &ObjectRef, ret: i64, culprit: Option<&Culprit>) -
                 format!("disable patch {name} and remove its module, then load {of}"),
             )
         }
-        Some(Culprit { patch, section, stopped_at: None }) => (
+        (Some(Culprit { patch, section, stopped_at: None }), _) => (
             format!(
                 "apply_relocate_add failed on {} of patch {}, and no stale target explains it",
                 section.r.name, patch.name
             ),
             format!("read the kernel's log for its reason; patch {} and {of} may not belong together", patch.name),
         ),
-        None => (
+        (None, Some(absent)) => (
+            format!("{} of patch {} {} in {of}", absent.symbol(), absent.patch.name, absent.what()),
+            format!("disable patch {} and remove its module, then load {of}", absent.patch.name),
+        ),
+        (None, None) => (
             "no relocation was refused: a symbol was not found, a callback failed, or the functions could not be patched"
                 .to_owned(),
             "read the kernel's log for its reason (lines that begin with \"livepatch:\")".to_owned(),

@@ -7,9 +7,12 @@ use crate::{
     event::{
         Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef, Witnesses,
     },
-    model::{Address, Bytes, Hook, Reason, Verdict},
+    model::{Address, Bytes, FindingId, Hook, Reason, Verdict},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// One load of a patch.
 #[derive(Debug)]
@@ -23,8 +26,12 @@ pub(super) struct Patch {
     pub unpatching: bool,
     /// A transition that takes it out of use was forced: by that of this patch.
     pub forced_by: Option<Arc<str>>,
-    /// KLP011 has been said.
-    pub differs_said: bool,
+    /// The objects that it lists, where that was told.
+    pub objects: Option<BTreeSet<Arc<str>>>,
+    /// Its module is referenced although it is detached.
+    pub referenced: bool,
+    /// What is said of a patch once: KLP011, and KLP010 of the transition under way.
+    pub said: BTreeSet<FindingId>,
     pub names: Names,
     pub sections: BTreeMap<u32, Section>,
 }
@@ -46,6 +53,8 @@ pub(super) struct Section {
     pub r: SectionRef,
     /// The object that gates it.
     pub object: Arc<str>,
+    /// The patch does not list that object: the kernel never writes the section.
+    pub orphan: bool,
     pub elf: Elf,
     pub writable: bool,
     pub total: u32,
@@ -54,6 +63,8 @@ pub(super) struct Section {
     /// A read is wanted: records were lost, or nothing was read since something changed.
     pub wanted: bool,
     pub relocs: BTreeMap<u32, Reloc>,
+    /// How many relocations KLP007 was said for.
+    pub said_orphan: u32,
     /// The loads of the object for which KLP005 and KLP006 were said.
     pub said_missing: Option<u32>,
     pub said_wrong: Option<u32>,
@@ -99,7 +110,9 @@ impl Patch {
             detached: None,
             unpatching: false,
             forced_by: None,
-            differs_said: false,
+            objects: None,
+            referenced: false,
+            said: BTreeSet::new(),
             names: Names::default(),
             sections: BTreeMap::new(),
         }
@@ -111,12 +124,14 @@ impl Section {
         Self {
             r: metadata.section.clone(),
             object: Arc::clone(&metadata.object),
+            orphan: false,
             elf: metadata.elf.clone(),
             writable: metadata.writable,
             total: metadata.total,
             written_for: 0,
             wanted: true,
             relocs: BTreeMap::new(),
+            said_orphan: 0,
             said_missing: None,
             said_wrong: None,
             said_stale: None,

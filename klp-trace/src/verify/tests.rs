@@ -1,5 +1,6 @@
 //! Whole stories, told as sources tell them.
 
+mod matrix;
 mod story;
 
 use super::Verifier;

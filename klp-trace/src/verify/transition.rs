@@ -1,7 +1,10 @@
 //! A patch is enabled, disabled, replaced: what that means for its relocations.
 
 use super::{section::Detached, verifier::Verifier};
-use crate::event::{Body, Transition, TransitionStep};
+use crate::{
+    event::{Body, Transition, TransitionStep},
+    model::FindingId,
+};
 use std::sync::Arc;
 
 impl Verifier {
@@ -10,6 +13,9 @@ impl Verifier {
         let step = transition.step;
         if let Some(patch) = address.and_then(|address| self.patches.get_mut(&address)) {
             transition.patch = Some(patch.r.clone());
+            if step != TransitionStep::Forced {
+                patch.said.remove(&FindingId::Klp010);
+            }
             match step {
                 TransitionStep::Patching => {
                     patch.enabled = true;

@@ -117,6 +117,7 @@ impl Verifier {
             Body::SymbolLookup(lookup) => self.symbol(lookup, say),
             Body::SectionRead(read) => self.section_read(read, say),
             Body::Transition(transition) => self.transition(transition, say),
+            Body::Stall(stall) => self.stall(stall, say),
             Body::EventsLost(lost) => self.events_lost(&lost, say),
             Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_) => {}
         }
@@ -135,6 +136,11 @@ impl Verifier {
     /// Whether the metadata of a section is known.
     pub fn has_section(&self, patch: Address, section: u32) -> bool {
         self.section(patch, section).is_some()
+    }
+
+    /// How many sections of a patch are known.
+    pub fn sections(&self, patch: Address) -> usize {
+        self.patches.get(&patch.0).map_or(0, |patch| patch.sections.len())
     }
 
     fn section(&self, patch: Address, section: u32) -> Option<&super::section::Section> {
@@ -187,6 +193,17 @@ impl Verifier {
             Some(NeededSymbol { object, symbol, sympos: reloc.r.sympos })
         });
         needed.collect()
+    }
+
+    /// All symbols that the kernel needs to write what is gated on an object.
+    pub fn gated_symbols(&self, object: &str) -> BTreeSet<NeededSymbol> {
+        let mut needed = BTreeSet::new();
+        for (address, patch) in &self.patches {
+            for section in patch.sections.values().filter(|section| &*section.object == object) {
+                needed.extend(self.section_symbols(Address(*address), section.r.index));
+            }
+        }
+        needed
     }
 
     /// The symbols that judging a section needs and that have not been looked up for the present load of their

@@ -1,4 +1,4 @@
-//! Changes one byte of a relocation's target, and says what stands there and where it leads.
+//! Changes bytes of a relocation's target, and says what stands there and where it leads.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,12 +11,13 @@ use crate::scenario::exchange::{Poked, hex_of};
 use crate::scenario::ko::{self, Reloc};
 
 /// `poke PATCH SECTION N MASK`: the lowest byte of the target of the patch's N-th livepatch relocation (from 0, the
-/// file's order) in its section SECTION is xored with MASK by the module `klp_poke`.
+/// file's order) in its section SECTION is xored with MASK by the module `klp_poke`; with `zero` for MASK, all its bytes
+/// become zero.
 pub fn poke(words: &str) -> anyhow::Result<(i32, String, Option<Poked>)> {
     let [patch, section, number, mask] = words.split_whitespace().collect::<Vec<_>>()[..] else {
         bail!("poke PATCH SECTION N MASK, not poke {words}");
     };
-    let (number, mask): (usize, u8) = (number.parse()?, mask.parse()?);
+    let number: usize = number.parse()?;
     let relocs = ko::relocations(&Path::new(FIXTURES).join(format!("{patch}.ko")))?;
     let reloc = relocs.iter().filter(|reloc| reloc.target == section).nth(number);
     let reloc = reloc.with_context(|| format!("{patch}.ko has no such relocation"))?;
@@ -24,10 +25,13 @@ pub fn poke(words: &str) -> anyhow::Result<(i32, String, Option<Poked>)> {
     let base = base.with_context(|| format!("{patch} has no {section} in memory"))?;
     let address = base.wrapping_add(reloc.offset);
     let before = bytes(address, reloc)?;
-    let value = before.first().context("it writes nothing")? ^ mask;
+    let (value, size) = match mask {
+        "zero" => (0, before.len()),
+        mask => (before.first().context("it writes nothing")? ^ mask.parse::<u8>()?, 1),
+    };
     let mut insmod = Command::new("insmod");
     insmod.arg(Path::new(FIXTURES).join("klp_poke.ko"));
-    insmod.args([format!("address={address:#x}"), format!("value={value}")]);
+    insmod.args([format!("address={address:#x}"), format!("value={value}"), format!("size={size}")]);
     let (rc, output) = step::finish(&mut insmod)?;
     if rc != 0 {
         return Ok((rc, output, None));

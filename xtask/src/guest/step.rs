@@ -142,16 +142,17 @@ fn nothing_attached(before: &Before) -> anyhow::Result<(i32, String)> {
 /// Waits until the signs of the step's end have come and the journal is at rest; whether that came to pass.
 pub fn settle(planned: &RunStep, watch: Option<&mut Watch>) -> anyhow::Result<bool> {
     let deadline = Instant::now() + SETTLED;
+    let moving = || !planned.stalled && system::in_transition();
     let Some(watch) = watch else {
-        while system::in_transition() && Instant::now() < deadline {
+        while moving() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(50));
         }
-        return Ok(!system::in_transition());
+        return Ok(!moving());
     };
     let quiet = if planned.lossy { QUIET_AFTER_LOSS } else { QUIET };
     let mut grown = Instant::now();
     loop {
-        if watch.advance()? || system::in_transition() {
+        if watch.advance()? || moving() {
             grown = Instant::now();
         }
         if watch.ended()?.is_some() {

@@ -96,6 +96,9 @@ pub struct RunStep {
     /// What is said before it when people listen.
     #[serde(default)]
     pub say: String,
+    /// Whether the step ends while a transition is under way.
+    #[serde(default)]
+    pub stalled: bool,
     /// How many relocations have each verdict, by `patch>object`.
     pub verdicts: BTreeMap<String, BTreeMap<String, usize>>,
     /// How many findings of each id the session has made so far; 0: some.
@@ -239,6 +242,7 @@ mod tests {
         let step = |pairs| RunStep {
             run: String::new(),
             say: String::new(),
+            stalled: false,
             verdicts: BTreeMap::new(),
             findings: map(pairs),
             lossy: false,

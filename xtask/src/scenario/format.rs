@@ -143,6 +143,8 @@ pub struct Expect {
     pub output_not: Option<Vec<String>>,
     /// Of how many relocations the memory has changed since klp-trace watch saw it, no hook having fired; 0.
     pub unseen: Option<usize>,
+    /// Whether the step ends while a transition is under way; false: its end is awaited.
+    pub stalled: Option<bool>,
     /// Of an audit, by `patch>object`: verdicts that are not those of klp-trace watch at that time; it says the same.
     pub audit: Option<BTreeMap<String, Verdicts>>,
     /// The findings of an audit, no other; any.
@@ -192,6 +194,8 @@ pub struct End {
     pub passes: Option<Vec<String>>,
     /// How many relocations the session may speak of; any number.
     pub relocs: Option<usize>,
+    /// What cannot be put back, such as `module M`; nothing.
+    pub left: Option<Vec<String>>,
     /// By `patch>object`, verdicts of the audits at the end that are not those of klp-trace watch.
     pub audit: Option<BTreeMap<String, Verdicts>>,
 }
@@ -284,6 +288,7 @@ impl Expect {
             output: over.output.or(base.output),
             output_not: over.output_not.or(base.output_not),
             unseen: over.unseen.or(base.unseen),
+            stalled: over.stalled.or(base.stalled),
             audit: over.audit.or(base.audit),
             audit_findings: over.audit_findings.or(base.audit_findings),
         }
@@ -303,6 +308,7 @@ impl End {
             detours: over.detours.or(base.detours),
             passes: over.passes.or(base.passes),
             relocs: over.relocs.or(base.relocs),
+            left: over.left.or(base.left),
             audit: over.audit.or(base.audit),
         }
     }

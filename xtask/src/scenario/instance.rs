@@ -73,6 +73,8 @@ pub struct Expected {
     pub output_not: Vec<String>,
     /// Of how many relocations the memory has changed since klp-trace watch saw it.
     pub unseen: usize,
+    /// Whether the step ends while a transition is under way.
+    pub stalled: bool,
     /// Of an audit: verdicts that are not those of klp-trace watch.
     pub audit: Counts,
     /// Of an audit: its findings, no other; any when there are none here.
@@ -135,6 +137,7 @@ pub fn resolve(
         }
         steps.push(Expected {
             unseen: expect.unseen.unwrap_or(0),
+            stalled: expect.stalled.unwrap_or(false),
             audit,
             audit_findings: expect.audit_findings,
             cycle: step.cycle.iter().map(|turn| turn.verdicts.clone()).collect(),
@@ -238,6 +241,7 @@ fn plan(scenario: &Scenario, on: &str, steps: &[Expected], end: &End) -> Vec<Run
         RunStep {
             run: step.run.clone(),
             say: step.say_on.get(on).unwrap_or(&step.say).clone(),
+            stalled: expected.stalled,
             verdicts: expected.verdicts.clone(),
             findings: findings.clone(),
             lossy: !expected.lost.is_empty() || expected.unseen > 0 || end.lost == Some(true),

@@ -234,8 +234,9 @@ impl Journal {
         if line.previous.as_deref() != said.verdicts.last().map(String::as_str) {
             said.torn += 1;
         }
-        // Before the patch's init nothing is written that a hook could see.
-        self.demanded += usize::from(line.read.as_deref() == Some("demand") && verdict != "pending");
+        // Before the patch's init nothing is written that a hook could see; and of an orphan, nothing ever.
+        let unwritten = ["pending", "orphaned"].contains(&verdict.as_str());
+        self.demanded += usize::from(line.read.as_deref() == Some("demand") && !unwritten);
         said.verdicts.push(verdict);
     }
 

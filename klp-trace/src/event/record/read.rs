@@ -2,7 +2,7 @@
 
 use super::{Kind, Record};
 use crate::event::evidence::{HookEvent, PatchMetadata, SectionRead, SymbolLookup, Transition};
-use crate::event::found::{AddressLookup, Livepatch};
+use crate::event::found::{AddressLookup, Livepatch, Stall};
 use crate::event::outcome::{Finding, RelocState};
 use crate::event::{Body, Event};
 use std::sync::Arc;
@@ -64,6 +64,8 @@ impl Record {
                     standing: found.standing,
                     sections: found.sections,
                     unread: found.unread,
+                    refcount: found.refcount,
+                    objects: found.objects,
                 })
             }
             Kind::Module => Body::Module(self.module.ok_or(lacks("module"))?),
@@ -108,6 +110,10 @@ impl Record {
                     entries: Vec::new(),
                 })
             }
+            Kind::Stall => Body::Stall(Stall {
+                patch: self.patch.ok_or(lacks("patch"))?,
+                found: self.stall.ok_or(lacks("stall"))?,
+            }),
             Kind::Transition => Body::Transition(Transition {
                 patch: self.patch,
                 step: self.transition.ok_or(lacks("transition"))?.step,

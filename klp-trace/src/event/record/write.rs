@@ -77,6 +77,7 @@ impl Record {
             hook: None,
             walk: None,
             transition: None,
+            stall: None,
             lost: None,
             end: None,
             continues: None,
@@ -117,6 +118,8 @@ impl Record {
                     standing: found.standing,
                     sections: found.sections,
                     unread: found.unread.clone(),
+                    refcount: found.refcount,
+                    objects: found.objects.clone(),
                 });
             }
             Body::Module(module) => self.module = Some(module.clone()),
@@ -145,6 +148,10 @@ impl Record {
             Body::Transition(transition) => {
                 self.patch.clone_from(&transition.patch);
                 self.transition = Some(TransitionPart { step: transition.step });
+            }
+            Body::Stall(stall) => {
+                self.patch = Some(stall.patch.clone());
+                self.stall = Some(stall.found.clone());
             }
             Body::Finding(finding) => self.fill_finding(finding),
             Body::EventsLost(lost) => self.lost = Some(lost.clone()),
@@ -198,6 +205,7 @@ fn kind_of(body: &Body) -> Kind {
         Body::RelocState(_) => Kind::RelocState,
         Body::SectionRead(_) => Kind::SectionRead,
         Body::Transition(_) => Kind::Transition,
+        Body::Stall(_) => Kind::Stall,
         Body::Finding(_) => Kind::Finding,
         Body::EventsLost(_) => Kind::EventsLost,
         Body::SessionEnd(_) => Kind::SessionEnd,

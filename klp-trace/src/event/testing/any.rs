@@ -86,9 +86,12 @@ fn livepatch() -> impl Strategy<Value = Body> {
         [Standing::Enabled, Standing::Enabling, Standing::Disabling, Standing::Detached, Standing::Loading]
             .as_slice(),
     );
-    (patch(), standing, any::<u32>(), of(text())).prop_map(|(patch, standing, sections, unread)| {
-        Body::Livepatch(Livepatch { patch, standing, sections, unread })
-    })
+    let objects = of(proptest::collection::vec(name(), 0..3));
+    (patch(), standing, any::<u32>(), of(text()), of(any::<i64>()), objects).prop_map(
+        |(patch, standing, sections, unread, refcount, objects)| {
+            Body::Livepatch(Livepatch { patch, standing, sections, unread, refcount, objects })
+        },
+    )
 }
 
 fn session() -> impl Strategy<Value = Body> {

@@ -25,6 +25,8 @@ fn story() -> Vec<Body> {
         standing: Standing::Detached,
         sections: 0,
         unread: None,
+        refcount: None,
+        objects: None,
     };
     vec![
         of_kind("session").unwrap(),

@@ -15,15 +15,23 @@ fn shown(text: &str) -> Vec<&'static str> {
 #[test]
 fn nothing_asked_is_everything_shown() {
     assert!(filter("").is_empty() && filter("  \t ").is_empty());
-    assert_eq!(shown("").len(), 13);
+    assert_eq!(shown("").len(), 14);
 }
 
 #[test]
 fn a_term_shows_what_has_the_part_and_its_negation_the_rest() {
-    let of_patch =
-        ["patch_metadata", "hook", "reloc_state", "section_read", "transition", "finding", "livepatch"];
+    let of_patch = [
+        "patch_metadata",
+        "hook",
+        "reloc_state",
+        "section_read",
+        "transition",
+        "finding",
+        "livepatch",
+        "stall",
+    ];
     assert_eq!(shown("patch=lp*"), of_patch);
-    assert_eq!(shown("patch!=lp*").len(), 13 - of_patch.len());
+    assert_eq!(shown("patch!=lp*").len(), 14 - of_patch.len());
     assert_eq!(shown("patch=lq*,x"), [""; 0]);
     let of_object =
         ["patch_metadata", "symbol_lookup", "module", "hook", "reloc_state", "section_read", "finding"];

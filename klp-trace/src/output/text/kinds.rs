@@ -3,12 +3,15 @@
 use super::layout::{Layout, Mark, count, name, relocation};
 use super::words;
 use crate::event::{
-    AddressLookup, Body, Elf, Event, EventsLost, Finding, HookEvent, Livepatch, Lookup, Memory, ModuleAction,
-    ModuleEvent, Nearest, PatchMetadata, SectionRead, Session, SymbolLookup, Task, Transition,
+    AddressLookup, Blocking, Body, Elf, Event, EventsLost, Finding, HookEvent, Livepatch, Lookup, Memory,
+    ModuleAction, ModuleEvent, Nearest, PatchMetadata, SectionRead, Session, Stall, SymbolLookup, Task,
+    Transition,
 };
 use crate::model::{Phase, Severity};
 use crate::output::style::Tone;
 use std::fmt::Write as _;
+
+const NS_PER_S: u64 = 1_000_000_000;
 
 /// Whether a lookup did not find its symbol for certain.
 pub(super) fn is_failed(lookup: &SymbolLookup) -> bool {
@@ -38,6 +41,7 @@ impl Layout {
             Body::Hook(hook) => out.push(self.hook(at, hook, event.task.as_deref())),
             Body::SectionRead(read) => out.push(self.section_read(at, read)),
             Body::Transition(transition) => out.push(self.transition(at, transition)),
+            Body::Stall(stall) => self.stall(at, stall, out),
             Body::Finding(finding) => self.finding(at, finding, out),
             Body::EventsLost(lost) => out.push(self.lost(at, lost)),
             Body::RelocState(_) | Body::SessionEnd(_) => {}
@@ -191,6 +195,23 @@ impl Layout {
             None => "(unknown patch)".to_owned(),
         };
         self.line(at, Mark::notice("patch"), &format!("{patch}  {}", words::step(transition.step)))
+    }
+
+    fn stall(&self, at: u64, stall: &Stall, out: &mut Vec<String>) {
+        let patch = self.who(Some(&stall.patch), None);
+        let tasks = count(u64::from(stall.found.tasks), "task");
+        let text = match stall.found.waited_ns {
+            Some(waited) => {
+                format!("{patch}  in transition for {} s; {tasks} not there yet", waited / NS_PER_S)
+            }
+            None => format!("{patch}  in transition; {tasks} not there yet"),
+        };
+        out.push(self.line(at, Mark::notice("stall"), &text));
+        for task in &stall.found.blocking {
+            let Blocking { pid, comm, patch_state, stack, .. } = task;
+            let at = stack.first().map(|frame| format!(", in {}", name(frame))).unwrap_or_default();
+            out.push(Self::under(&format!("{} (pid {pid}): patch_state {patch_state}{at}", name(comm))));
+        }
     }
 
     fn finding(&self, at: u64, finding: &Finding, out: &mut Vec<String>) {

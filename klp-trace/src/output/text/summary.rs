@@ -71,7 +71,8 @@ impl Summary {
             | Body::Livepatch(_)
             | Body::Hook(_)
             | Body::SectionRead(_)
-            | Body::Transition(_) => {}
+            | Body::Transition(_)
+            | Body::Stall(_) => {}
         }
     }
 

@@ -11,7 +11,7 @@ pub use memory::KcoreReader;
 
 use crate::{
     elf::{names, notes},
-    event::{Body, Event, Livepatch, ModuleAction, ModuleEvent, PatchRef, Session, Standing, Task},
+    event::{Body, Event, Livepatch, ModuleAction, ModuleEvent, PatchRef, Session, Stall, Standing, Task},
     kernel::{
         kallsyms::Query,
         modules::{Module, Modules, ModulesError, State},
@@ -209,23 +209,27 @@ impl<R: Reader> Audit<R> {
         out: Out,
     ) {
         let patch = PatchRef { name: Arc::clone(name), address: Address(address), load: 0 };
-        let standing = self.standing(module);
+        let listed = self.sysfs.patch(&module.name).ok().flatten();
+        let standing = standing(module, listed.as_ref());
+        let moving = listed.as_ref().filter(|patch| patch.transition);
+        let wanted = moving.map(|patch| i8::from(patch.enabled));
+        let objects = listed.map(|patch| convert::objects(&patch));
         let (sections, unread) = match sections {
             Ok(sections) => (sections, None),
             Err(why) => (0, Some(why)),
         };
-        self.say(Body::Livepatch(Livepatch { patch, standing, sections, unread }), out);
-    }
-
-    fn standing(&self, module: &Module) -> Standing {
-        if module.state == State::Loading {
-            return Standing::Loading;
-        }
-        match self.sysfs.patch(&module.name) {
-            Ok(Some(patch)) if !patch.enabled => Standing::Disabling,
-            Ok(Some(patch)) if patch.transition => Standing::Enabling,
-            Ok(Some(_)) => Standing::Enabled,
-            Ok(None) | Err(_) => Standing::Detached,
+        let found = Body::Livepatch(Livepatch {
+            patch: patch.clone(),
+            standing,
+            sections,
+            unread,
+            refcount: module.refcount,
+            objects,
+        });
+        self.say(found, out);
+        if let Some(wanted) = wanted {
+            let found = convert::stalled(&self.root, wanted, None);
+            self.say(Body::Stall(Stall { patch, found }), out);
         }
     }
 
@@ -284,6 +288,14 @@ impl<R: Reader> Audit<R> {
     fn say_at(&mut self, mono_ns: u64, task: Option<Arc<Task>>, body: Body, out: Out) {
         self.verifier.feed(Event { mono_ns, task, body }, out);
     }
+}
+
+/// Where a livepatch stands; `listed`: what /sys/kernel/livepatch has of it.
+fn standing(module: &Module, listed: Option<&crate::kernel::sysfs::Patch>) -> Standing {
+    if module.state == State::Loading {
+        return Standing::Loading;
+    }
+    listed.map_or(Standing::Detached, convert::standing)
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ fn host(modules: &str, patch_enabled: bool) -> tempfile::TempDir {
     if patch_enabled {
         put("sys/kernel/livepatch/lp/enabled", "1\n");
         put("sys/kernel/livepatch/lp/transition", "0\n");
+        put("sys/kernel/livepatch/lp/tmod/patched", "0\n");
     }
     root
 }
@@ -182,6 +183,19 @@ impl Reader for Clearing {
     fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
         self.0.symbol(module, index, queue)
     }
+}
+
+#[test]
+fn what_the_patch_does_not_list_is_orphaned() {
+    let root = host(MODULES, true);
+    std::fs::rename(
+        root.path().join("sys/kernel/livepatch/lp/tmod"),
+        root.path().join("sys/kernel/livepatch/lp/other"),
+    )
+    .unwrap();
+    let (events, _) = audit(root.path(), reader([0, 0], 0));
+    assert_eq!(verdicts(&events), both(Verdict::Orphaned, None));
+    assert_eq!(findings(&events), [FindingId::Klp007]);
 }
 
 #[test]

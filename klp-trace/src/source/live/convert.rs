@@ -1,11 +1,12 @@
 //! From what the probes report to events.
 
 use crate::{
-    event::{Task, TransitionStep},
+    event::{Blocking, Stalled, Standing, Task, TransitionStep},
+    kernel::sysfs,
     model::Hook,
     probe::event as raw,
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 pub(in crate::source) fn hook(hook: raw::Hook) -> Hook {
     match hook {
@@ -28,6 +29,35 @@ pub(in crate::source) fn hook(hook: raw::Hook) -> Hook {
 /// A kernel name as text: what a terminal could act on is escaped.
 pub(in crate::source) fn name(name: &raw::KernelName) -> Arc<str> {
     Arc::from(crate::elf::names::display(&name.0))
+}
+
+/// Who holds up a transition towards `wanted` (1: patched).
+pub(in crate::source) fn stalled(root: &Path, wanted: i8, waited_ns: Option<u64>) -> Stalled {
+    let (found, tasks) = crate::kernel::tasks::blocking(root, wanted);
+    let text = |line: String| crate::elf::names::display(line.as_bytes());
+    let blocking = found.into_iter().map(|task| Blocking {
+        pid: task.pid,
+        tgid: task.tgid,
+        comm: Arc::from(crate::elf::names::display(&task.comm)),
+        patch_state: task.patch_state,
+        stack: task.stack.into_iter().map(text).collect(),
+    });
+    Stalled { waited_ns, tasks, blocking: blocking.collect() }
+}
+
+/// Where a patch in livepatch's list stands.
+pub(in crate::source) const fn standing(patch: &sysfs::Patch) -> Standing {
+    match (patch.enabled, patch.transition) {
+        (false, _) => Standing::Disabling,
+        (true, true) => Standing::Enabling,
+        (true, false) => Standing::Enabled,
+    }
+}
+
+/// The objects that a patch lists.
+pub(in crate::source) fn objects(patch: &sysfs::Patch) -> Vec<Arc<str>> {
+    let name = |object: &sysfs::PatchObject| Arc::from(crate::elf::names::display(object.name.as_bytes()));
+    patch.objects.iter().map(name).collect()
 }
 
 pub(in crate::source) fn task(task: &raw::Task) -> Arc<Task> {

@@ -79,6 +79,7 @@ impl<R: Reader> Live<R> {
         for (address, step) in self.steps() {
             if self.verifier.knows(Address(address)) {
                 self.tell_step(address, step, out);
+                self.tell_listed(address, out);
             } else if let Some(facts) = self.patches.get_mut(&address) {
                 facts.step = Some(step);
             }

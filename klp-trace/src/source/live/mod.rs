@@ -10,6 +10,7 @@ mod look;
 pub(super) mod patches;
 mod probes;
 mod reader;
+mod stall;
 pub(super) mod symbols;
 mod take;
 pub(super) mod walks;
@@ -19,7 +20,7 @@ pub use reader::Reader;
 
 use crate::{
     arch::Arch,
-    event::{Body, Event, EventsLost, PatchRef, Session, Task},
+    event::{Body, Event, EventsLost, Session, Task},
     kernel::{patch_file::Finder, sysfs::Sysfs},
     model::Address,
     probe::event::RawEvent,
@@ -76,8 +77,8 @@ pub struct Live<R> {
     writing: BTreeSet<(u32, u32)>,
     /// How often relocations were, or may have been, written.
     writes: u64,
-    /// The patch in transition: livepatch has one at a time.
-    transitioning: Option<PatchRef>,
+    /// The transition under way: livepatch has one at a time.
+    transitioning: Option<stall::UnderWay>,
     blind: blind::Blindness,
     /// Something was lost: the kernel is to be looked at again.
     look_again: bool,
@@ -149,9 +150,10 @@ impl<R: Reader> Live<R> {
         self.step(out);
     }
 
-    /// What is to be done about once a second: notices that the hooks have gone blind.
+    /// What is to be done about once a second: notices that the hooks have gone blind, and that a transition does not end.
     pub fn tick(&mut self, out: Out) {
         self.watch_ftrace(out);
+        self.watch_transition(out);
         self.step(out);
     }
 

@@ -10,7 +10,7 @@ use crate::{
         resolve::{FileOccurrence, Listed, Question, resolve},
         sysfs::Sysfs,
     },
-    model::Address,
+    model::{Address, Reason},
     verify::NeededSymbol,
 };
 use std::{
@@ -50,14 +50,27 @@ impl Lookups {
         // What is in vmlinux does not come and go.
         let of_vmlinux = needed.iter().all(|symbol| &*symbol.object == VMLINUX);
         let listed = if of_vmlinux { query.read_file(Path::new(kallsyms::PATH)) } else { query.read() };
-        let files = self.files(needed);
+        let files = self.files(needed.iter().filter(|symbol| symbol.sympos > 0));
         needed.iter().map(|symbol| self.one(symbol, &listed, &files, coming)).collect()
     }
 
-    /// The files of objects where a position counts: only they tell .init's symbols from the others.
-    fn files(&self, needed: &BTreeSet<NeededSymbol>) -> BTreeMap<String, ObjectFile> {
+    /// Those of `needed` that the files of their objects cannot give while these are loading: why a load was refused, which
+    /// is over by now.
+    pub(in crate::source) fn absent(&self, needed: &BTreeSet<NeededSymbol>) -> Vec<SymbolLookup> {
+        let files = self.files(needed.iter());
+        let gone = Ok(Symbols::default());
+        let known = |lookup: &SymbolLookup| match lookup.outcome {
+            Lookup::Failed { why } => matches!(why, Reason::SymbolNotFound | Reason::SymbolAmbiguous),
+            Lookup::Found { .. } => false,
+        };
+        let of_modules = needed.iter().filter(|symbol| &*symbol.object != VMLINUX);
+        of_modules.map(|symbol| self.one(symbol, &gone, &files, &|_| true)).filter(known).collect()
+    }
+
+    /// The files of objects, where a position counts: only they tell .init's symbols from the others.
+    fn files<'a>(&self, needed: impl Iterator<Item = &'a NeededSymbol>) -> BTreeMap<String, ObjectFile> {
         let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for symbol in needed.iter().filter(|symbol| symbol.sympos > 0 && &*symbol.object != VMLINUX) {
+        for symbol in needed.filter(|symbol| &*symbol.object != VMLINUX) {
             wanted.entry(symbol.object.to_string()).or_default().insert(symbol.symbol.to_string());
         }
         let find = |(object, names): (String, BTreeSet<String>)| {

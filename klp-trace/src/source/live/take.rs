@@ -4,8 +4,8 @@ use super::{Live, Out, Reader, convert, patches::PatchFacts, symbols, walks::Wal
 use crate::{
     elf::notes,
     event::{
-        Body, EventsLost, HookEvent, LossCause, ModuleAction, ModuleEvent, ObjectRef, PatchRef, SectionRead,
-        SectionRef, Transition, TransitionStep,
+        Body, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent, ObjectRef, PatchRef,
+        SectionRead, SectionRef, Transition, TransitionStep,
     },
     kernel::kallsyms::VMLINUX,
     model::{Address, Hook, Phase},
@@ -83,10 +83,24 @@ impl<R: Reader> Live<R> {
         if self.writes(event, &name) {
             self.writes += 1;
         }
+        if event.hook == raw::Hook::Coming && event.ret.is_some_and(|ret| ret < 0) {
+            self.look_for_absent(&name, out);
+        }
         self.say_hook(event, Phase::Exit, name, out);
         if event.hook == raw::Hook::Going && event.module.livepatch {
             self.patches.remove(&event.module.address);
             self.held.retain(|(patch, _), _| *patch != event.module.address);
+        }
+    }
+
+    /// A load was refused: perhaps for symbols that the object does not have.
+    fn look_for_absent(&mut self, object: &str, out: Out) {
+        let needed = self.verifier.gated_symbols(object);
+        if needed.is_empty() {
+            return;
+        }
+        for lookup in self.lookups.absent(&needed) {
+            self.say(None, Body::SymbolLookup(lookup), out);
         }
     }
 
@@ -163,12 +177,14 @@ impl<R: Reader> Live<R> {
             load: 0,
         });
         // The functions that end a transition take no argument: it is the one that began last.
-        let patch = named.or_else(|| self.transitioning.clone());
-        self.transitioning = match step {
-            TransitionStep::Patching | TransitionStep::Unpatching => patch.clone(),
-            TransitionStep::Complete => None,
-            TransitionStep::Forced | TransitionStep::Detached => self.transitioning.take(),
-        };
+        let patch = named.or_else(|| self.transitioning.as_ref().map(|under_way| under_way.patch.clone()));
+        match step {
+            TransitionStep::Patching | TransitionStep::Unpatching => {
+                self.began(patch.clone(), event.stamp.mono_ns);
+            }
+            TransitionStep::Complete => self.transitioning = None,
+            TransitionStep::Forced | TransitionStep::Detached => {}
+        }
         if let Some(address) = event.module
             && !self.verifier.knows(Address(address))
             && let Some(facts) = self.patches.get_mut(&address)
@@ -177,6 +193,9 @@ impl<R: Reader> Live<R> {
         }
         let body = Body::Transition(Transition { patch, step });
         self.say_at(event.stamp.mono_ns, Some(convert::task(&event.task)), body, out);
+        if let (TransitionStep::Patching, Some(address)) = (step, event.module) {
+            self.tell_listed(address, out);
+        }
     }
 
     /// Takes note of a patch, and finds its file.
@@ -279,7 +298,37 @@ impl<R: Reader> Live<R> {
         }
         if let Some(step) = step {
             self.tell_step(walk.begin.module, step, out);
+            self.tell_listed(walk.begin.module, out);
         }
+    }
+
+    /// Which objects a patch lists: livepatch makes its folders before the patch's first transition begins
+    /// (kernel/livepatch/core.c, `klp_init_patch`).
+    pub(super) fn tell_listed(&mut self, address: u64, out: Out) {
+        let Some(facts) = self.patches.get(&address) else { return };
+        let patch = PatchRef { name: Arc::clone(&facts.name), address: Address(address), load: 0 };
+        let Ok(Some(listed)) = self.sysfs.patch(&patch.name) else { return };
+        if listed.transition && self.transitioning.is_none() {
+            self.began(Some(patch.clone()), super::now());
+        }
+        // None known may mean that their records were lost.
+        let counted = match self.verifier.sections(patch.address) {
+            0 => self.reader.sections(address, &mut self.queue).map(|found| found.len()),
+            known => Ok(known),
+        };
+        let (sections, unread) = match counted {
+            Ok(sections) => (u32::try_from(sections).unwrap_or(u32::MAX), None),
+            Err(why) => (0, Some(why)),
+        };
+        let found = Livepatch {
+            sections,
+            standing: convert::standing(&listed),
+            unread,
+            refcount: None,
+            objects: Some(convert::objects(&listed)),
+            patch,
+        };
+        self.say(None, Body::Livepatch(found), out);
     }
 
     pub(super) fn tell_step(&mut self, address: u64, step: TransitionStep, out: Out) {

@@ -185,15 +185,21 @@ fn agree(traced: &Said, audited: &Said) -> bool {
             .any(|exception| exception.trace == traced.verdict() && exception.holds_of(audited))
 }
 
-/// The changed relocation is a mismatch with both values, and a finding names them and where the wrong one leads.
+/// The changed relocation is a mismatch with both values, and a finding names them and where the wrong one leads. Made
+/// zero, it is missing.
 fn names_what_was_poked(poked: &Poked, journal: &Journal, wrong: &mut Vec<String>) {
     let Some(said) = journal.relocs.values().find(|said| said.address == Some(poked.address)) else {
         wrong.push(format!("the audit says nothing of {:#x}, where a byte was changed", poked.address));
         return;
     };
     let told = (said.verdict(), said.expected.as_deref(), said.actual.as_deref());
-    if told != ("mismatch", Some(poked.before.as_str()), Some(poked.after.as_str())) {
+    let zero = poked.after.bytes().all(|digit| digit == b'0');
+    let verdict = if zero { "missing" } else { "mismatch" };
+    if told != (verdict, Some(poked.before.as_str()), Some(poked.after.as_str())) {
         wrong.push(format!("the audit says {told:?} of {poked:x?}"));
+    }
+    if zero {
+        return; // the scenario says what KLP005 has to say
     }
     let names = |text: &str| {
         let symbol = poked.symbols.iter().any(|symbol| text.contains(symbol.as_str()));

@@ -20,8 +20,9 @@ pub fn judge(
     steps_right: bool,
     wrong: &mut Vec<String>,
 ) {
-    if !report.left.is_empty() {
-        wrong.push(format!("left behind: {}", report.left.join(", ")));
+    let left = instance.end.left.as_deref().unwrap_or_default();
+    if report.left != left {
+        wrong.push(format!("left behind: {}; expected {}", report.left.join(", "), left.join(", ")));
     }
     if !instance.watch || report.error.is_some() {
         return;
