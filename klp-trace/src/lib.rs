@@ -1,7 +1,7 @@
 //! klp-trace proves, on a running kernel, that every livepatch relocation is where it should be.
 //!
 //! The rooms, lowest first; each uses only those below it (ARCHITECTURE.md):
-//! [`model`], [`arch`], [`event`], [`elf`], [`verify`], [`policy`], `kernel`, `probe`, [`source`], `output`, `cli`.
+//! [`model`], [`arch`], [`event`], [`elf`], [`verify`], [`policy`], `kernel`, `probe`, [`source`], `output`, `tui`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
 pub mod arch;
@@ -16,4 +16,5 @@ pub mod output;
 pub mod policy;
 pub mod probe;
 pub mod source;
+pub mod tui;
 pub mod verify;

@@ -35,6 +35,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
     Test(commands::test::Args),
+    /// Draws the screens of README and docs from recordings of real runs
+    Screens,
     /// Installs, downloads and builds everything that the tests need
     Setup(commands::setup::Args),
     /// Boots a real Debian kernel in QEMU and runs a command there
@@ -50,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Test(args) => commands::test::run(&args),
+        Command::Screens => commands::screens::run(),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Vm(args) => commands::vm::run(&args),
     }

@@ -5,6 +5,7 @@ pub mod args;
 pub mod assert;
 pub mod audit;
 pub mod completions;
+pub mod config;
 pub mod doctor;
 pub mod exit;
 pub mod failure;
@@ -13,6 +14,7 @@ mod keys;
 pub mod man;
 pub mod policy;
 pub mod schema;
+pub mod tui;
 pub mod verify_journal;
 pub mod watch;
 
@@ -43,6 +45,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "documented at their Args")]
 pub enum Command {
+    Tui(tui::Args),
     Watch(watch::Args),
     Audit(audit::Args),
     Assert(assert::Args),
@@ -50,6 +53,7 @@ pub enum Command {
     VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
     Inspect(inspect::Args),
+    Config(config::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -59,6 +63,7 @@ impl Command {
     /// Runs the command to its end.
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
+            Self::Tui(args) => tui::run(&args),
             Self::Watch(args) => watch::run(&args),
             Self::Audit(args) => audit::run(&args),
             Self::Assert(args) => assert::run(&args),
@@ -66,6 +71,7 @@ impl Command {
             Self::VerifyJournal(args) => verify_journal::run(&args),
             Self::Doctor(args) => doctor::run(&args),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Config(args) => config::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),

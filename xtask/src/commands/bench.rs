@@ -33,6 +33,8 @@ enum What {
     Audit,
     /// Reading 100,000 relocations, here: at least 10 times faster than readelf, 200 times than pyelftools
     Inspect,
+    /// The live picture, here: frames, events and memory with 100,000 relocations and 1,000,000 events
+    Tui,
 }
 
 /// Measures; fails when the promise is not kept.
@@ -42,12 +44,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         What::Apply => apply(args.kernel),
         What::Audit => audit(args.kernel),
         What::Inspect => inspect(),
+        What::Tui => tui(),
     }
 }
 
 /// Reading a large livepatch and a module tree, on this machine.
 pub fn inspect() -> anyhow::Result<()> {
     inspect::run()
+}
+
+/// What a frame, an event and a large host cost the live picture, on this machine.
+pub fn tui() -> anyhow::Result<()> {
+    let words = ["bench", "--locked", "--package", "klp-trace", "--bench", "tui"];
+    let status =
+        std::process::Command::new("cargo").args(words).status().context("cannot run cargo bench")?;
+    ensure!(status.success(), "a promise of the live picture was not kept");
+    Ok(())
 }
 
 /// How much faster klp-trace attaches than bpftrace with the same probes.

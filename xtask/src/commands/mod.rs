@@ -6,6 +6,7 @@ pub mod ebpf;
 pub mod fixtures;
 pub mod fuzz;
 pub mod inspect;
+pub mod screens;
 pub mod setup;
 pub mod test;
 pub mod vm;
