@@ -39,9 +39,11 @@ impl Screen {
         self.terminal.draw(draw).map(|_| ())
     }
 
-    /// Forgets what is on the screen.
+    /// Clears the terminal, so that the next frame is written whole. Not by `Terminal::clear`, which asks the terminal
+    /// where its cursor is: the thread that reads keys would take the answer.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Gives the terminal back, stops as Ctrl-Z does, and takes it again when the shell goes on with us.

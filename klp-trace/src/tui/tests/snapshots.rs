@@ -84,6 +84,15 @@ fn a_clean_host() {
 }
 
 #[test]
+fn a_host_where_events_were_lost() {
+    views(
+        "6.1-lost",
+        &["findings", "events", "hooks"],
+        &Person::replay(recorded("6.1-ftrace-off"), SIZES[0]),
+    );
+}
+
+#[test]
 fn a_host_without_livepatches() {
     let (picture, now) = Recorded::Demo.at(1).unwrap();
     views("empty", &["findings", "events", "timeline", "hooks"], &Person::live(picture, now, SIZES[0]));
