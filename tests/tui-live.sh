@@ -7,7 +7,7 @@ mount -t devpts -o ptmxmode=0666 devpts /dev/pts 2>/dev/null || { mkdir -p /dev/
 export LC_ALL=C.UTF-8
 cd /tmp || exit 1
 "$@" -L klp new-session -d -s tui -x 80 -y 24 \
-    "/opt/klp-trace tui --config /dev/null --ko /fixtures; echo code=\$?; sleep 600" || exit 1
+    "/usr/bin/klp-trace tui --config /dev/null --ko /fixtures; echo code=\$?; sleep 600" || exit 1
 
 # The screen once it holds a text, or after two minutes as it is then.
 screen() {
@@ -41,5 +41,5 @@ name=paused text='PAUSED' screen "$@"
 press Space "$@"
 press q "$@"
 name=quit text='code=' screen "$@"
-/opt/klp-trace watch --from /tmp/klp-trace-*.ndjson > /out/judged.txt 2>&1
+/usr/bin/klp-trace watch --from /tmp/klp-trace-*.ndjson > /out/judged.txt 2>&1
 echo "exit $?" >> /out/judged.txt

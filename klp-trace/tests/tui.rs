@@ -1,4 +1,5 @@
 //! The TUI at a terminal: whatever ends or stops it, the terminal is as it was.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a test that cannot go on fails")]
 
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 const ENTER: &str = "\u{1b}[?1049h";
 const LEAVE: &str = "\u{1b}[?1049l";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// klp-trace at a terminal of its own.
 struct Session {
@@ -125,9 +126,9 @@ fn ctrl_z_gives_the_terminal_back_until_it_goes_on() {
         let mut session = Session::start(&["--demo"]);
         session.until("KLP009");
         if by_key {
-            session.press("\u{1a}")
+            session.press("\u{1a}");
         } else {
-            session.signal(Signal::TSTP)
+            session.signal(Signal::TSTP);
         }
         session.until(LEAVE);
         let deadline = Instant::now() + PATIENCE;

@@ -9,4 +9,5 @@ pub mod inspect;
 pub mod screens;
 pub mod setup;
 pub mod test;
+pub mod tui;
 pub mod vm;
