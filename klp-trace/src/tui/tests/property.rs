@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::event::testing::{any, origin};
 use crate::tui::keymap::{Keymap, TABLE};
 use crate::tui::picture::Picture;
+use crate::tui::replay::Recorded;
 use crate::tui::state::{Focus, Source, State, Tab, Tape};
 use proptest::prelude::*;
 use ratatui::layout::Size;
@@ -59,13 +60,15 @@ fn selection_is_seen(person: &mut Person) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_panics_and_the_selection_is_on_the_screen(
-        steps in prop::collection::vec(step(), 1..60), replay: bool,
+        steps in prop::collection::vec(step(), 1..60), replay: bool, empty in proptest::bool::weighted(0.3),
     ) {
-        let mut person = Person::live(Picture::new(origin()), 0, Size { width: 80, height: 24 });
+        // From a host where every list is longer than its window, or from nothing.
+        let picture = if empty { Picture::new(origin()) } else { Recorded::Demo.whole().unwrap().0 };
+        let mut person = Person::live(picture, 0, Size { width: 80, height: 24 });
         if replay {
             person.state.source = Source::Replay(Tape { events: 5, position: 2, ..Tape::default() });
         }
