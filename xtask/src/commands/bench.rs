@@ -33,7 +33,7 @@ enum What {
     Audit,
     /// Reading 100,000 relocations, here: at least 10 times faster than readelf, 200 times than pyelftools
     Inspect,
-    /// The live picture, here: frames, events and memory with 100,000 relocations and 1,000,000 events
+    /// The live picture: frames, events and memory with 100,000 relocations and 1,000,000 events, here; idle, in a VM
     Tui,
 }
 
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         What::Apply => apply(args.kernel),
         What::Audit => audit(args.kernel),
         What::Inspect => inspect(),
-        What::Tui => tui(),
+        What::Tui => tui(args.kernel),
     }
 }
 
@@ -53,12 +53,15 @@ pub fn inspect() -> anyhow::Result<()> {
     inspect::run()
 }
 
-/// What a frame, an event and a large host cost the live picture, on this machine.
-pub fn tui() -> anyhow::Result<()> {
+/// What a frame, an event and a large host cost the live picture, on this machine; and nothing happening, in a VM.
+pub fn tui(series: Series) -> anyhow::Result<()> {
     let words = ["bench", "--locked", "--package", "klp-trace", "--bench", "tui"];
     let status =
         std::process::Command::new("cargo").args(words).status().context("cannot run cargo bench")?;
     ensure!(status.success(), "a promise of the live picture was not kept");
+    let (ours, theirs) = super::tui::idle(&prepare(&[series])?, series)?;
+    println!("60 s without news: klp-trace tui {ours} ticks of processor time, top -b -d 1 {theirs}");
+    ensure!(ours * 3 <= theirs, "klp-trace tui is to take at most a third of top's");
     Ok(())
 }
 

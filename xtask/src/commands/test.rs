@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         tally.stage("bench apply", || bench::apply(BENCHED));
         tally.stage("bench audit", || bench::audit(BENCHED));
         tally.stage("bench inspect", bench::inspect);
-        tally.stage("bench tui", bench::tui);
+        tally.stage("bench tui", || bench::tui(BENCHED));
         tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
     }
     report(&done, &tally);
