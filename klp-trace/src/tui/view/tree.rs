@@ -81,7 +81,8 @@ fn line(of: &TreeRow, state: &State, picture: &Picture, room: usize) -> Line<'st
         counts.merge(&more);
     }
     let total = unsaid.saturating_sub(1).saturating_add(counts.of(Verdict::Unknown));
-    let tallies = tallies(state, &counts, total, room.saturating_sub(indent + 2 + 8));
+    let tallies =
+        tallies(state, &counts, total, room.saturating_sub(indent + 2 + 1 + width(&name).clamp(6, 16)));
     let used: usize = tallies.iter().map(|span| width(&span.content)).sum();
     let left = room.saturating_sub(indent + 2 + used + usize::from(used > 0));
     let mut text = name;
