@@ -36,7 +36,7 @@ fn svg(buffer: &Buffer, title: &str) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{title}</title>\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"{BACKGROUND}\"/>\n\
-         <g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"13\" xml:space=\"preserve\">\n",
+         <g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"13\" xml:space=\"preserve\" style=\"white-space:pre\">\n",
     );
     for y in 0..buffer.area.height {
         let mut x = 0;
@@ -75,7 +75,11 @@ fn run(
     if text.trim().is_empty() {
         return;
     }
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    // Spaces at the ends are where renderers disagree.
+    let before = u32::try_from(text.len() - text.trim_start().len()).unwrap();
+    let after = u32::try_from(text.len() - text.trim_end().len()).unwrap();
+    let (left, wide) = (left + before * CELL.0, wide - (before + after) * CELL.0);
+    let text = text.trim().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let bold = if bold { " font-weight=\"bold\"" } else { "" };
     let dim = if dim { " opacity=\".6\"" } else { "" };
     let _ = writeln!(
