@@ -37,6 +37,10 @@ enum Command {
     Recordings(commands::recordings::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
     Test(commands::test::Args),
+    /// Draws the screens of README and docs from recordings of real runs
+    Screens,
+    /// Runs klp-trace tui at a terminal of real kernels, and looks at its screens
+    Tui(commands::tui::Args),
     /// Installs, downloads and builds everything that the tests need
     Setup(commands::setup::Args),
     /// Boots a real Debian kernel in QEMU and runs a command there
@@ -53,6 +57,8 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Recordings(args) => commands::recordings::run(&args),
         Command::Test(args) => commands::test::run(&args),
+        Command::Screens => commands::screens::run(),
+        Command::Tui(args) => commands::tui::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Vm(args) => commands::vm::run(&args),
     }

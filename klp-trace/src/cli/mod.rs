@@ -5,6 +5,7 @@ pub mod args;
 pub mod assert;
 pub mod audit;
 pub mod completions;
+pub mod config;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
@@ -14,6 +15,7 @@ mod keys;
 pub mod man;
 pub mod policy;
 pub mod schema;
+pub mod tui;
 pub mod verify_journal;
 pub mod watch;
 
@@ -44,6 +46,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "documented at their Args")]
 pub enum Command {
+    Tui(tui::Args),
     Watch(watch::Args),
     Audit(audit::Args),
     Assert(assert::Args),
@@ -52,6 +55,7 @@ pub enum Command {
     Doctor(doctor::Args),
     Inspect(inspect::Args),
     Explain(explain::Args),
+    Config(config::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -61,6 +65,7 @@ impl Command {
     /// Runs the command to its end.
     pub fn run(self) -> Result<Exit, Failure> {
         match self {
+            Self::Tui(args) => tui::run(&args),
             Self::Watch(args) => watch::run(&args),
             Self::Audit(args) => audit::run(&args),
             Self::Assert(args) => assert::run(&args),
@@ -69,6 +74,7 @@ impl Command {
             Self::Doctor(args) => doctor::run(&args),
             Self::Inspect(args) => inspect::run(&args),
             Self::Explain(args) => explain::run(&args),
+            Self::Config(args) => config::run(&args),
             Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),

@@ -58,6 +58,8 @@ impl Redactor {
             }
             Body::AddressLookup(lookup) => self.address(&mut lookup.address),
             Body::Livepatch(found) => self.patch(&mut found.patch),
+            // The stacks name functions, not addresses.
+            Body::Stall(stall) => self.patch(&mut stall.patch),
             Body::Module(module) => {
                 if let (ModuleAction::Freed, Some(gone)) = (module.action, module.address) {
                     self.entries.retain(|(patch, _), _| *patch != gone.0);

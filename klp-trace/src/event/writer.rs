@@ -13,7 +13,7 @@ use crate::model::{Address, Hook};
 ///
 /// Before a `SectionRead` the caller passes the `RelocState`s that came of it, as the verifier does: an entry that is not
 /// among them is as it was when last listed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Journal {
     origin: Origin,
     session: u64,

@@ -184,9 +184,42 @@ impl Filter {
     pub fn matches(&self, event: &Event) -> bool {
         self.terms.iter().all(|term| term.holds(&event.body))
     }
+
+    /// Whether a relocation is to be shown: as [`Filter::matches`] says of a `reloc_state` of it.
+    pub fn matches_relocation(&self, relocation: &Relocation<'_>) -> bool {
+        self.terms.iter().all(|term| term.relocation(relocation) != term.negated)
+    }
+}
+
+/// What a filter can ask of a relocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Relocation<'a> {
+    /// The patch's name.
+    pub patch: &'a str,
+    /// The object's name.
+    pub object: &'a str,
+    /// The section's name.
+    pub section: &'a str,
+    /// The symbol's own name.
+    pub symbol: &'a str,
+    /// The verdict; none for R_*_NONE.
+    pub verdict: Option<Verdict>,
 }
 
 impl Term {
+    fn relocation(&self, of: &Relocation<'_>) -> bool {
+        let any = |value: &str| self.patterns.iter().any(|pattern| matches(pattern, value));
+        match self.key {
+            Key::Patch => any(of.patch),
+            Key::Object => any(of.object),
+            Key::Section => any(of.section),
+            Key::Symbol => any(of.symbol),
+            Key::Verdict => of.verdict.is_some_and(|verdict| any(verdict.word())),
+            Key::Kind => any(Kind::RelocState.name()),
+            Key::Finding | Key::Severity => false,
+        }
+    }
+
     fn holds(&self, body: &Body) -> bool {
         self.values(body) != self.negated
     }

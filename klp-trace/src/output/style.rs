@@ -74,11 +74,7 @@ impl Style {
 
     /// A severity as symbol and word.
     pub fn severity(self, severity: Severity) -> String {
-        let (unicode, ascii, tone) = match severity {
-            Severity::Info => ("·", "-", Tone::Notice),
-            Severity::Warning => ("▲", "!", Tone::Unsure),
-            Severity::Error => ("✗", "x", Tone::Bad),
-        };
+        let (unicode, ascii, tone) = severity_mark(severity);
         self.paint(tone, &format!("{} {severity}", self.symbol(unicode, ascii)))
     }
 
@@ -102,8 +98,17 @@ impl Tone {
     }
 }
 
+/// Symbol, ASCII symbol and role of a severity.
+pub const fn severity_mark(severity: Severity) -> (&'static str, &'static str, Tone) {
+    match severity {
+        Severity::Info => ("·", "-", Tone::Notice),
+        Severity::Warning => ("▲", "!", Tone::Unsure),
+        Severity::Error => ("✗", "x", Tone::Bad),
+    }
+}
+
 /// Symbol, ASCII symbol and role of a verdict; no two verdicts share a symbol in either alphabet.
-const fn mark(verdict: Verdict) -> (&'static str, &'static str, Tone) {
+pub const fn mark(verdict: Verdict) -> (&'static str, &'static str, Tone) {
     match verdict {
         Verdict::Applied => ("✓", "+", Tone::Good),
         Verdict::Cleared => ("○", "o", Tone::Good),

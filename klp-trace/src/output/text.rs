@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 mod integrity;
 mod kinds;
-pub(in crate::output) mod layout;
+pub(crate) mod layout;
 mod states;
 mod summary;
 pub(in crate::output) mod words;
@@ -23,7 +23,7 @@ pub(in crate::output) mod words;
 pub use integrity::integrity;
 use layout::Layout;
 pub use layout::count;
-pub(in crate::output) use layout::{name, relocation};
+pub(crate) use layout::{name, relocation};
 use states::States;
 use summary::Summary;
 

@@ -141,6 +141,16 @@ impl Probes {
         (read(Phase::Enter), read(Phase::Exit))
     }
 
+    /// Time that a hook's programs took; `None`: the kernel does not count it (kernel.bpf_stats_enabled is 0).
+    pub fn run_time(&self, hook: Hook) -> Option<std::time::Duration> {
+        let programs = self.statuses.iter().filter(|s| s.hook == hook).flat_map(|s| &s.programs);
+        let infos = programs.filter_map(|name| self.bpf.program(name)?.info().ok());
+        let (ran, time) = infos.fold((0, std::time::Duration::ZERO), |(ran, time), info| {
+            (ran + info.run_count(), time + info.run_time())
+        });
+        (ran > 0).then_some(time)
+    }
+
     /// What was missed since the last call, hook by hook; empty: nothing.
     pub fn loss(&mut self) -> Vec<Loss> {
         self.find_abandoned();

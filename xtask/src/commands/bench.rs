@@ -36,6 +36,8 @@ enum What {
     Inspect,
     /// A journal of 1,000,000 events, here: writing at most twice unchained, verifying 6 times sha256sum, replaying a fifth of jq
     Journal,
+    /// The live picture: frames, events and memory with 100,000 relocations and 1,000,000 events, here; idle, in a VM
+    Tui,
 }
 
 /// Measures; fails when the promise is not kept.
@@ -46,6 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         What::Audit => audit(args.kernel),
         What::Inspect => inspect(),
         What::Journal => journal(),
+        What::Tui => tui(args.kernel),
     }
 }
 
@@ -57,6 +60,18 @@ pub fn inspect() -> anyhow::Result<()> {
 /// Writing, verifying and replaying a large journal, on this machine.
 pub fn journal() -> anyhow::Result<()> {
     journal::run()
+}
+
+/// What a frame, an event and a large host cost the live picture, on this machine; and nothing happening, in a VM.
+pub fn tui(series: Series) -> anyhow::Result<()> {
+    let words = ["bench", "--locked", "--package", "klp-trace", "--bench", "tui"];
+    let status =
+        std::process::Command::new("cargo").args(words).status().context("cannot run cargo bench")?;
+    ensure!(status.success(), "a promise of the live picture was not kept");
+    let (ours, theirs) = super::tui::idle(&prepare(&[series])?, series)?;
+    println!("60 s without news: klp-trace tui {ours} ticks of processor time, top -b -d 1 {theirs}");
+    ensure!(ours * 3 <= theirs, "klp-trace tui is to take at most a third of top's");
+    Ok(())
 }
 
 /// How much faster klp-trace attaches than bpftrace with the same probes.

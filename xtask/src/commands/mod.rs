@@ -7,6 +7,8 @@ pub mod fixtures;
 pub mod fuzz;
 pub mod inspect;
 pub mod recordings;
+pub mod screens;
 pub mod setup;
 pub mod test;
+pub mod tui;
 pub mod vm;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::{bench, inspect};
+use super::{bench, inspect, tui};
 use crate::scenario::format::{self, Scenario, Step};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, install, prepare};
@@ -84,12 +84,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         tally.stage("inspect reads every module of the kernels", inspect::every_module);
         tally.stage("inspect and readelf read the same in every fixture", inspect::against_readelf);
     }
+    if let Some(bench) = &bench
+        && args.scenario.is_empty()
+    {
+        for series in [Series::V6_1, Series::V6_12] {
+            if bench.kernels.contains_key(&series) {
+                tally.stage(&format!("klp-trace tui at a terminal on {series}"), || tui::live(bench, series));
+            }
+        }
+    }
     if args.full && bench.is_some() {
         tally.stage("bench attach", || bench::attach(BENCHED));
         tally.stage("bench apply", || bench::apply(BENCHED));
         tally.stage("bench audit", || bench::audit(BENCHED));
         tally.stage("bench inspect", bench::inspect);
         tally.stage("bench journal", bench::journal);
+        tally.stage("bench tui", || bench::tui(BENCHED));
         tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
     }
     report(&done, &tally);

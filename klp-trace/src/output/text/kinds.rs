@@ -31,24 +31,44 @@ impl Layout {
     /// Adds the lines of an event that is no `RelocState`.
     pub(super) fn event(&mut self, event: &Event, verbose: bool, out: &mut Vec<String>) {
         let at = event.mono_ns;
-        match &event.body {
-            Body::Session(session) => self.session(at, session, verbose, out),
-            Body::PatchMetadata(meta) => out.push(self.metadata(at, meta, verbose)),
-            Body::SymbolLookup(lookup) => out.push(self.symbol(at, lookup)),
-            Body::AddressLookup(lookup) => out.push(self.address(at, lookup)),
-            Body::Livepatch(found) => out.push(self.livepatch(at, found)),
-            Body::Module(module) => out.push(self.module(at, module, event.task.as_deref())),
-            Body::Hook(hook) => out.push(self.hook(at, hook, event.task.as_deref())),
-            Body::SectionRead(read) => out.push(self.section_read(at, read)),
-            Body::Transition(transition) => out.push(self.transition(at, transition)),
-            Body::Stall(stall) => self.stall(at, stall, out),
-            Body::Finding(finding) => self.finding(at, finding, out),
-            Body::EventsLost(lost) => out.push(self.lost(at, lost)),
-            Body::RelocState(_) | Body::SessionEnd(_) => {}
+        if let Body::Finding(finding) = &event.body {
+            self.finding(at, finding, out);
+        } else if let Some((mark, text)) = self.told(event, verbose) {
+            out.push(self.line(at, mark, &text));
+        }
+        if let Body::Stall(stall) = &event.body {
+            out.extend(stall.found.blocking.iter().map(Self::blocking));
+        }
+        if let Body::Session(session) = &event.body
+            && verbose
+        {
+            for hook in session.hooks.iter().filter(|hook| hook.mechanism.is_none()) {
+                let why = hook.reason.as_deref().unwrap_or("no reason given");
+                out.push(Self::under(&format!("not attached: {}: {}", hook.name, name(why))));
+            }
         }
     }
 
-    fn session(&self, at: u64, session: &Session, verbose: bool, out: &mut Vec<String>) {
+    /// Mark and text of an event that has a line of its own.
+    pub(crate) fn told(&mut self, event: &Event, verbose: bool) -> Option<(Mark, String)> {
+        let task = event.task.as_deref();
+        Some(match &event.body {
+            Body::Session(session) => Self::session(session),
+            Body::PatchMetadata(meta) => self.metadata(meta, verbose),
+            Body::SymbolLookup(lookup) => self.symbol(lookup),
+            Body::AddressLookup(lookup) => Self::address(lookup),
+            Body::Livepatch(found) => self.livepatch(found),
+            Body::Module(module) => Self::module(module, task),
+            Body::Hook(hook) => self.hook(hook, task),
+            Body::SectionRead(read) => self.section_read(read),
+            Body::Transition(transition) => self.transition(transition),
+            Body::Stall(stall) => self.stall(stall),
+            Body::EventsLost(lost) => Self::lost(lost),
+            Body::Finding(_) | Body::RelocState(_) | Body::SessionEnd(_) => return None,
+        })
+    }
+
+    fn session(session: &Session) -> (Mark, String) {
         let attached: Vec<_> = session.hooks.iter().filter_map(|hook| hook.mechanism.as_deref()).collect();
         let mut mechanisms = attached.clone();
         mechanisms.sort_unstable();
@@ -66,17 +86,10 @@ impl Layout {
         } else {
             "; this kernel does not clear relocations when an object goes"
         });
-        out.push(self.line(at, Mark::notice("session"), &text));
-        if !verbose {
-            return;
-        }
-        for hook in session.hooks.iter().filter(|hook| hook.mechanism.is_none()) {
-            let why = hook.reason.as_deref().unwrap_or("no reason given");
-            out.push(Self::under(&format!("not attached: {}: {}", hook.name, name(why))));
-        }
+        (Mark::notice("session"), text)
     }
 
-    fn metadata(&self, at: u64, meta: &PatchMetadata, verbose: bool) -> String {
+    fn metadata(&self, meta: &PatchMetadata, verbose: bool) -> (Mark, String) {
         let patch = self.who(Some(&meta.patch), None);
         let (mark, mut text) = match &meta.elf {
             Elf::File { path, build_id: Some(id) } => {
@@ -97,55 +110,49 @@ impl Layout {
             let section = name(&meta.section.name);
             let _ = write!(text, "; {section} relocates {} of {}", meta.total, name(&meta.target));
         }
-        self.line(at, mark, &text)
+        (mark, text)
     }
 
-    fn symbol(&self, at: u64, lookup: &SymbolLookup) -> String {
+    fn symbol(&self, lookup: &SymbolLookup) -> (Mark, String) {
         let object = self.who(None, Some(&lookup.object));
         let symbol = name(&lookup.symbol);
         let symbol = if lookup.sympos == 0 { symbol } else { format!("{symbol},{}", lookup.sympos).into() };
         match lookup.outcome {
             Lookup::Found { address, .. } => {
-                self.line(at, Mark::notice("symbol"), &format!("{object}  {symbol} is at {address}"))
+                (Mark::notice("symbol"), format!("{object}  {symbol} is at {address}"))
             }
-            Lookup::Failed { why } => self.line(
-                at,
-                Mark::unsure("symbol"),
-                &format!("{object}  {symbol} has no certain address: {}", why.word()),
-            ),
+            Lookup::Failed { why } => {
+                (Mark::unsure("symbol"), format!("{object}  {symbol} has no certain address: {}", why.word()))
+            }
         }
     }
 
-    fn address(&self, at: u64, lookup: &AddressLookup) -> String {
+    fn address(lookup: &AddressLookup) -> (Mark, String) {
         let place = match &lookup.nearest {
             Some(Nearest { object, symbol, offset }) => {
                 format!("is {}:{}+{offset:#x}", name(object), name(symbol))
             }
             None => "belongs to no symbol".to_owned(),
         };
-        self.line(at, Mark::notice("address"), &format!("{} {place}", lookup.address))
+        (Mark::notice("address"), format!("{} {place}", lookup.address))
     }
 
-    fn livepatch(&self, at: u64, found: &Livepatch) -> String {
+    fn livepatch(&self, found: &Livepatch) -> (Mark, String) {
         let patch = self.who(Some(&found.patch), None);
         let standing = words::standing(found.standing);
         match (&found.unread, found.sections) {
-            (Some(why), _) => {
-                self.line(at, Mark::unsure("unread"), &format!("{patch}  {standing}; {}", name(why)))
+            (Some(why), _) => (Mark::unsure("unread"), format!("{patch}  {standing}; {}", name(why))),
+            (None, 0) => {
+                (Mark::notice("patch"), format!("{patch}  {standing}; no klp relocations: nothing to check"))
             }
-            (None, 0) => self.line(
-                at,
-                Mark::notice("patch"),
-                &format!("{patch}  {standing}; no klp relocations: nothing to check"),
-            ),
             (None, sections) => {
                 let sections = count(u64::from(sections), "relocation section");
-                self.line(at, Mark::notice("patch"), &format!("{patch}  {standing}; {sections}"))
+                (Mark::notice("patch"), format!("{patch}  {standing}; {sections}"))
             }
         }
     }
 
-    fn module(&self, at: u64, module: &ModuleEvent, task: Option<&Task>) -> String {
+    fn module(module: &ModuleEvent, task: Option<&Task>) -> (Mark, String) {
         let word = match module.action {
             ModuleAction::Present => "found",
             ModuleAction::Absent => "absent",
@@ -154,50 +161,46 @@ impl Layout {
             ModuleAction::Unsettled => "unsettled",
         };
         let what = if module.livepatch { "livepatch" } else { "module" };
-        self.line(at, Mark::notice(word), &format!("{what} {}{}", name(&module.name), by(task)))
+        (Mark::notice(word), format!("{what} {}{}", name(&module.name), by(task)))
     }
 
-    fn hook(&self, at: u64, hook: &HookEvent, task: Option<&Task>) -> String {
+    fn hook(&self, hook: &HookEvent, task: Option<&Task>) -> (Mark, String) {
         let mut about = self.who(hook.patch.as_ref(), hook.object.as_ref());
         if let Some(section) = hook.section.as_ref().filter(|section| !section.name.is_empty()) {
             let _ = write!(about, "  {}", name(&section.name));
         }
         let by = by(task);
         match (hook.phase, hook.ret) {
-            (Phase::Enter, _) => self.line(at, Mark::notice("enter"), &format!("{}  {about}{by}", hook.hook)),
-            (Phase::Exit, Some(ret)) if ret < 0 => self.line(
-                at,
-                Mark::bad("failed"),
-                &format!("{about}  {} returned {}{by}", hook.hook, words::errno(ret)),
-            ),
+            (Phase::Enter, _) => (Mark::notice("enter"), format!("{}  {about}{by}", hook.hook)),
+            (Phase::Exit, Some(ret)) if ret < 0 => {
+                (Mark::bad("failed"), format!("{about}  {} returned {}{by}", hook.hook, words::errno(ret)))
+            }
             (Phase::Exit, Some(ret)) => {
-                self.line(at, Mark::notice("exit"), &format!("{}  {about} returned {ret}{by}", hook.hook))
+                (Mark::notice("exit"), format!("{}  {about} returned {ret}{by}", hook.hook))
             }
-            (Phase::Exit, None) => {
-                self.line(at, Mark::notice("exit"), &format!("{}  {about}{by}", hook.hook))
-            }
+            (Phase::Exit, None) => (Mark::notice("exit"), format!("{}  {about}{by}", hook.hook)),
         }
     }
 
-    fn section_read(&mut self, at: u64, read: &SectionRead) -> String {
+    fn section_read(&mut self, read: &SectionRead) -> (Mark, String) {
         let columns = self.columns(&read.patch, &read.object, &read.section.name);
         let total = count(u64::from(read.total), "relocation");
         if read.lost > 0 {
             let text = format!("{columns}  the records of {} out of {total} were lost", read.lost);
-            return self.line(at, Mark::unsure("lost"), &text);
+            return (Mark::unsure("lost"), text);
         }
-        self.line(at, Mark::notice("read"), &format!("{columns}  {total} at {}", read.read))
+        (Mark::notice("read"), format!("{columns}  {total} at {}", read.read))
     }
 
-    fn transition(&self, at: u64, transition: &Transition) -> String {
+    fn transition(&self, transition: &Transition) -> (Mark, String) {
         let patch = match &transition.patch {
             Some(patch) => self.who(Some(patch), None),
             None => "(unknown patch)".to_owned(),
         };
-        self.line(at, Mark::notice("patch"), &format!("{patch}  {}", words::step(transition.step)))
+        (Mark::notice("patch"), format!("{patch}  {}", words::step(transition.step)))
     }
 
-    fn stall(&self, at: u64, stall: &Stall, out: &mut Vec<String>) {
+    fn stall(&self, stall: &Stall) -> (Mark, String) {
         let patch = self.who(Some(&stall.patch), None);
         let tasks = count(u64::from(stall.found.tasks), "task");
         let text = match stall.found.waited_ns {
@@ -206,12 +209,13 @@ impl Layout {
             }
             None => format!("{patch}  in transition; {tasks} not there yet"),
         };
-        out.push(self.line(at, Mark::notice("stall"), &text));
-        for task in &stall.found.blocking {
-            let Blocking { pid, comm, patch_state, stack, .. } = task;
-            let at = stack.first().map(|frame| format!(", in {}", name(frame))).unwrap_or_default();
-            out.push(Self::under(&format!("{} (pid {pid}): patch_state {patch_state}{at}", name(comm))));
-        }
+        (Mark::notice("stall"), text)
+    }
+
+    fn blocking(task: &Blocking) -> String {
+        let Blocking { pid, comm, patch_state, stack, .. } = task;
+        let at = stack.first().map(|frame| format!(", in {}", name(frame))).unwrap_or_default();
+        Self::under(&format!("{} (pid {pid}): patch_state {patch_state}{at}", name(comm)))
     }
 
     fn finding(&self, at: u64, finding: &Finding, out: &mut Vec<String>) {
@@ -232,13 +236,13 @@ impl Layout {
         }
     }
 
-    fn lost(&self, at: u64, lost: &EventsLost) -> String {
+    fn lost(lost: &EventsLost) -> (Mark, String) {
         let records = match lost.count {
             0 => "records".to_owned(),
             number => count(number, "record"),
         };
         let text = format!("{records} of {}: {}", words::whose(lost.hook), words::cause(lost.cause));
-        self.line(at, Mark::unsure("lost"), &text)
+        (Mark::unsure("lost"), text)
     }
 }
 

@@ -13,7 +13,7 @@ const WIDEST: usize = 48;
 
 /// A symbol and a word in the column of marks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     pub tone: Tone,
     pub unicode: &'static str,
     pub ascii: &'static str,
@@ -36,7 +36,7 @@ impl Mark {
 
 /// How lines are laid out.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     pub style: Style,
     pub clock: Option<Clock>,
     who: usize,
@@ -44,12 +44,12 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(style: Style) -> Self {
+    pub(crate) fn new(style: Style) -> Self {
         Self { style, clock: None, who: 0, section: 0 }
     }
 
     /// The wall-clock time of an event; seconds since boot while it is not known where the events come from.
-    pub(super) fn time(&self, mono_ns: u64) -> String {
+    pub(crate) fn time(&self, mono_ns: u64) -> String {
         match self.clock {
             Some(clock) => clock.time(mono_ns).0.strftime("%H:%M:%S%.3f").to_string(),
             None => format!("{:>8}.{:03}", mono_ns / 1_000_000_000, mono_ns / 1_000_000 % 1000),
@@ -81,7 +81,7 @@ impl Layout {
     }
 
     /// `patch → object`.
-    pub(super) fn who(&self, patch: Option<&PatchRef>, object: Option<&ObjectRef>) -> String {
+    pub(crate) fn who(&self, patch: Option<&PatchRef>, object: Option<&ObjectRef>) -> String {
         let arrow = self.style.symbol("→", "->");
         let patch = patch.map(|patch| load(&patch.name, Some(patch.load)));
         let object = object.map(|object| load(&object.name, object.load));
@@ -111,7 +111,7 @@ fn load(text: &str, load: Option<u32>) -> String {
 
 /// A name or sentence that can do a terminal no harm. Names in events are escaped already where they come from the
 /// kernel or a file, so a backslash is left alone; a journal may hold anything, so the rest is not trusted.
-pub(in crate::output) fn name(text: &str) -> Cow<'_, str> {
+pub(crate) fn name(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return escape(text.as_bytes());
     }
@@ -120,7 +120,7 @@ pub(in crate::output) fn name(text: &str) -> Cow<'_, str> {
 }
 
 /// `[3] R_X86_64_PC32 target_secret-4`.
-pub(in crate::output) fn relocation(reloc: &RelocRef) -> String {
+pub(crate) fn relocation(reloc: &RelocRef) -> String {
     let symbol = name(&reloc.symbol);
     let sympos = if reloc.sympos == 0 { String::new() } else { format!(",{}", reloc.sympos) };
     let addend = if reloc.addend == 0 { String::new() } else { format!("{:+}", reloc.addend) };
