@@ -43,8 +43,7 @@ fn main() -> std::process::ExitCode {
     let parsed = parsing();
     println!("an event: {parsed:?} to parse from JSON, {applied:?} to apply");
     promise("applying, against parsing", applied.as_secs_f64() / parsed.as_secs_f64(), "x", 1.0 / 20.0);
-    let empty = frames(None);
-    let (of_large, of_small) = (frames(Some(&large)), frames(Some(&small)));
+    let [empty, of_small, of_large] = frames([None, Some(&small), Some(&large)]);
     println!(
         "a frame of {}x{}: {empty:?} empty, {of_small:?} with 1,000, {of_large:?} with 100,000",
         SIZE.width, SIZE.height
@@ -90,16 +89,43 @@ fn parsing() -> Duration {
     begun.elapsed() / 20_000
 }
 
-/// The median time of a frame, the selection moving; without a picture, of an empty one.
-fn frames(picture: Option<&Picture>) -> Duration {
-    let mut terminal = match Terminal::new(TestBackend::new(SIZE.width, SIZE.height)) {
-        Ok(terminal) => terminal,
-        Err(error) => match error {},
-    };
-    let mut state = State::new(Source::Live, SIZE);
-    let keys: Vec<Key> = ["tab", "down"].iter().filter_map(|key| key.parse().ok()).collect();
-    let mut times = Vec::new();
+/// The median times of frames, the selection moving; without a picture, of empty ones. They are drawn by turns, so that
+/// what else the machine does slows all alike.
+fn frames(pictures: [Option<&Picture>; 3]) -> [Duration; 3] {
+    let mut drawers = pictures.map(Drawer::new);
     for at in 0..FRAMES {
+        for drawer in &mut drawers {
+            drawer.frame(at);
+        }
+    }
+    drawers.map(|mut drawer| {
+        drawer.times.sort_unstable();
+        drawer.times.get(FRAMES / 2).copied().unwrap_or_default()
+    })
+}
+
+/// One terminal, and what is drawn on it.
+struct Drawer<'a> {
+    terminal: Terminal<TestBackend>,
+    state: State,
+    picture: Option<&'a Picture>,
+    keys: Vec<Key>,
+    times: Vec<Duration>,
+}
+
+impl<'a> Drawer<'a> {
+    fn new(picture: Option<&'a Picture>) -> Self {
+        let terminal = match Terminal::new(TestBackend::new(SIZE.width, SIZE.height)) {
+            Ok(terminal) => terminal,
+            Err(error) => match error {},
+        };
+        let keys = ["tab", "down"].iter().filter_map(|key| key.parse().ok()).collect();
+        Self { terminal, state: State::new(Source::Live, SIZE), picture, keys, times: Vec::new() }
+    }
+
+    fn frame(&mut self, at: usize) {
+        let Self { terminal, state, picture, keys, times } = self;
+        let picture = *picture;
         if let (Some(picture), Some(key)) = (picture, keys.get(at.min(1))) {
             state.key(*key, picture);
         }
@@ -107,14 +133,12 @@ fn frames(picture: Option<&Picture>) -> Duration {
         let drawn = terminal.draw(|frame| {
             if let Some(picture) = picture {
                 state.sync(picture);
-                view::draw(frame, &state, picture);
+                view::draw(frame, state, picture);
             }
         });
         times.push(begun.elapsed());
         black_box(drawn.is_ok());
     }
-    times.sort_unstable();
-    times.get(FRAMES / 2).copied().unwrap_or_default()
 }
 
 /// VmRSS, KiB.
