@@ -258,9 +258,10 @@ pub(super) fn not_reapplied(patch: &PatchRef, object: &ObjectRef, section: &Sect
         id: FindingId::Klp005,
         severity: Severity::Error,
         message: format!(
-            "{} of patch {} were not written although {} is loaded and the patch is enabled ({})",
+            "{} of patch {} {} not written although {} is loaded and the patch is enabled ({})",
             relocations(count),
             patch.name,
+            if count == 1 { "was" } else { "were" },
             object.name,
             section.r.name
         ),

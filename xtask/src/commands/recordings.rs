@@ -16,16 +16,18 @@ const ALL: u64 = 5 << 20;
 #[derive(clap::Args)]
 pub struct Args {}
 
-/// Replaces tests/recordings by the journals that the last `cargo xtask test` left under target/. Run it after a run in
-/// which everything passed: a recording is what `cargo test` then holds klp-trace to.
+/// Adds to tests/recordings the journals that the last `cargo xtask test` left under target/, where there is none of that
+/// name: the screens of the TUI's tests are drawn from some of them, so delete those that are to be made anew. Run it after
+/// a run in which everything passed: a recording is what `cargo test` then holds klp-trace to.
 pub fn run(_: &Args) -> anyhow::Result<()> {
     let folder = testbed::workspace().join("tests/recordings");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for old in entries(&folder)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "zst")) {
-        fs::remove_file(&old).with_context(|| format!("cannot remove {}", old.display()))?;
-    }
-    let (mut kept, mut all, mut left_out) = (0, 0, Vec::new());
+    let (mut added, mut left_out) = (0, Vec::new());
     for (name, journal) in journals()? {
+        let path = folder.join(format!("{name}.ndjson.zst"));
+        if path.exists() {
+            continue;
+        }
         let bytes = fs::read(&journal).with_context(|| format!("cannot read {}", journal.display()))?;
         // A journal cut off by SIGKILL is no recording of its scenario.
         if bytes.len() as u64 > LARGEST || !has_end(&bytes) {
@@ -34,12 +36,12 @@ pub fn run(_: &Args) -> anyhow::Result<()> {
         }
         let packed =
             ruzstd::encoding::compress_to_vec(&bytes[..], ruzstd::encoding::CompressionLevel::Fastest);
-        let path = folder.join(format!("{name}.ndjson.zst"));
         fs::write(&path, &packed).with_context(|| format!("cannot write {}", path.display()))?;
-        kept += 1;
-        all += packed.len() as u64;
+        added += 1;
     }
-    println!("{kept} recordings, {} KiB; left out: {}", all / 1024, left_out.join(", "));
+    let sizes = entries(&folder)?.into_iter().map(|path| fs::metadata(path).map_or(0, |data| data.len()));
+    let (kept, all) = sizes.fold((0, 0), |(kept, all), size| (kept + 1, all + size));
+    println!("{added} added: {kept} recordings, {} KiB; left out: {}", all / 1024, left_out.join(", "));
     ensure!(kept > 0, "no journals under {}: run cargo xtask test first", testbed::cache_dir().display());
     ensure!(all <= ALL, "that is more than {} KiB", ALL / 1024);
     Ok(())
