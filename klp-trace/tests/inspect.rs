@@ -27,9 +27,14 @@ fn inspect(folder: &Path, args: &[&str]) -> Output {
 
 /// What it writes when all is well.
 fn written(folder: &Path, args: &[&str]) -> String {
+    written_with(0, folder, args)
+}
+
+/// The same where it ends with that code.
+fn written_with(code: i32, folder: &Path, args: &[&str]) -> String {
     let out = inspect(folder, args);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert_eq!((out.status.code(), said.as_str()), (Some(0), ""), "{args:?}");
+    assert_eq!((out.status.code(), said.as_str()), (Some(code), ""), "{args:?}");
     String::from_utf8(out.stdout).expect("UTF-8")
 }
 

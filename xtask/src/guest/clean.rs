@@ -43,8 +43,8 @@ impl Before {
         Ok(())
     }
 
-    /// Brings it back; what could not be.
-    pub fn restore(&self) -> Vec<String> {
+    /// Brings it back, but for what cannot be; what was not brought back.
+    pub fn restore(&self, lost: &[String]) -> Vec<String> {
         for (path, value) in &self.switches {
             if std::fs::read_to_string(path).is_ok_and(|now| now != *value) {
                 let _ = std::fs::write(path, value);
@@ -54,7 +54,7 @@ impl Before {
         loop {
             self.once();
             let left = self.left();
-            if left.is_empty() || Instant::now() > deadline {
+            if left == lost || Instant::now() > deadline {
                 return left;
             }
             std::thread::sleep(Duration::from_millis(200));

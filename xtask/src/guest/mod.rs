@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         write(&folder.join("run.json"), &report)?;
         // What one run leaves behind would be taken for the next one's doing.
-        ensure!(report.left.is_empty(), "{} left behind: {}", run.name, report.left.join(", "));
+        ensure!(report.left == run.left, "{} left behind: {}", run.name, report.left.join(", "));
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub fn run(run: &Run, folder: &Path, kmsg: &mut Kmsg) -> RunReport {
     {
         report = broken(report, &error);
     }
-    report.left = before.restore();
+    report.left = before.restore(&run.left);
     report.millis.1 = millis(started);
     report
 }

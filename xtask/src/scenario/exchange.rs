@@ -65,6 +65,9 @@ pub struct Run {
     /// How `klp-trace audit` is run once klp-trace has ended, before all is put back.
     #[serde(default)]
     pub audits: Vec<AuditBy>,
+    /// What cannot be put back.
+    #[serde(default)]
+    pub left: Vec<String>,
 }
 
 /// From what `klp-trace audit` takes the truth.

@@ -173,6 +173,7 @@ pub fn resolve(
         unprivileged: scenario.unprivileged,
         before: scenario.before.clone(),
         narrate: None,
+        left: end.left.clone().unwrap_or_default(),
         steps: plan(scenario, &on, &steps, &end),
         // Where no patch is loaded there is nothing to audit; and how watch was attached makes no difference to it.
         audits: if known && !(kprobe && scenario.attach.len() > 1) {
