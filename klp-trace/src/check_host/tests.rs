@@ -98,6 +98,7 @@ fn other(transition: bool) -> sysfs::Patch {
         replace: None,
         stack_order: None,
         objects: vec![PatchObject { name: "tmod".to_owned(), patched: None }],
+        whole: true,
     }
 }
 

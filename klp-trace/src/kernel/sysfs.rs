@@ -43,6 +43,9 @@ pub struct Patch {
     pub stack_order: Option<u64>,
     /// The objects that it lists, by name.
     pub objects: Vec<PatchObject>,
+    /// Whether these are all of them. While a patch is loaded, livepatch adds the folders of its objects one by one
+    /// before it is enabled (kernel/livepatch/core.c, `klp_init_patch`), and it takes them away after its last transition.
+    pub whole: bool,
 }
 
 /// An object of a livepatch.
@@ -86,10 +89,15 @@ impl Sysfs {
             .into_iter()
             .map(|name| Ok(PatchObject { patched: flag(&dir.join(&name).join("patched"))?, name }))
             .collect::<Result<_, SysfsError>>()?;
+        // Still so once the folders were read.
+        let (enabled_after, transition_after) = (flag(&dir.join("enabled"))?, flag(&dir.join("transition"))?);
+        let whole =
+            (enabled || transition) && (enabled_after == Some(true) || transition_after == Some(true));
         Ok(Some(Patch {
             name: name.to_owned(),
             enabled,
             transition,
+            whole,
             replace: flag(&dir.join("replace"))?,
             stack_order: text(&dir.join("stack_order"))?.and_then(|t| t.parse().ok()),
             objects,
@@ -237,6 +245,7 @@ mod tests {
         assert_eq!((patch.replace, patch.stack_order), (Some(true), Some(2)));
         let objects: Vec<_> = patch.objects.iter().map(|o| (o.name.as_str(), o.patched)).collect();
         assert_eq!(objects, [("tmod", Some(false)), ("vmlinux", Some(true))]);
+        assert!(patch.whole);
         assert_eq!(sysfs.patches().unwrap(), [patch]);
         assert!(sysfs.has_livepatch());
     }
@@ -251,6 +260,18 @@ mod tests {
         let patch = sysfs.patch("lp").unwrap().unwrap();
         assert_eq!((patch.replace, patch.stack_order, patch.objects[0].patched), (None, None, None));
         assert!(patch.transition);
+    }
+
+    #[test]
+    fn the_objects_of_a_patch_on_its_way_in_or_out_are_not_all() {
+        for (enabled, transition, whole) in [("0", "0", false), ("0", "1", true), ("1", "1", true)] {
+            let (_root, sysfs) = tree(&[
+                ("kernel/livepatch/lp/enabled", enabled),
+                ("kernel/livepatch/lp/transition", transition),
+                ("kernel/livepatch/lp/tmod/patched", "0\n"),
+            ]);
+            assert_eq!(sysfs.patch("lp").unwrap().unwrap().whole, whole, "{enabled} {transition}");
+        }
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl<R: Reader> Audit<R> {
         let standing = standing(module, listed.as_ref());
         let moving = listed.as_ref().filter(|patch| patch.transition);
         let wanted = moving.map(|patch| i8::from(patch.enabled));
-        let objects = listed.map(|patch| convert::objects(&patch));
+        let objects = listed.and_then(|patch| convert::objects(&patch));
         let (sections, unread) = match sections {
             Ok(sections) => (sections, None),
             Err(why) => (0, Some(why)),

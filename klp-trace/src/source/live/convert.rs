@@ -48,16 +48,18 @@ pub(in crate::source) fn stalled(root: &Path, wanted: i8, waited_ns: Option<u64>
 /// Where a patch in livepatch's list stands.
 pub(in crate::source) const fn standing(patch: &sysfs::Patch) -> Standing {
     match (patch.enabled, patch.transition) {
-        (false, _) => Standing::Disabling,
+        // Nothing is left of it but the folders.
+        (false, false) => Standing::Detached,
+        (false, true) => Standing::Disabling,
         (true, true) => Standing::Enabling,
         (true, false) => Standing::Enabled,
     }
 }
 
-/// The objects that a patch lists.
-pub(in crate::source) fn objects(patch: &sysfs::Patch) -> Vec<Arc<str>> {
+/// The objects that a patch lists; none where not all of them are there yet, or any more.
+pub(in crate::source) fn objects(patch: &sysfs::Patch) -> Option<Vec<Arc<str>>> {
     let name = |object: &sysfs::PatchObject| Arc::from(crate::elf::names::display(object.name.as_bytes()));
-    patch.objects.iter().map(name).collect()
+    patch.whole.then(|| patch.objects.iter().map(name).collect())
 }
 
 pub(in crate::source) fn task(task: &raw::Task) -> Arc<Task> {

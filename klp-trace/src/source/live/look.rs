@@ -100,12 +100,14 @@ impl<R: Reader> Live<R> {
         self.say(None, Body::Module(event), out);
     }
 
-    /// Where each patch stands by sysfs: livepatch lists the enabled ones alone.
+    /// Where each patch stands by sysfs: livepatch lists the enabled ones alone. One whose init adds it to that list is
+    /// neither; its hooks say when it is.
     fn steps(&self) -> Vec<(u64, TransitionStep)> {
         let step = |(address, facts): (&u64, &super::PatchFacts)| {
             let step = match self.sysfs.patch(&facts.name).ok()? {
                 Some(patch) if patch.enabled => TransitionStep::Patching,
-                Some(_) => TransitionStep::Unpatching,
+                Some(patch) if patch.transition => TransitionStep::Unpatching,
+                Some(_) => return None,
                 None => TransitionStep::Detached,
             };
             Some((*address, step))

@@ -325,7 +325,7 @@ impl<R: Reader> Live<R> {
             standing: convert::standing(&listed),
             unread,
             refcount: None,
-            objects: Some(convert::objects(&listed)),
+            objects: convert::objects(&listed),
             patch,
         };
         self.say(None, Body::Livepatch(found), out);
