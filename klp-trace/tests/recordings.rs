@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A verdict or a finding, in words that are the same recorded and derived.
 type Conclusion = String;
@@ -100,4 +101,49 @@ fn every_recording_leads_to_its_verdicts_and_findings() {
     for id in live {
         assert!(findings.contains_key(id), "no recording has {id}: {:?}", findings.keys());
     }
+}
+
+/// What `assert` has to say of a recording by what was concluded on the real kernel: a finding, or what is not known.
+fn demanded(path: &Path) -> i32 {
+    let mut text = String::new();
+    journal_files::open(path).unwrap().read_to_string(&mut text).unwrap();
+    let (mut errors, mut lost) = (false, false);
+    let mut last: BTreeMap<String, bool> = BTreeMap::new();
+    for line in text.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let at = |pointer: &str| record.pointer(pointer).map(ToString::to_string).unwrap_or_default();
+        match record.pointer("/event/kind").and_then(Value::as_str).unwrap_or_default() {
+            "finding" => errors |= at("/finding/severity") == "\"error\"",
+            "events_lost" => lost = true,
+            "reloc_state" => {
+                let key = ["/patch/name", "/section/name", "/reloc/index"].map(at).join(" ");
+                last.insert(key, at("/verdict") == "\"unknown\"");
+            }
+            // Of what has left memory, nothing has to be known.
+            "module" if ["\"freed\"", "\"absent\""].contains(&&*at("/module/action")) => {
+                let name = at("/module/name");
+                last.retain(|key, _| !key.starts_with(&format!("{name} ")));
+            }
+            _ => {}
+        }
+    }
+    match (errors, lost || last.values().any(|unknown| *unknown)) {
+        (true, _) => 1,
+        (false, true) => 5,
+        (false, false) => 0,
+    }
+}
+
+#[test]
+fn assert_judges_every_recording_as_it_was_judged_live() {
+    let mut seen = BTreeMap::new();
+    for path in recordings() {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+        let done = command.args(["assert", "--format", "json", "--from"]).arg(&path).output().unwrap();
+        let demanded = demanded(&path);
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert_eq!(done.status.code(), Some(demanded), "{}: {said}", path.display());
+        *seen.entry(demanded).or_insert(0) += 1;
+    }
+    assert!(seen.len() >= 2, "recordings of one kind alone: {seen:?}");
 }

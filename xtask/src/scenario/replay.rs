@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
+use super::exchange::RunReport;
 use super::journal::{Follower, Journal, Key};
 
 /// Replays the journal in `folder` with `tool`: as it is, without any conclusion in it, and with one digit of one
@@ -47,6 +48,14 @@ fn check_all(tool: &Path, folder: &Path, wrong: &mut Vec<String>) -> anyhow::Res
     let live = follow(&source)?;
     let (again, _) = replay(tool, &source, &folder.join("replayed.ndjson"))?;
     compare("replayed", &live, &again, wrong);
+    let report: RunReport = super::judge::read(&folder.join("run.json"))?;
+    let asserted = assert(tool, &source)?;
+    if report.exit.is_some_and(|exit| exit != asserted) {
+        wrong.push(format!(
+            "assert --from ends with {asserted}, klp-trace watch ended with {:?}",
+            report.exit
+        ));
+    }
     let stripped = write(folder, "stripped", &strip(&text)?)?;
     let (again, _) = replay(tool, &stripped, &folder.join("stripped-replayed.ndjson"))?;
     compare("replayed without its verdicts and findings", &live, &again, wrong);
@@ -84,6 +93,14 @@ fn replay(tool: &Path, from: &Path, to: &Path) -> anyhow::Result<(Journal, Strin
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     ensure!([0, 1, 5].contains(&code), "watch --from {} ended with {code}: {said}", from.display());
     Ok((follow(to)?, said))
+}
+
+/// How `klp-trace assert` ends of it where no policy is given.
+fn assert(tool: &Path, from: &Path) -> anyhow::Result<i32> {
+    let mut command = Command::new(tool);
+    command.args(["assert", "--from"]).arg(from);
+    let done = command.output().with_context(|| format!("cannot run {}", tool.display()))?;
+    done.status.code().with_context(|| format!("assert --from {} was killed", from.display()))
 }
 
 /// The same journal with its conclusions taken out: verdicts, reasons, expected bytes, findings, the sums at the end.

@@ -117,7 +117,8 @@ fn killed(instance: &Instance, number: usize) -> bool {
     until.into_iter().any(|step| step.run.starts_with("kill-during "))
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+/// One of the guest's files.
+pub(super) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} cannot be read", path.display()))
 }
