@@ -33,6 +33,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Shows klp-trace catching stale relocations on real kernels
     Demo(commands::demo::Args),
+    /// Has the kernel's own kunit.py read the KTAP that klp-trace assert writes
+    Kunit,
     /// Keeps the journals of the last test run as recordings for cargo test
     Recordings(commands::recordings::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
@@ -55,6 +57,7 @@ fn main() -> anyhow::Result<()> {
         Command::Guest(args) => guest::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Kunit => commands::kunit::reads_ktap(),
         Command::Recordings(args) => commands::recordings::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Screens => commands::screens::run(),

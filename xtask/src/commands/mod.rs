@@ -6,6 +6,7 @@ pub mod ebpf;
 pub mod fixtures;
 pub mod fuzz;
 pub mod inspect;
+pub mod kunit;
 pub mod recordings;
 pub mod screens;
 pub mod setup;

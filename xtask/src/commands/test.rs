@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use super::{bench, inspect, tui};
+use super::{bench, inspect, kunit, tui};
 use crate::scenario::format::{self, Scenario, Step};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, install, prepare};
@@ -94,6 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     if args.full && bench.is_some() {
+        tally.stage("the kernel's kunit.py reads assert's KTAP", kunit::reads_ktap);
         tally.stage("bench attach", || bench::attach(BENCHED));
         tally.stage("bench apply", || bench::apply(BENCHED));
         tally.stage("bench audit", || bench::audit(BENCHED));

@@ -42,6 +42,9 @@ pub const BUILD: &[Need] = &[
 pub const READERS: &[Need] =
     &[program("xmllint", "libxml2-utils"), program("prove", "perl"), program("jq", "jq")];
 
+/// To run the kernel's own reader of KTAP.
+pub const KUNIT: &[Need] = &[program("python3", "python3"), program("xz", "xz-utils"), program("tar", "tar")];
+
 /// To fuzz: libFuzzer is C++.
 pub const FUZZ: &[Need] = &[program("c++", "g++")];
 

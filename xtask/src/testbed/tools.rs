@@ -56,7 +56,8 @@ pub fn tool(package: &str, program: &str) -> anyhow::Result<Tool> {
     Ok(Tool { files, command, root })
 }
 
-fn unpacked(package: &str) -> anyhow::Result<PathBuf> {
+/// Where `package`, and all it depends on, is unpacked; downloaded when it is not there yet.
+pub fn unpacked(package: &str) -> anyhow::Result<PathBuf> {
     let root = cache_dir().join("tools").join(package);
     let stamp = root.join("complete");
     if stamp.exists() {
