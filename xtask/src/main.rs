@@ -35,6 +35,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Has the kernel's own kunit.py read the KTAP that klp-trace assert writes
     Kunit,
+    /// Writes docs/failure-matrix.md of what the last test run saw
+    Matrix,
     /// Keeps the journals of the last test run as recordings for cargo test
     Recordings(commands::recordings::Args),
     /// Runs every check: of the code, and of klp-trace on real kernels
@@ -58,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Kunit => commands::kunit::reads_ktap(),
+        Command::Matrix => commands::matrix::run(),
         Command::Recordings(args) => commands::recordings::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Screens => commands::screens::run(),

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, bail, ensure};
 
 use crate::scenario::prepare::cargo;
-use crate::testbed::{self, host};
+use crate::testbed::{self, Extent, host};
 
 /// Debian's package with the kernel's source, of which one folder is wanted.
 const PACKAGE: &str = "linux-source-6.12";
@@ -66,7 +66,8 @@ fn reader() -> anyhow::Result<PathBuf> {
     let place = testbed::cache_dir().join("kunit");
     let reader = place.join(PACKAGE).join(FOLDER).join("kunit.py");
     if !reader.is_file() {
-        let source = testbed::unpacked(PACKAGE)?.join(format!("usr/src/{PACKAGE}.tar.xz"));
+        let unpacked = testbed::unpacked(PACKAGE, Extent::Alone)?;
+        let source = unpacked.join(format!("usr/src/{PACKAGE}.tar.xz"));
         fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
         let mut command = Command::new("tar");
         command.arg("-xJf").arg(&source).arg("-C").arg(&place).arg(format!("{PACKAGE}/{FOLDER}"));

@@ -7,6 +7,7 @@ pub mod fixtures;
 pub mod fuzz;
 pub mod inspect;
 pub mod kunit;
+pub mod matrix;
 pub mod recordings;
 pub mod screens;
 pub mod setup;

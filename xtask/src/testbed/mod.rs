@@ -31,7 +31,7 @@ pub use kernels::kernel;
 pub use progress::Steps;
 pub use run::output as run_output;
 pub use series::Series;
-pub use tools::{tool, unpacked};
+pub use tools::{Extent, tool, unpacked};
 pub use verdict::Verdict;
 
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ pub struct Tool {
 
 /// `program` (a path in the package `package`), downloaded when it is not there yet.
 pub fn tool(package: &str, program: &str) -> anyhow::Result<Tool> {
-    let root = unpacked(package)?;
+    let root = unpacked(package, Extent::WithDependencies)?;
     let at = |path: &str| root.join(path.trim_start_matches('/'));
     let (loader, binary) = (at(LOADER), at(program));
     let libraries = at("usr/lib/x86_64-linux-gnu");
@@ -56,8 +56,17 @@ pub fn tool(package: &str, program: &str) -> anyhow::Result<Tool> {
     Ok(Tool { files, command, root })
 }
 
-/// Where `package`, and all it depends on, is unpacked; downloaded when it is not there yet.
-pub fn unpacked(package: &str) -> anyhow::Result<PathBuf> {
+/// How much of the archive is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The package, and all that it depends on.
+    WithDependencies,
+    /// The package, whose files are read and not run.
+    Alone,
+}
+
+/// Where `package` is unpacked; downloaded when it is not there yet.
+pub fn unpacked(package: &str, extent: Extent) -> anyhow::Result<PathBuf> {
     let root = cache_dir().join("tools").join(package);
     let stamp = root.join("complete");
     if stamp.exists() {
@@ -65,14 +74,21 @@ pub fn unpacked(package: &str) -> anyhow::Result<PathBuf> {
     }
     host::ensure(host::PACKAGES)?;
     let _lock = lock::take(package)?;
-    progress::note(&format!("downloading {package} and what it needs"));
+    progress::note(&match extent {
+        Extent::WithDependencies => format!("downloading {package} and what it needs"),
+        Extent::Alone => format!("downloading {package}"),
+    });
     let downloads = cache_dir().join(format!("{package}-packages"));
     let wanted = [package.to_owned()];
     // Package lists from an earlier day name files that the archive has replaced since.
-    let found = match kernels::main_view(false)?.download_all(&wanted, &downloads) {
-        Ok(found) => found,
-        Err(_) => kernels::main_view(true)?.download_all(&wanted, &downloads)?,
+    let download = |refresh| {
+        let apt = kernels::main_view(refresh)?;
+        match extent {
+            Extent::WithDependencies => apt.download_all(&wanted, &downloads),
+            Extent::Alone => apt.download(&wanted, &downloads),
+        }
     };
+    let found = download(false).or_else(|_| download(true))?;
     if root.exists() {
         fs::remove_dir_all(&root).with_context(|| format!("cannot remove {}", root.display()))?;
     }

@@ -118,7 +118,7 @@ fn killed(instance: &Instance, number: usize) -> bool {
 }
 
 /// One of the guest's files.
-pub(super) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} cannot be read", path.display()))
 }
