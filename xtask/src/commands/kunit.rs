@@ -18,7 +18,7 @@ pub fn reads_ktap() -> anyhow::Result<()> {
     let reader = reader()?;
     let klp_trace = program()?;
     let place = testbed::cache_dir().join("kunit");
-    let (mut passed, mut failed) = (0, 0);
+    let mut sums = Counts::default();
     for recording in recordings()? {
         let mut command = Command::new(&klp_trace);
         command.args(["assert", "--format", "ktap", "--from"]).arg(&recording);
@@ -37,12 +37,21 @@ pub fn reads_ktap() -> anyhow::Result<()> {
             recording.display(),
             read.status
         );
-        passed += meant.0;
-        failed += meant.1;
+        sums.passed += meant.passed;
+        sums.failed += meant.failed;
+        sums.skipped += meant.skipped;
     }
-    ensure!(passed > 0 && failed > 0, "{passed} passed and {failed} failed: of one there must be some");
-    println!("kunit.py reads {passed} passed and {failed} failed, as meant");
+    ensure!(sums.passed.min(sums.failed).min(sums.skipped) > 0, "{sums:?}: of each there must be some");
+    println!("kunit.py reads it as meant: {sums:?}");
     Ok(())
+}
+
+/// How many tests ended how.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
 }
 
 /// klp-trace as it is built for the guests.
@@ -81,16 +90,21 @@ fn read(reader: &Path, file: &Path) -> anyhow::Result<Output> {
     command.arg(reader).arg("parse").arg(file).output().context("cannot run python3")
 }
 
-/// Tests that passed, and that failed, by the lines of KTAP: those that have no tests of their own.
-fn leaves(ktap: &str) -> (usize, usize) {
+/// The tests in the lines of KTAP: those that have no tests of their own.
+fn leaves(ktap: &str) -> Counts {
     let depth = |line: &str| line.len() - line.trim_start().len();
-    let mut counts = (0, 0);
+    let mut counts = Counts::default();
     let mut deepest = 0;
     for line in ktap.lines() {
         let (depth, text) = (depth(line), line.trim_start());
         let result = text.starts_with("ok ") || text.starts_with("not ok ");
         if result && depth >= deepest {
-            *(if text.starts_with("ok ") { &mut counts.0 } else { &mut counts.1 }) += 1;
+            let count = match (text.starts_with("ok "), text.contains(" # SKIP")) {
+                (_, true) => &mut counts.skipped,
+                (true, false) => &mut counts.passed,
+                (false, false) => &mut counts.failed,
+            };
+            *count += 1;
         }
         if result || text.starts_with("KTAP version") {
             // A result below closes the group that a deeper plan opened.
@@ -101,7 +115,7 @@ fn leaves(ktap: &str) -> (usize, usize) {
 }
 
 /// The same in the last line of kunit.py: "Testing complete. Ran 19 tests: passed: 15, failed: 4".
-fn counted(read: &Output) -> anyhow::Result<(usize, usize)> {
+fn counted(read: &Output) -> anyhow::Result<Counts> {
     let text = String::from_utf8_lossy(&read.stdout).into_owned();
     let Some((_, sums)) = text.rsplit_once("Testing complete.") else {
         bail!("kunit.py read no tests: {text}{}", String::from_utf8_lossy(&read.stderr));
@@ -111,7 +125,7 @@ fn counted(read: &Output) -> anyhow::Result<(usize, usize)> {
         digits.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
     };
     ensure!(sum("errors") == 0 && sum("crashed") == 0, "kunit.py complains: {text}");
-    Ok((sum("passed"), sum("failed")))
+    Ok(Counts { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") })
 }
 
 #[cfg(test)]
@@ -121,8 +135,9 @@ mod tests {
     #[test]
     fn tests_are_counted_and_groups_are_not() {
         let ktap = "KTAP version 1\n1..2\n  KTAP version 1\n  1..2\n  # why\n  ok 1 a\n  not ok 2 b\nnot ok 1 c\n  \
-                    KTAP version 1\n  1..1\n  ok 1 d\nok 2 e\n";
-        assert_eq!(leaves(ktap), (2, 1));
-        assert_eq!(leaves("KTAP version 1\n1..1\nok 1 alone\n"), (1, 0));
+                    KTAP version 1\n  1..1\n  ok 1 d # SKIP no\nok 2 e\n";
+        assert_eq!(leaves(ktap), Counts { passed: 1, failed: 1, skipped: 1 });
+        let alone = Counts { passed: 1, ..Counts::default() };
+        assert_eq!(leaves("KTAP version 1\n1..1\nok 1 alone\n"), alone);
     }
 }
