@@ -8,6 +8,8 @@ mod klp;
 mod scenario;
 mod testbed;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and demonstrates klp-trace.
@@ -51,8 +53,19 @@ enum Command {
     Vm(commands::vm::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What failed was said where it failed; where in xtask that was helps nobody.
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
         Command::Fuzz(args) => commands::fuzz::run(&args),

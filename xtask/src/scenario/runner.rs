@@ -132,7 +132,8 @@ fn run_batch(bench: &Bench, batch: &Batch) -> Vec<Done> {
     let seconds = booted.map_or(0.0, |outcome| outcome.seconds);
     let lines = results.iter().map(|done| {
         let word = if done.wrong.is_empty() { "ok    " } else { "FAILED" };
-        format!("  {word} {} {}\n", done.series, done.name)
+        let why: String = done.wrong.iter().map(|wrong| format!("           - {wrong}\n")).collect();
+        format!("  {word} {} {}\n{why}", done.series, done.name)
     });
     print!("{place}: {seconds:.0} s\n{}", lines.collect::<String>());
     results

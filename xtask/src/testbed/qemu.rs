@@ -125,11 +125,13 @@ fn command(boot: &Boot, initramfs: &Path, disk: &Path) -> Command {
     // watchdog_thresh: a lockup is one after a minute; after the usual 20 seconds it may be this machine's load.
     let append =
         format!("console=ttyS0 quiet loglevel=5 panic=-1 no_timer_check watchdog_thresh=30 {}", boot.append);
+    // thread=single: where each processor has a thread of its own, one may still run the int3 by which the kernel changes
+    // another's code (text_poke_bp) when the kernel no longer expects it, and that is an oops.
     // setpriv: however this process ends, the guest does not outlive it.
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"])
-        .args(["-accel", "tcg", "-cpu", "max", "-no-reboot"])
+        .args(["-accel", "tcg,thread=single", "-cpu", "max", "-no-reboot"])
         .args(["-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-m", &format!("{}M", boot.memory_mib), "-smp", &boot.smp.to_string()])
         .args(["-serial", if interactive { "mon:stdio" } else { "stdio" }])
