@@ -101,10 +101,10 @@ impl<'a> Model<'a> {
             match self.loaded.get(name).map(|loaded| loaded.detached) {
                 None => acts.push(Act::Enable(patch)),
                 Some(None) => {
-                    acts.extend([Act::Disable(name), Act::RemoveActive(name), Act::LoadAgain(name)])
+                    acts.extend([Act::Disable(name), Act::RemoveActive(name), Act::LoadAgain(name)]);
                 }
                 Some(Some(_)) => {
-                    acts.extend([Act::Remove(name), Act::EnableAgain(name), Act::LoadAgain(name)])
+                    acts.extend([Act::Remove(name), Act::EnableAgain(name), Act::LoadAgain(name)]);
                 }
             }
         }
