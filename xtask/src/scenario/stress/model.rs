@@ -136,9 +136,10 @@ impl<'a> Model<'a> {
                 self.loaded.remove(name);
                 done()
             }
-            Act::RemoveActive(_) => refused("is in use"),
-            Act::EnableAgain(_) => refused("No such file or directory"),
-            Act::LoadAgain(_) => refused("File exists"),
+            Act::RemoveActive(_) => refused(1, "is in use"),
+            // The shell's own code and words.
+            Act::EnableAgain(_) => refused(2, "Directory nonexistent"),
+            Act::LoadAgain(_) => refused(1, "File exists"),
         };
         expect.verdicts = Some(self.verdicts());
         expect
@@ -318,6 +319,6 @@ fn says(line: String) -> Expect {
     Expect { dmesg: Some(vec![line]), ..done() }
 }
 
-fn refused(output: &str) -> Expect {
-    Expect { rc: Some(1), output: Some(vec![output.to_owned()]), ..done() }
+fn refused(rc: i32, output: &str) -> Expect {
+    Expect { rc: Some(rc), output: Some(vec![output.to_owned()]), ..done() }
 }
