@@ -97,7 +97,7 @@ fn lacks(stress: &Stress, series: Series) -> Vec<&'static str> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for step in &played.steps {
         let word = step.run.split(' ').next().unwrap();
-        let refused = if step.expect.rc != Some(0) { " refused" } else { "" };
+        let refused = if step.expect.rc == Some(0) { "" } else { " refused" };
         let replacing = if step.run.contains("lp_stress5") { "replacing " } else { "" };
         let object = if step.run.contains("klp_stress") { " object" } else { "" };
         seen.insert(format!("{replacing}{word}{object}{refused}"));
