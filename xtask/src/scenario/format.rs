@@ -270,7 +270,7 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
 }
 
 impl Scenario {
-    /// Has a churn go through 200 cycles, and a stress through as many as it can.
+    /// Has a churn go through 200 cycles, and a stress through 500.
     pub fn at_length(&mut self) {
         for step in self.steps.iter_mut().filter(|step| step.run.starts_with("churn ")) {
             "churn 200".clone_into(&mut step.run);
