@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use super::{bench, inspect, kunit, tui};
-use crate::scenario::format::{self, Scenario, Step};
+use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, install, prepare};
 use crate::scenario::runner::{self, Bench, Done};
@@ -20,6 +20,12 @@ pub struct Args {
     /// Run this scenario only, and nothing but scenarios; may be repeated
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
+    /// What the stress scenario draws its commands from, in place of the seed in its file
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// How many commands the stress scenario draws, in place of the number in its file
+    #[arg(long, value_name = "NUMBER")]
+    cycles: Option<usize>,
     /// The checks of the code, and the core scenarios on the newest kernel
     #[arg(long)]
     quick: bool,
@@ -149,7 +155,11 @@ fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<In
         for scenario in all {
             let mut scenario = scenario.clone();
             if args.full {
-                scenario.steps.iter_mut().for_each(Step::at_length);
+                scenario.at_length();
+            }
+            if let Some(stress) = &mut scenario.stress {
+                stress.seed = args.seed.unwrap_or(stress.seed);
+                stress.cycles = args.cycles.unwrap_or(stress.cycles);
             }
             let named = args.scenario.is_empty() || args.scenario.contains(&scenario.name);
             let quick = !args.quick || scenario.group == "core";

@@ -75,6 +75,9 @@ fn steps(
             None => tell(number, &done),
         }
         write(&folder.join(format!("step-{number}.json")), &done)?;
+        if run.stops && !done.settled {
+            break;
+        }
     }
     narrator.map_or(Ok(()), Narrator::end)
 }

@@ -62,6 +62,9 @@ pub struct Run {
     pub narrate: Option<Colour>,
     /// The steps.
     pub steps: Vec<RunStep>,
+    /// Whether it ends with the first step that does not settle: what the others await rests on it.
+    #[serde(default)]
+    pub stops: bool,
     /// How `klp-trace audit` is run once klp-trace has ended, before all is put back.
     #[serde(default)]
     pub audits: Vec<AuditBy>,

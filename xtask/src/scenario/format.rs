@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
 use super::exchange::AuditBy;
+use super::stress::Stress;
 use crate::testbed::Series;
 
 /// One scenario file.
@@ -43,8 +44,10 @@ pub struct Scenario {
     #[serde(default)]
     pub before: Vec<String>,
     /// What is done, in order.
-    #[serde(rename = "step")]
+    #[serde(rename = "step", default)]
     pub steps: Vec<Step>,
+    /// In place of steps: what they are drawn from.
+    pub stress: Option<Stress>,
     /// How `klp-trace audit` is run once all steps are done and klp-trace has ended; each must come to the verdicts that
     /// klp-trace came to last.
     #[serde(default = "by_file")]
@@ -88,7 +91,7 @@ impl Default for Vm {
 }
 
 /// One thing done, and what must come of it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// `insmod M`, `rmmod M`, `disable P`, `kill-during CMD…`, else a shell command; see [`crate::guest`].
@@ -169,11 +172,13 @@ pub struct Found {
     pub count: usize,
     /// Part of each one's message, reason or action.
     pub text: Vec<String>,
+    /// Each is part of that of one of them, at least.
+    pub some: Vec<String>,
 }
 
 impl Default for Found {
     fn default() -> Self {
-        Self { count: 1, text: Vec::new() }
+        Self { count: 1, text: Vec::new(), some: Vec::new() }
     }
 }
 
@@ -252,7 +257,8 @@ pub fn load_all(folder: &Path) -> anyhow::Result<Vec<Scenario>> {
 pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
     let mut scenario: Scenario = toml::from_str(text)?;
     name.clone_into(&mut scenario.name);
-    ensure!(!scenario.steps.is_empty(), "no steps");
+    ensure!(scenario.steps.is_empty() == scenario.stress.is_some(), "no steps, or steps beside a stress");
+    scenario.stress.as_ref().map_or(Ok(()), Stress::check)?;
     ensure!(!scenario.attach.is_empty(), "attach is empty");
     let steps = scenario.steps.iter().flat_map(|step| step.on.keys().chain(step.say_on.keys()));
     let keys = steps.chain(scenario.end_on.keys());
@@ -263,11 +269,14 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
-impl Step {
-    /// Has a churn go through 200 cycles.
+impl Scenario {
+    /// Has a churn go through 200 cycles, and a stress through 500.
     pub fn at_length(&mut self) {
-        if self.run.starts_with("churn ") {
-            "churn 200".clone_into(&mut self.run);
+        for step in self.steps.iter_mut().filter(|step| step.run.starts_with("churn ")) {
+            "churn 200".clone_into(&mut step.run);
+        }
+        if let Some(stress) = &mut self.stress {
+            stress.cycles = Stress::AT_LENGTH;
         }
     }
 }
@@ -343,7 +352,10 @@ mod tests {
             old.verdicts.unwrap()["lp_one>klp_target"],
             Verdicts::Counts(BTreeMap::from([("stale".to_owned(), 12)]))
         );
-        assert_eq!(old.findings.unwrap()["KLP001"], Found { count: 1, text: vec!["refused".to_owned()] });
+        assert_eq!(
+            old.findings.unwrap()["KLP001"],
+            Found { text: vec!["refused".to_owned()], ..Found::default() }
+        );
         let new = step.expect.with(step.on.get("7"));
         assert_eq!(new.verdicts.unwrap()["lp_one>klp_target"], Verdicts::All("cleared".to_owned()));
         assert_eq!(scenario.end.with(scenario.end_on.get("6.1")).exit, Some(1));

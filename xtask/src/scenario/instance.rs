@@ -117,6 +117,8 @@ pub fn resolve(
     attach: Attach,
     fixtures: &mut Fixtures,
 ) -> anyhow::Result<Instance> {
+    let played = scenario.stress.as_ref().map(|stress| stress.play(scenario, series));
+    let scenario = played.as_ref().unwrap_or(scenario);
     let on = series.to_string();
     let mut relocs = BTreeMap::new();
     let mut steps: Vec<Expected> = Vec::new();
@@ -173,6 +175,7 @@ pub fn resolve(
         unprivileged: scenario.unprivileged,
         before: scenario.before.clone(),
         narrate: None,
+        stops: scenario.stress.is_some(),
         left: end.left.clone().unwrap_or_default(),
         steps: plan(scenario, &on, &steps, &end),
         // Where no patch is loaded there is nothing to audit; and how watch was attached makes no difference to it.

@@ -14,3 +14,4 @@ pub mod ko;
 pub mod prepare;
 pub mod replay;
 pub mod runner;
+pub mod stress;

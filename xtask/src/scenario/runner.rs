@@ -61,6 +61,13 @@ impl Batch {
         20 + 6 * self.churns() + self.instances.iter().map(Instance::seconds).sum::<u64>()
     }
 
+    /// Minutes that it may take: more than it does on a busy machine.
+    fn minutes(&self) -> u64 {
+        let stressed = self.instances.iter().filter(|instance| instance.run.stops);
+        let drawn: u64 = stressed.map(|instance| instance.steps.len() as u64).sum();
+        3 + 4 * self.instances.len() as u64 + self.churns() / 4 + drawn / 8
+    }
+
     /// How many cycles its scenarios go through.
     fn churns(&self) -> u64 {
         let steps = self.instances.iter().flat_map(|instance| &instance.run.steps);
@@ -216,7 +223,7 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
         append: format!("{} {}", guest::PASSWORD, batch.vm.append),
         smp: batch.vm.smp,
         memory_mib: batch.vm.memory,
-        timeout: Duration::from_mins(3 + 4 * batch.instances.len() as u64 + batch.churns() / 4),
+        timeout: Duration::from_mins(batch.minutes()),
         work,
         echo,
     })

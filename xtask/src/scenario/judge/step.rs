@@ -83,6 +83,10 @@ fn one(id: &str, expected: &Found, made: &[&Finding], wrong: &mut Vec<String>) {
         let texts: Vec<String> = made.iter().map(|finding| finding.brief()).collect();
         wrong.push(format!("{} findings {id}, expected {wanted} {texts:?}", made.len()));
     }
+    for part in expected.some.iter().filter(|part| !made.iter().any(|finding| finding.text.contains(*part))) {
+        let texts: Vec<String> = made.iter().map(|finding| finding.brief()).collect();
+        wrong.push(format!("no {id} says {part:?}: {texts:?}"));
+    }
     for (part, finding) in expected.text.iter().flat_map(|part| made.iter().map(move |f| (part, f))) {
         if !finding.text.contains(part) {
             wrong.push(format!("{id} does not say {part:?}: {}", finding.brief()));
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_findings_expected_and_no_other() {
-        let found = Found { count: 1, text: vec!["refused".to_owned()] };
+        let found = Found { text: vec!["refused".to_owned()], ..Found::default() };
         let expected =
             Expected { findings: BTreeMap::from([("KLP001".to_owned(), found)]), ..Expected::default() };
         let judge = |made: &[Finding]| {
@@ -113,6 +117,23 @@ mod tests {
         assert_eq!(judge(&[finding("KLP001", "other words")]), 1);
         assert_eq!(judge(&[finding("KLP001", "refused"), finding("KLP001", "refused")]), 1);
         assert_eq!(judge(&[finding("KLP001", "refused"), finding("KLP013", "lost")]), 1);
+    }
+
+    #[test]
+    fn what_some_say_one_of_them_must_say() {
+        let found = Found {
+            count: 2,
+            some: vec!["of lp_one".to_owned(), "of lp_two".to_owned()],
+            ..Found::default()
+        };
+        let judge = |texts: [&str; 2]| {
+            let made: Vec<Finding> = texts.iter().map(|text| finding("KLP001", text)).collect();
+            let mut wrong = Vec::new();
+            exactly(&BTreeMap::from([("KLP001".to_owned(), found.clone())]), &made, &mut wrong);
+            wrong.len()
+        };
+        assert_eq!(judge(["3 of lp_two", "3 of lp_one"]), 0);
+        assert_eq!(judge(["3 of lp_one", "3 of lp_one"]), 1);
     }
 
     #[test]
