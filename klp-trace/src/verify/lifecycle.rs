@@ -3,13 +3,14 @@
 use super::{
     absent,
     conclude::gated,
+    heard,
     objects::{Failure, Presence},
     rules::{self, Left},
     section::Patch,
     verifier::Verifier,
 };
 use crate::{
-    event::{Body, EventsLost, Finding, ObjectRef},
+    event::{Body, EventsLost, Finding, KernelMessage, ObjectRef},
     model::{Address, Reason, Verdict},
 };
 use std::sync::Arc;
@@ -49,7 +50,9 @@ impl Verifier {
             Some(rules::Culprit { patch: &patch.r, section, stopped_at })
         });
         findings.push(rules::refused(&object, ret, culprit.as_ref(), absent.as_ref()));
-        for finding in findings {
+        let said = self.heard.refusal(name);
+        for mut finding in findings {
+            self.corroborate(&mut finding, &said);
             self.say_finding(finding, say);
         }
     }
@@ -75,9 +78,21 @@ impl Verifier {
                 (left.stale > 0).then(|| rules::stale_after_unload(patch, &object, &left, clears))
             })
             .collect();
-        for finding in findings {
+        let said = self.heard.departure(name);
+        for mut finding in findings {
+            let patch = finding.patch.as_ref().map_or("", |patch| &patch.name);
+            let own = heard::of_patch(&said, patch);
+            self.corroborate(&mut finding, own);
             self.say_finding(finding, say);
         }
+    }
+
+    /// Puts to a finding what the kernel's own log said of it.
+    fn corroborate(&self, finding: &mut Finding, said: &[KernelMessage]) {
+        let (patch, section) = (finding.patch.as_ref(), finding.section.as_ref());
+        let section = patch.and_then(|p| self.patches.get(&p.address.0)?.sections.get(&section?.index));
+        let reloc = finding.first.as_ref().and_then(|first| section?.relocs.get(&first.index));
+        heard::corroborate(finding, said, reloc);
     }
 
     /// apply_relocate_add failed on a section; remembered until klp_module_coming returns.

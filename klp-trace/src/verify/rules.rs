@@ -65,6 +65,7 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
         section,
         relocations: left.stale,
         first,
+        kernel: Vec::new(),
     }
 }
 
@@ -107,6 +108,7 @@ pub(super) fn found_stale(
         section: Some(section.r.clone()),
         relocations: count,
         first,
+        kernel: Vec::new(),
     }
 }
 
@@ -129,6 +131,7 @@ pub(super) fn failed_load(patch: &PatchRef, object: &ObjectRef, left: &Left) -> 
         section,
         relocations: left.stale,
         first,
+        kernel: Vec::new(),
     }
 }
 
@@ -192,6 +195,7 @@ pub(super) fn refused(
         section: culprit.map(|culprit| culprit.section.r.clone()),
         relocations: u32::from(stopped_at.is_some()),
         first: stopped_at.map(|reloc| Arc::clone(&reloc.r)),
+        kernel: Vec::new(),
     }
 }
 
@@ -208,6 +212,7 @@ pub(super) fn file_differs(patch: &PatchRef, section: SectionRef, path: &str, di
         section: Some(section),
         relocations: 0,
         first: None,
+        kernel: Vec::new(),
     }
 }
 
@@ -247,6 +252,7 @@ pub(super) fn events_lost(lost: &EventsLost) -> Finding {
         section: None,
         relocations: 0,
         first: None,
+        kernel: Vec::new(),
     }
 }
 
@@ -272,5 +278,6 @@ pub(super) fn not_reapplied(patch: &PatchRef, object: &ObjectRef, section: &Sect
         section: Some(section.r.clone()),
         relocations: count,
         first: first.map(|reloc| Arc::clone(&reloc.r)),
+        kernel: Vec::new(),
     }
 }

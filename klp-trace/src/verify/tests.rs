@@ -1,5 +1,6 @@
 //! Whole stories, told as sources tell them.
 
+mod heard;
 mod matrix;
 mod story;
 

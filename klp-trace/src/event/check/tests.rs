@@ -181,7 +181,7 @@ fn rotated() -> Vec<Vec<u8>> {
     let events = one_of_each();
     let mut journal = Journal::new(origin());
     let mut files = vec![written(&mut journal, &events[..6]).concat()];
-    for range in [6..8, 8..14] {
+    for range in [6..8, 8..15] {
         let mut file = line(journal.next_file().unwrap());
         file.extend(written(&mut journal, &events[range]).concat());
         files.push(file);
