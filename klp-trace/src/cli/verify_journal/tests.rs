@@ -87,7 +87,7 @@ fn damage_and_a_missing_end_are_told_apart() {
         text.contains("klp.000003.ndjson: line 1: records are missing or exchanged: record 10 follows record 6, 3 should"),
         "{text}"
     );
-    assert!(text.contains("\nnot as it was written: 2 files, 13 records"), "{text}");
+    assert!(text.contains("\nnot as it was written: 2 files, 14 records"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!((&json["result"], &json["files"][1]["first_damage"]["line"]), (&"damaged".into(), &1.into()));
 }

@@ -170,10 +170,10 @@ fn a_line_without_its_hash_and_one_that_is_no_record_are_found() {
 fn a_torn_end_is_said() {
     let lines = written(&one_of_each());
     let mut reader = Reader::new();
-    for line in &lines[..13] {
+    for line in &lines[..14] {
         reader.line(line).unwrap();
     }
-    assert_eq!(reader.unfinished_line(&lines[13][..300]), Ok(None));
+    assert_eq!(reader.unfinished_line(&lines[14][..300]), Ok(None));
     let integrity = reader.finish().unwrap();
     assert_eq!(integrity.first, Some(Damage { line: 15, fault: Fault::Torn }));
     assert!(!integrity.ended);
@@ -183,10 +183,10 @@ fn a_torn_end_is_said() {
 fn a_last_line_without_newline_is_whole_if_its_hash_says_so() {
     let lines = written(&one_of_each());
     let mut reader = Reader::new();
-    for line in &lines[..13] {
+    for line in &lines[..14] {
         reader.line(line).unwrap();
     }
-    assert_eq!(reader.unfinished_line(&lines[13]), Ok(None));
+    assert_eq!(reader.unfinished_line(&lines[14]), Ok(None));
     let integrity = reader.finish().unwrap();
     assert!(integrity.is_whole() && integrity.ended);
 }
