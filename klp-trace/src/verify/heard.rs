@@ -61,6 +61,14 @@ impl Heard {
         said.split_off(other.map_or(0, |other| other + 1))
     }
 
+    /// What was said last of a failure, and nothing since.
+    pub(super) fn failure(&mut self) -> Vec<KernelMessage> {
+        let failure = |message: &KernelMessage| message.says.is_some_and(Says::is_failure);
+        let other = self.0.iter().rposition(|(_, message)| !failure(message));
+        let last = self.0.split_off(other.map_or(0, |other| other + 1));
+        last.into_iter().map(|(_, message)| message).collect()
+    }
+
     /// What was said while `object` was unloaded: of each patch that it was reverted, and where its clear stopped.
     pub(super) fn departure(&mut self, object: &str) -> Vec<KernelMessage> {
         let reverting = |message: &KernelMessage| {

@@ -86,8 +86,9 @@ impl<R: Reader> Live<R> {
         if event.hook == raw::Hook::Coming && event.ret.is_some_and(|ret| ret < 0) {
             self.look_for_absent(&name, out);
         }
-        if matches!(event.hook, raw::Hook::Coming | raw::Hook::Going) {
-            // The kernel has said all that it says of this load by now.
+        let refused = event.hook == raw::Hook::Apply && event.ret.is_some_and(|ret| ret < 0);
+        if refused || matches!(event.hook, raw::Hook::Coming | raw::Hook::Going) {
+            // The kernel has said all that it says of this section, or load, by now.
             self.hear(out);
         }
         self.say_hook(event, Phase::Exit, name, out);
