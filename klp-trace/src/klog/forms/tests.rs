@@ -18,14 +18,14 @@ fn names(message: &KernelMessage) -> [&str; 3] {
 #[test]
 fn a_target_that_is_not_zero_as_each_kernel_says_it() {
     let old = says(
-        "module: x86/modules: Skipping invalid relocation target, existing value is nonzero for type 1, loc 00000000b1d5cf41, val \
-         ffffffffc0276010",
+        "module: x86/modules: Skipping invalid relocation target, existing value is nonzero for type 1, loc 000000007ca6c9ee, val \
+         ffffffffc0366010",
     );
     assert_eq!((old.says, old.rtype, old.address), (Some(Says::TargetNotZero), Some(1), None));
-    assert_eq!(old.value, Some(Address(0xffff_ffff_c027_6010)));
+    assert_eq!(old.value, Some(Address(0xffff_ffff_c036_6010)));
     let new = says(
-        "module: x86/modules: Invalid relocation target, existing value is nonzero for type 2, loc 000000003d0a5e0b, val \
-         ffffffffffffc0de",
+        "module: x86/modules: Invalid relocation target, existing value is nonzero for type 2, loc 00000000f14edac2, val \
+         9037",
     );
     assert_eq!((new.says, new.rtype, new.address), (Some(Says::TargetNotZero), Some(2), None));
     let newest = says(
@@ -41,7 +41,7 @@ fn a_target_that_is_not_zero_as_each_kernel_says_it() {
 fn a_target_that_was_changed_as_each_kernel_says_it() {
     let new = says(
         "module: x86/modules: Invalid relocation target, existing value does not match expected value for type 1, loc \
-         000000006d1d2c27, val ffffffffc0a5f010",
+         0000000083a1c20c, val ffffffffc04a5050",
     );
     assert_eq!((new.says, new.rtype, new.section), (Some(Says::TargetChanged), Some(1), None));
     let newest = says(
@@ -54,7 +54,7 @@ fn a_target_that_was_changed_as_each_kernel_says_it() {
 
 #[test]
 fn a_value_that_does_not_fit_as_each_kernel_says_it() {
-    let old = says("module: overflow in relocation type 10 val ffffffffc0276010");
+    let old = says("module: overflow in relocation type 10 val ffffffffc04ac060");
     assert_eq!((old.says, old.rtype, old.section), (Some(Says::Overflow), Some(10), None));
     let newest = says("module: overflow in relocation type 10 val ffffffffc0aee010 sec 44 idx 2");
     assert_eq!((newest.value, newest.section), (Some(Address(0xffff_ffff_c0ae_e010)), Some(44)));
