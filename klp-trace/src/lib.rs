@@ -1,7 +1,7 @@
 //! klp-trace proves, on a running kernel, that every livepatch relocation is where it should be.
 //!
 //! The rooms, lowest first; each uses only those below it (ARCHITECTURE.md):
-//! [`model`], [`arch`], [`event`], [`elf`], [`verify`], [`policy`], `kernel`, `probe`, [`lint`],
+//! [`model`], [`arch`], [`event`], [`elf`], [`klog`], [`verify`], [`policy`], `kernel`, `probe`, [`lint`],
 //! [`late_cost`], [`check_host`], [`source`], `output`, `tui`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod elf;
 pub mod event;
 pub mod kernel;
+pub mod klog;
 pub mod late_cost;
 pub mod lint;
 pub mod model;

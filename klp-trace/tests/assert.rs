@@ -100,6 +100,7 @@ fn story(shown: Shown) -> Vec<Body> {
             ring_bytes: 4096,
             memory: Memory::Bpf,
             kernel_base: None,
+            kernel_log: false,
             redacted: false,
         }),
         module(ModuleAction::Present, "lp", 0xffff_ffff_c080_0000, true),

@@ -22,6 +22,9 @@ pub struct Session {
     /// Where the kernel's `_text` is: how far KASLR has moved the kernel. Not there: not known, or redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_base: Option<Address>,
+    /// Whether the kernel's own log is read beside the hooks: where it is not, findings lack its words, and nothing else.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub kernel_log: bool,
     /// Whether the addresses are those of a kernel without KASLR (`--redact-addresses`), and none is of this boot.
     #[serde(default, skip_serializing_if = "is_not")]
     pub redacted: bool,

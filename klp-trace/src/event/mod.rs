@@ -9,6 +9,7 @@ pub mod check;
 pub mod envelope;
 pub mod evidence;
 pub mod found;
+pub mod log;
 pub mod outcome;
 pub mod reader;
 pub mod record;
@@ -28,6 +29,7 @@ pub use evidence::{
     TransitionStep,
 };
 pub use found::{AddressLookup, Blocking, Livepatch, Nearest, Stall, Stalled, Standing};
+pub use log::{KernelMessage, Says};
 pub use outcome::{ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
 pub use reader::{Integrity, Reader};
 pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
@@ -71,6 +73,8 @@ pub enum Body {
     Transition(Transition),
     /// A transition that does not end.
     Stall(Stall),
+    /// What the kernel's own log said.
+    KernelMessage(KernelMessage),
     /// Something a person acts on.
     Finding(Finding),
     /// Records were lost, or may have been.
@@ -94,6 +98,7 @@ impl Body {
             Self::SectionRead(_) => "section_read",
             Self::Transition(_) => "transition",
             Self::Stall(_) => "stall",
+            Self::KernelMessage(_) => "kernel_message",
             Self::Finding(_) => "finding",
             Self::EventsLost(_) => "events_lost",
             Self::SessionEnd(_) => "session_end",

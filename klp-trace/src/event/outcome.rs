@@ -98,6 +98,8 @@ pub struct Finding {
     pub relocations: u32,
     /// The first relocation it covers.
     pub first: Option<Arc<RelocRef>>,
+    /// What the kernel's own log said of it: it corroborates, and is not what the finding rests on.
+    pub kernel: Vec<Arc<str>>,
 }
 
 /// The end of a session.

@@ -7,6 +7,7 @@ use super::chain::Hash;
 use super::envelope::{EventId, Host, Schema, Time, Tool};
 use super::evidence::{Elf, EventsLost, Lookup, MetaEntry, ModuleEvent, Session, TransitionStep};
 use super::found::{Nearest, Stalled, Standing};
+use super::log::KernelMessage;
 use super::outcome::{SessionEnd, Witnesses};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
@@ -111,6 +112,9 @@ pub struct Record {
     /// Of a `stall`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall: Option<Stalled>,
+    /// Of a `kernel_message`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<KernelMessage>,
     /// Of an `events_lost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<EventsLost>,
@@ -167,6 +171,9 @@ pub struct FindingPart {
     pub action: String,
     /// How many relocations it covers.
     pub relocations: u32,
+    /// What the kernel's own log said of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernel: Vec<Arc<str>>,
 }
 
 /// The body of a `patch_metadata`.
@@ -272,7 +279,7 @@ pub struct ContinuesPart {
 
 /// Reads a word of a closed list; a word that this version does not know is passed over, like a field that it does not
 /// know. For conclusions only: a replay derives them anew, so nothing rests on them.
-fn known_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(super) fn known_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: for<'word> Deserialize<'word>,

@@ -6,7 +6,9 @@
 //! allocated at run time) keeps its low 12 bits alone. Zero, and what the patch's file has, stay as they are: the file is
 //! no secret, and moved by the distance it would tell it.
 
-use super::{Body, Event, Lookup, ModuleAction, ObjectRef, PatchMetadata, PatchRef, SectionRead};
+use super::{
+    Body, Event, KernelMessage, Lookup, ModuleAction, ObjectRef, PatchMetadata, PatchRef, SectionRead,
+};
 use crate::arch::x86_64::Type;
 use crate::model::{Address, Bytes};
 use std::collections::BTreeMap;
@@ -60,6 +62,7 @@ impl Redactor {
             Body::Livepatch(found) => self.patch(&mut found.patch),
             // The stacks name functions, not addresses.
             Body::Stall(stall) => self.patch(&mut stall.patch),
+            Body::KernelMessage(message) => self.message(message),
             Body::Module(module) => {
                 if let (ModuleAction::Freed, Some(gone)) = (module.action, module.address) {
                     self.entries.retain(|(patch, _), _| *patch != gone.0);
@@ -94,6 +97,23 @@ impl Redactor {
         }
         self.patch(&mut read.patch);
         self.object(&mut read.object);
+    }
+
+    /// The addresses of a message of the kernel, in its text as well. Where the kernel hashes the place it tells nothing,
+    /// unless it was booted with `no_hash_pointers`.
+    fn message(&self, message: &mut KernelMessage) {
+        message.address.iter_mut().for_each(|address| self.address(address));
+        let absolute = |rtype| {
+            let known = Type::from_number(rtype);
+            known.is_none_or(|known| matches!(known, Type::Abs64 | Type::Abs32 | Type::Abs32S))
+        };
+        if message.rtype.is_none_or(absolute) {
+            message.value.iter_mut().for_each(|value| self.address(value));
+        }
+        let hex =
+            |address: Option<Address>| address.map_or("?".to_owned(), |address| format!("{:x}", address.0));
+        let text = replaced(&message.text, " loc ", &hex(message.address));
+        message.text = replaced(&text, " val ", &hex(message.value)).into();
     }
 
     fn patch(&self, patch: &mut PatchRef) {
@@ -138,6 +158,13 @@ impl Redactor {
         };
         shown.to_le_bytes()
     }
+}
+
+/// The text with other letters and digits after `label`, where it has that.
+fn replaced(text: &str, label: &str, by: &str) -> String {
+    let Some((before, after)) = text.split_once(label) else { return text.to_owned() };
+    let end = after.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(after.len());
+    format!("{before}{label}{by}{}", after.get(end..).unwrap_or_default())
 }
 
 /// An address of memory that is allocated at run time.

@@ -47,9 +47,9 @@ pub fn audit() -> Value {
     schema
 }
 
-/// An audit has no hooks, and one file: what only these would tell of, it does not see.
+/// An audit has no hooks, and one file, and does not read the kernel's log: what only these would tell of, it does not see.
 fn is_of_audit(kind: Kind) -> bool {
-    !matches!(kind, Kind::Hook | Kind::Transition | Kind::Continued)
+    !matches!(kind, Kind::Hook | Kind::Transition | Kind::KernelMessage | Kind::Continued)
 }
 
 /// The types allow `null` for what is not there; the journal never writes it.

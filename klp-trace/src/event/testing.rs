@@ -102,6 +102,29 @@ pub(crate) fn finding() -> Finding {
         section: Some(section()),
         relocations: 12,
         first: Some(Arc::new(reloc(0))),
+        kernel: Vec::new(),
+    }
+}
+
+/// As 7.3 says that a target is not zero.
+pub(crate) fn kernel_message() -> KernelMessage {
+    let text = "module: x86/modules: Invalid relocation target, existing value is nonzero for sec 31, idx 0, type 2, loc \
+                ffffffffc0400010, val ff702c";
+    KernelMessage {
+        number: 612,
+        logged_us: 20_918_273,
+        text: text.into(),
+        says: Some(Says::TargetNotZero),
+        patch: None,
+        object: None,
+        symbol: None,
+        sympos: None,
+        section: Some(31),
+        index: Some(0),
+        rtype: Some(2),
+        address: Some(Address(0xffff_ffff_c040_0010)),
+        value: Some(Address(0xff_702c)),
+        error: None,
     }
 }
 
@@ -132,6 +155,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 ring_bytes: 8 << 20,
                 memory: Memory::Bpf,
                 kernel_base: Some(Address(0xffff_ffff_9a00_0000)),
+                kernel_log: true,
                 redacted: false,
             }),
         ),
@@ -246,6 +270,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 },
             }),
         ),
+        at(7_500_000_000, Body::KernelMessage(kernel_message())),
         at(
             8_000_000_000,
             Body::SessionEnd(SessionEnd {

@@ -6,6 +6,7 @@ pub mod capabilities;
 pub mod host;
 pub mod kallsyms;
 pub mod kcore;
+pub mod kmsg;
 pub mod livepatch_memory;
 mod module_files;
 pub mod modules;

@@ -262,6 +262,7 @@ fn patch(body: &Body) -> Option<&str> {
         Body::Finding(finding) => finding.patch.as_ref()?,
         Body::Livepatch(found) => &found.patch,
         Body::Stall(stall) => &stall.patch,
+        Body::KernelMessage(message) => return message.patch.as_deref(),
         Body::Module(module) => return module.livepatch.then_some(&*module.name),
         Body::Session(_)
         | Body::SymbolLookup(_)
@@ -280,6 +281,7 @@ fn object(body: &Body) -> Option<&str> {
         Body::Hook(hook) => hook.object.as_ref()?,
         Body::Finding(finding) => finding.object.as_ref()?,
         Body::PatchMetadata(meta) => return Some(&meta.object),
+        Body::KernelMessage(message) => return message.object.as_deref(),
         Body::Module(module) => return (!module.livepatch).then_some(&*module.name),
         Body::AddressLookup(lookup) => return lookup.nearest.as_ref().map(|nearest| &*nearest.object),
         Body::Session(_)
@@ -308,6 +310,7 @@ fn symbol(body: &Body) -> Option<&str> {
     match body {
         Body::RelocState(state) => Some(&state.reloc.symbol),
         Body::SymbolLookup(lookup) => Some(&lookup.symbol),
+        Body::KernelMessage(message) => message.symbol.as_deref(),
         Body::AddressLookup(lookup) => lookup.nearest.as_ref().map(|nearest| &*nearest.symbol),
         Body::Finding(finding) => finding.first.as_ref().map(|reloc| &*reloc.symbol),
         _ => None,

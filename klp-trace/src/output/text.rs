@@ -146,8 +146,12 @@ impl Text {
             }
             Body::Hook(hook) => hook.ret.is_some_and(|ret| ret < 0),
             Body::SectionRead(read) => read.lost > 0,
-            // The summary says it, or the finding of a stall or a wrong value.
-            Body::RelocState(_) | Body::SessionEnd(_) | Body::AddressLookup(_) | Body::Stall(_) => false,
+            // The summary says it, or the finding that it belongs to.
+            Body::RelocState(_)
+            | Body::SessionEnd(_)
+            | Body::AddressLookup(_)
+            | Body::Stall(_)
+            | Body::KernelMessage(_) => false,
         }
     }
 }

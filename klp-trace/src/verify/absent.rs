@@ -70,5 +70,6 @@ pub(super) fn not_found(absent: &Absent, object: &ObjectRef) -> Finding {
         section: Some(absent.section.clone()),
         relocations: 1,
         first: Some(Arc::clone(&absent.reloc)),
+        kernel: Vec::new(),
     }
 }

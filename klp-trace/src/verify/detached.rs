@@ -67,6 +67,7 @@ pub(super) fn detached_stale(patch: &Patch, object: &ObjectRef, left: &Left, the
         section,
         relocations: left.stale,
         first,
+        kernel: Vec::new(),
     })
 }
 

@@ -134,7 +134,7 @@ impl Verifier {
             }
             (Hook::ApplyRelocateAdd, Phase::Exit) if ret.is_some_and(|ret| ret < 0) => {
                 if let (Some(patch), Some(section)) = (patch, section) {
-                    self.apply_failed(patch.address, section.index);
+                    self.apply_failed(patch.address, section.index, ret.unwrap_or(0), say);
                 }
             }
             _ => {}

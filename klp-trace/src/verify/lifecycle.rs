@@ -3,13 +3,14 @@
 use super::{
     absent,
     conclude::gated,
+    heard,
     objects::{Failure, Presence},
     rules::{self, Left},
     section::Patch,
     verifier::Verifier,
 };
 use crate::{
-    event::{Body, EventsLost, Finding, ObjectRef},
+    event::{Body, EventsLost, Finding, KernelMessage, ObjectRef},
     model::{Address, Reason, Verdict},
 };
 use std::sync::Arc;
@@ -42,14 +43,11 @@ impl Verifier {
         for patch in self.patches.values_mut() {
             findings.extend(left_by_failure(patch, &object));
         }
-        let culprit = failures.first().and_then(|failure| {
-            let patch = self.patches.get(&failure.patch)?;
-            let section = patch.sections.get(&failure.section)?;
-            let stopped_at = failure.stopped_at.and_then(|index| section.relocs.get(&index));
-            Some(rules::Culprit { patch: &patch.r, section, stopped_at })
-        });
+        let culprit = failures.first().and_then(|failure| self.culprit(failure));
         findings.push(rules::refused(&object, ret, culprit.as_ref(), absent.as_ref()));
-        for finding in findings {
+        let said = self.heard.refusal(name);
+        for mut finding in findings {
+            self.corroborate(&mut finding, &said);
             self.say_finding(finding, say);
         }
     }
@@ -75,18 +73,49 @@ impl Verifier {
                 (left.stale > 0).then(|| rules::stale_after_unload(patch, &object, &left, clears))
             })
             .collect();
-        for finding in findings {
+        let said = self.heard.departure(name);
+        for mut finding in findings {
+            let patch = finding.patch.as_ref().map_or("", |patch| &patch.name);
+            let own = heard::of_patch(&said, patch);
+            self.corroborate(&mut finding, own);
             self.say_finding(finding, say);
         }
     }
 
-    /// apply_relocate_add failed on a section; remembered until klp_module_coming returns.
-    pub(super) fn apply_failed(&mut self, patch: Address, section: u32) {
+    /// Puts to a finding what the kernel's own log said of it.
+    fn corroborate(&self, finding: &mut Finding, said: &[KernelMessage]) {
+        let (patch, section) = (finding.patch.as_ref(), finding.section.as_ref());
+        let section = patch.and_then(|p| self.patches.get(&p.address.0)?.sections.get(&section?.index));
+        let reloc = finding.first.as_ref().and_then(|first| section?.relocs.get(&first.index));
+        heard::corroborate(finding, said, reloc);
+    }
+
+    /// apply_relocate_add failed on a section. While the object is being loaded that is remembered until klp_module_coming
+    /// returns; of an object that is there, the kernel only writes what a patch needs that is itself being loaded.
+    pub(super) fn apply_failed(&mut self, patch: Address, section: u32, ret: i64, say: &mut dyn FnMut(Body)) {
         let gate = self.patches.get(&patch.0).and_then(|patch| patch.sections.get(&section));
         let Some(gate) = gate else { return };
-        let stopped_at = gate.relocs.values().find(|reloc| reloc.leftover).map(|reloc| reloc.r.index);
+        let arch = self.arch;
+        let stopped_at = gate.relocs.values().find(|reloc| reloc.is_in_the_way(arch));
+        let stopped_at = stopped_at.map(|reloc| reloc.r.index);
         let object = Arc::clone(&gate.object);
-        self.objects.entry(&object).failures.push(Failure { patch: patch.0, section, stopped_at });
+        let failure = Failure { patch: patch.0, section, stopped_at };
+        if self.objects.get(&object).is_none_or(|object| object.presence != Presence::Live) {
+            self.objects.entry(&object).failures.push(failure);
+            return;
+        }
+        let Some(culprit) = self.culprit(&failure) else { return };
+        let mut finding = rules::not_enabled(&self.objects.reference(&object), ret, &culprit);
+        let said = self.heard.failure();
+        self.corroborate(&mut finding, &said);
+        self.say_finding(finding, say);
+    }
+
+    fn culprit(&self, failure: &Failure) -> Option<rules::Culprit<'_>> {
+        let patch = self.patches.get(&failure.patch)?;
+        let section = patch.sections.get(&failure.section)?;
+        let stopped_at = failure.stopped_at.and_then(|index| section.relocs.get(&index));
+        Some(rules::Culprit { patch: &patch.r, section, stopped_at })
     }
 
     /// Counts a loss without distrusting what is not concerned.

@@ -8,6 +8,7 @@ mod absent;
 mod conclude;
 mod detached;
 mod feed;
+mod heard;
 mod judge;
 mod lifecycle;
 mod objects;

@@ -51,5 +51,6 @@ pub(super) fn never_written(patch: &PatchRef, object: &ObjectRef, section: &Sect
         section: Some(section.r.clone()),
         relocations: count,
         first: first.map(|reloc| Arc::clone(&reloc.r)),
+        kernel: Vec::new(),
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
         section,
         relocations: left.stale,
         first,
+        kernel: Vec::new(),
     }
 }
 
@@ -107,6 +108,7 @@ pub(super) fn found_stale(
         section: Some(section.r.clone()),
         relocations: count,
         first,
+        kernel: Vec::new(),
     }
 }
 
@@ -129,6 +131,7 @@ pub(super) fn failed_load(patch: &PatchRef, object: &ObjectRef, left: &Left) -> 
         section,
         relocations: left.stale,
         first,
+        kernel: Vec::new(),
     }
 }
 
@@ -148,6 +151,13 @@ pub(super) fn refused(
 ) -> Finding {
     let of = &object.name;
     let (why, action) = match (culprit, absent) {
+        (Some(Culprit { patch, section, stopped_at: Some(reloc) }), _) if !reloc.leftover => (
+            in_the_file(section, reloc),
+            format!(
+                "disable patch {0} and remove its module, then load {of}; {0} cannot be applied to {of} before it is rebuilt",
+                patch.name
+            ),
+        ),
         (Some(Culprit { patch, section, stopped_at: Some(reloc) }), _) => {
             let name = &patch.name;
             let origin = match reloc.reason {
@@ -192,7 +202,31 @@ pub(super) fn refused(
         section: culprit.map(|culprit| culprit.section.r.clone()),
         relocations: u32::from(stopped_at.is_some()),
         first: stopped_at.map(|reloc| Arc::clone(&reloc.r)),
+        kernel: Vec::new(),
     }
+}
+
+/// KLP009, of a patch that is being loaded while its object is there.
+pub(super) fn not_enabled(object: &ObjectRef, ret: i64, culprit: &Culprit<'_>) -> Finding {
+    let (name, of) = (&culprit.patch.name, &object.name);
+    let mut finding = refused(object, ret, Some(culprit), None);
+    finding.message = format!(
+        "livepatch refused to enable patch {name} (error {ret}): what it needs of {of} could not be written"
+    );
+    if culprit.stopped_at.is_some() {
+        finding.action =
+            format!("rebuild {name}, or load another build of it: this one can never be applied to {of}");
+    }
+    finding
+}
+
+/// Why a section was refused over a value that no load has left.
+fn in_the_file(section: &Section, reloc: &Reloc) -> String {
+    format!(
+        "the patch's own file has a value where relocation {} of {} (symbol {}) is to be written, and no earlier load left it: the \
+         kernel writes over zero alone, so apply_relocate_add refused the section",
+        reloc.r.index, section.r.name, reloc.r.symbol
+    )
 }
 
 /// KLP011.
@@ -208,6 +242,7 @@ pub(super) fn file_differs(patch: &PatchRef, section: SectionRef, path: &str, di
         section: Some(section),
         relocations: 0,
         first: None,
+        kernel: Vec::new(),
     }
 }
 
@@ -247,6 +282,7 @@ pub(super) fn events_lost(lost: &EventsLost) -> Finding {
         section: None,
         relocations: 0,
         first: None,
+        kernel: Vec::new(),
     }
 }
 
@@ -272,5 +308,6 @@ pub(super) fn not_reapplied(patch: &PatchRef, object: &ObjectRef, section: &Sect
         section: Some(section.r.clone()),
         relocations: count,
         first: first.map(|reloc| Arc::clone(&reloc.r)),
+        kernel: Vec::new(),
     }
 }

@@ -119,6 +119,23 @@ impl Patch {
     }
 }
 
+impl Reloc {
+    /// Whether it is where the kernel stopped: it writes over zero alone (arch/x86/kernel/module.c, `__write_relocate_add`), and
+    /// something was there before, left by a load of the object or in the patch's own file.
+    pub(super) fn is_in_the_way(&self, arch: Arch) -> bool {
+        self.leftover || self.is_in_the_file(arch)
+    }
+
+    /// Whether the patch's own file has something there, which is there still.
+    fn is_in_the_file(&self, arch: Arch) -> bool {
+        let written = arch.size(self.rtype).map(|size| self.original.get(..size).unwrap_or_default());
+        let there = |bytes: [u8; 8]| written.is_some_and(|written| bytes.starts_with(written));
+        self.verdict == Some(Verdict::Pending)
+            && written.is_some_and(|written| written.iter().any(|byte| *byte != 0))
+            && self.bytes.is_some_and(there)
+    }
+}
+
 impl Section {
     pub(super) fn new(metadata: &PatchMetadata) -> Self {
         Self {

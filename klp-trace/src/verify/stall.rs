@@ -56,6 +56,7 @@ fn stalled(patch: &PatchRef, found: &Stalled) -> Finding {
         section: None,
         relocations: 0,
         first: None,
+        kernel: Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whole stories, told as sources tell them.
 
+mod heard;
+mod in_file;
 mod matrix;
 mod story;
 

@@ -1,6 +1,6 @@
 //! The state machine: events in, events and conclusions out.
 
-use super::{objects::Objects, section::Patch};
+use super::{heard::Heard, objects::Objects, section::Patch};
 use crate::{
     arch::Arch,
     event::{Body, Event, Lookup, Memory, Nearest, PatchRef},
@@ -34,6 +34,8 @@ pub struct Verifier {
     pub(super) losses: u64,
     /// KLP013 was said and not everything was read again since.
     loss_open: bool,
+    /// What the kernel's own log said.
+    pub(super) heard: Heard,
     /// The patch whose transition was completed last.
     pub(super) completed: Option<Arc<str>>,
 }
@@ -94,6 +96,7 @@ impl Verifier {
             lost: 0,
             losses: 0,
             loss_open: false,
+            heard: Heard::default(),
             completed: None,
         }
     }
@@ -102,6 +105,7 @@ impl Verifier {
     /// events are ignored: they are derived anew.
     pub fn feed(&mut self, event: Event, out: &mut dyn FnMut(Event)) {
         let Event { mono_ns, task, body } = event;
+        self.heard.forget(mono_ns);
         let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
         match body {
             Body::Session(session) => {
@@ -118,6 +122,7 @@ impl Verifier {
             Body::SectionRead(read) => self.section_read(read, say),
             Body::Transition(transition) => self.transition(transition, say),
             Body::Stall(stall) => self.stall(stall, say),
+            Body::KernelMessage(message) => self.kernel_message(mono_ns, message, say),
             Body::EventsLost(lost) => self.events_lost(&lost, say),
             Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_) => {}
         }

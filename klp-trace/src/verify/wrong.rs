@@ -75,6 +75,7 @@ pub(super) fn wrong_value(
         section: Some(section.r.clone()),
         relocations: count,
         first: first.map(|reloc| Arc::clone(&reloc.r)),
+        kernel: Vec::new(),
     }
 }
 

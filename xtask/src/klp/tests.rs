@@ -221,6 +221,15 @@ fn what_would_not_work_in_a_kernel_is_refused() {
 }
 
 #[test]
+fn one_byte_of_a_target_is_changed_and_nothing_else() {
+    let converted = convert(&module().build()).unwrap().unwrap();
+    let altered = super::with_value(&converted, 0x5a).unwrap();
+    let changed: Vec<usize> = (0..converted.len()).filter(|at| converted[*at] != altered[*at]).collect();
+    assert_eq!(changed.len(), 1);
+    assert_eq!((converted[changed[0]], altered[changed[0]]), (0, 0x5a));
+}
+
+#[test]
 fn one_addend_is_changed_and_nothing_else() {
     let converted = convert(&module().build()).unwrap().unwrap();
     let altered = super::with_addend(&converted, 8).unwrap();

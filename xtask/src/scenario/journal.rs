@@ -36,8 +36,10 @@ pub struct Said {
     pub expected: Option<String>,
     /// The last verdict's reason.
     pub reason: Option<String>,
-    /// The verdicts, one for each record that has one.
+    /// The verdicts, one for each record that has another than the one before.
     pub verdicts: Vec<String>,
+    /// Records that tell neither of another verdict nor of another reason for it.
+    pub repeated: usize,
     /// Records whose `previous` is not the verdict before.
     pub torn: usize,
     /// Records without a verdict (R_*_NONE).
@@ -226,6 +228,7 @@ impl Journal {
             said.actual = target.actual;
             said.expected = target.expected;
         }
+        let same_reason = said.reason == line.reason;
         said.reason = line.reason;
         let Some(verdict) = line.verdict else {
             said.unjudged += 1;
@@ -237,7 +240,11 @@ impl Journal {
         // Before the patch's init nothing is written that a hook could see; and of an orphan, nothing ever.
         let unwritten = ["pending", "orphaned"].contains(&verdict.as_str());
         self.demanded += usize::from(line.read.as_deref() == Some("demand") && !unwritten);
-        said.verdicts.push(verdict);
+        if said.verdicts.last() == Some(&verdict) {
+            said.repeated += usize::from(same_reason);
+        } else {
+            said.verdicts.push(verdict);
+        }
     }
 
     /// Which load of its patch a relocation belongs to, from 0.

@@ -16,6 +16,27 @@ const SOURCES: [&str; 3] = ["c", "h", "Kbuild"];
 /// The folder of the `.ko` files built for `kernel`; built when the sources, the kernel or the rewriter have
 /// changed since they last were.
 pub fn fixtures(kernel: &Kernel) -> anyhow::Result<PathBuf> {
+    let folder = built(kernel)?;
+    derive(&folder)?;
+    Ok(folder)
+}
+
+/// Modules that no compiler makes, of those that one made: `lp_bad` is `lp_one` with a value where its first livepatch relocation
+/// is to be written.
+fn derive(folder: &Path) -> anyhow::Result<()> {
+    let bad = folder.join("lp_bad.ko");
+    if bad.is_file() {
+        return Ok(());
+    }
+    let from = folder.join("lp_one.ko");
+    let bytes = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+    let bytes = klp::with_value(&klp::renamed(&bytes, "lp_one", "lp_bad")?, 0x5a)?;
+    let fresh = folder.join("lp_bad.fresh");
+    fs::write(&fresh, bytes).with_context(|| format!("cannot write {}", fresh.display()))?;
+    fs::rename(&fresh, &bad).with_context(|| format!("cannot make {}", bad.display()))
+}
+
+fn built(kernel: &Kernel) -> anyhow::Result<PathBuf> {
     let sources = sources(&workspace().join("tests/fixtures"))?;
     let kept = cache_dir().join("fixtures").join(&kernel.release);
     let folder = kept.join(key(&sources, &kernel.release));

@@ -138,8 +138,9 @@ impl Watched {
             None => None,
         };
         let probes = watching::attach(args.attach, args.ring_size, false)?;
-        let session = watching::session(&probes, args.ring_size);
-        let mut live = watching::live(probes, &host, arch, args.ko.clone());
+        let log = watching::log();
+        let session = watching::session(&probes, args.ring_size, log.as_ref());
+        let mut live = watching::live(probes, &host, arch, args.ko.clone()).hearing(log);
         live.start(session, &mut |event| tell(&mut judged, &mut journal, &event));
         Ok(Self { live, judged, journal, stop, next_tick: Instant::now() + TICK })
     }

@@ -33,6 +33,7 @@ pub(super) fn settings(facts: &Facts) -> Vec<Check> {
         facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, *has)),
     );
     checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts), paranoid(facts)]);
+    checks.push(kernel_log(facts));
     checks
 }
 
@@ -172,6 +173,17 @@ fn paranoid(facts: &Facts) -> Check {
         Check::note(ID, found, WHY).with_remedy(format!("only for --attach kprobe: {LESS_PARANOID}"))
     } else {
         Check::ok(ID, found, WHY)
+    }
+}
+
+fn kernel_log(facts: &Facts) -> Check {
+    const ID: &str = "kernel-log";
+    const WHY: &str =
+        "what the kernel itself says of a refused load is shown under the findings; nothing rests on it";
+    match &facts.kernel_log {
+        Ok(()) => Check::ok(ID, "/dev/kmsg can be read", WHY),
+        Err(error) => Check::note(ID, error.clone(), WHY)
+            .with_remedy("give klp-trace CAP_SYSLOG, and a /dev/kmsg if this is a container without one"),
     }
 }
 

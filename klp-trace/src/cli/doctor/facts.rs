@@ -7,6 +7,7 @@ use crate::kernel::btf::KernelBtf;
 use crate::kernel::capabilities::{self, Capabilities, Capability};
 use crate::kernel::host::Host;
 use crate::kernel::kallsyms::{self, KallsymsError, Query, VMLINUX};
+use crate::kernel::kmsg::Kmsg;
 use crate::kernel::settings::Settings;
 use crate::kernel::sysfs::Sysfs;
 use crate::model::Hook;
@@ -63,6 +64,8 @@ pub(super) struct Facts {
     /// The process has `CAP_SYS_ADMIN`, which klp-trace needs on no current kernel as it comes from kernel.org.
     pub(super) sys_admin: bool,
     pub(super) symbols: Symbols,
+    /// Whether /dev/kmsg can be read; why not.
+    pub(super) kernel_log: Result<(), String>,
     /// Which of the functions the kernel's BTF has; an error's text when there is no BTF.
     pub(super) functions: Result<Vec<&'static str>, String>,
     pub(super) attachment: Attachment,
@@ -94,6 +97,7 @@ impl Facts {
             capabilities: needed.iter().map(|c| (*c, effective.is_some_and(|e| e.has(*c)))).collect(),
             sys_admin: effective.is_some_and(|e| e.has(Capability::SysAdmin)),
             symbols: symbols(&root.join(KALLSYMS)),
+            kernel_log: Kmsg::open(&root.join("dev/kmsg")).map(drop),
             functions: match depth {
                 Depth::Settings => Err("not looked at".to_owned()),
                 Depth::Types => functions(root),

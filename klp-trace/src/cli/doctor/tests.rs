@@ -23,6 +23,7 @@ fn fit() -> Facts {
         capabilities: needed(40).iter().map(|c| (*c, true)).collect(),
         sys_admin: false,
         symbols: Symbols::Shown,
+        kernel_log: Ok(()),
         attachment: Attachment::Attached(
             HOOKS
                 .iter()
@@ -249,4 +250,14 @@ fn json_has_its_schema_and_the_documented_words() {
     assert_eq!(clearing["status"], "note");
     assert!(clearing["remedy"].is_string());
     assert!(json["checks"][0].get("remedy").is_none());
+}
+
+#[test]
+fn a_kernel_log_that_cannot_be_read_is_noted_and_no_lack() {
+    let facts = Facts { kernel_log: Err("cannot read /dev/kmsg: EPERM".to_owned()), ..fit() };
+    assert_eq!(lacks(&facts), [""; 0]);
+    let report = Report::new(&facts);
+    let check = report.checks.iter().find(|check| check.id == "kernel-log").unwrap();
+    assert_eq!(check.status, Status::Note);
+    assert!(check.found.contains("EPERM") && check.remedy.as_ref().unwrap().contains("CAP_SYSLOG"));
 }

@@ -3,7 +3,7 @@
 use super::run::{Command, Loop, Shared, Wake, listen};
 use super::spool::Spool;
 use super::{Args, state};
-use crate::cli::watch::live::{attach, host, live, origin, session};
+use crate::cli::watch::live::{attach, host, live, log, origin, session};
 use crate::cli::watch::show::judged;
 use crate::cli::{Exit, Failure};
 use crate::event::Event;
@@ -47,8 +47,9 @@ pub(super) fn run(args: &Args, config: Config) -> Result<Exit, Failure> {
                 }
             };
             let _ = ready.send(Ok(()));
-            let session = session(&probes, args.ring_size);
-            let live = self::live(probes, &host, arch, args.ko.clone());
+            let log = log();
+            let session = session(&probes, args.ring_size, log.as_ref());
+            let live = self::live(probes, &host, arch, args.ko.clone()).hearing(log);
             let mut collector = Collector { live, spool: Spool::new(origin), shared, wake, bell };
             collector.start(session);
             let ended = collector.collect(&commanded);

@@ -5,7 +5,7 @@ use crate::{
     arch::Arch,
     cli::{Exit, Failure, doctor},
     event::{Body, Clock, EndReason, Event, Host, Kernel, Memory, Origin, Session, Tool},
-    kernel::{host, kallsyms, patch_file::Finder},
+    kernel::{host, kallsyms, kmsg, kmsg::Kmsg, patch_file::Finder},
     model::{Address, Hook},
     probe::{self, ProbeError, Probes},
     source::live::{Live, Parts, hook_info},
@@ -33,8 +33,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let stop = stop_flag()?;
     let mut show = Show::open(args, origin(&host))?;
     let probes = attach(args.attach, args.ring_size, args.bpf_log)?;
-    let session = session(&probes, args.ring_size);
-    let mut live = live(probes, &host, arch, args.ko.clone());
+    let log = log();
+    let session = session(&probes, args.ring_size, log.as_ref());
+    let mut live = live(probes, &host, arch, args.ko.clone()).hearing(log);
     live.start(session, &mut |event| show.event(&event));
     show.flush();
     if let Some(file) = &args.ready_file {
@@ -57,7 +58,7 @@ pub(in crate::cli) fn host() -> Result<(host::Host, Arch), Failure> {
 }
 
 /// The first event of a session.
-pub(in crate::cli) fn session(probes: &Probes, ring_bytes: u32) -> Session {
+pub(in crate::cli) fn session(probes: &Probes, ring_bytes: u32, log: Option<&Kmsg>) -> Session {
     Session {
         command: std::env::args().collect(),
         clears: probes
@@ -68,8 +69,14 @@ pub(in crate::cli) fn session(probes: &Probes, ring_bytes: u32) -> Session {
         ring_bytes,
         memory: Memory::Bpf,
         kernel_base: kallsyms::text(Path::new(kallsyms::PATH)).map(Address),
+        kernel_log: log.is_some(),
         redacted: false,
     }
+}
+
+/// The kernel's own log from here on; none where it cannot be read, which `klp-trace doctor` tells.
+pub(in crate::cli) fn log() -> Option<Kmsg> {
+    Kmsg::open(Path::new(kmsg::PATH)).ok()
 }
 
 /// The running kernel as a source, watched through `probes`.

@@ -30,6 +30,8 @@ pub enum Kind {
     Transition,
     /// A transition that does not end.
     Stall,
+    /// What the kernel's own log said.
+    KernelMessage,
     /// Something a person acts on.
     Finding,
     /// Records were lost.
@@ -42,7 +44,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Session,
         Self::PatchMetadata,
         Self::SymbolLookup,
@@ -54,6 +56,7 @@ impl Kind {
         Self::SectionRead,
         Self::Transition,
         Self::Stall,
+        Self::KernelMessage,
         Self::Finding,
         Self::EventsLost,
         Self::SessionEnd,
@@ -74,6 +77,7 @@ impl Kind {
             Self::SectionRead => "section_read",
             Self::Transition => "transition",
             Self::Stall => "stall",
+            Self::KernelMessage => "kernel_message",
             Self::Finding => "finding",
             Self::EventsLost => "events_lost",
             Self::SessionEnd => "session_end",
@@ -100,6 +104,7 @@ impl Kind {
             Self::SectionRead => &["patch", "object", "section", "read", "walk"],
             Self::Transition => &["transition"],
             Self::Stall => &["patch", "stall"],
+            Self::KernelMessage => &["message"],
             Self::Finding => &["finding"],
             Self::EventsLost => &["lost"],
             Self::SessionEnd => &["end"],

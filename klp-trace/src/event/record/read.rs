@@ -114,6 +114,7 @@ impl Record {
                 patch: self.patch.ok_or(lacks("patch"))?,
                 found: self.stall.ok_or(lacks("stall"))?,
             }),
+            Kind::KernelMessage => Body::KernelMessage(self.message.ok_or(lacks("message"))?),
             Kind::Transition => Body::Transition(Transition {
                 patch: self.patch,
                 step: self.transition.ok_or(lacks("transition"))?.step,
@@ -131,6 +132,7 @@ impl Record {
                     section: self.section,
                     relocations: finding.relocations,
                     first: self.reloc.map(Arc::new),
+                    kernel: finding.kernel,
                 })
             }
             Kind::EventsLost => Body::EventsLost(self.lost.ok_or(lacks("lost"))?),

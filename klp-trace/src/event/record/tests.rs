@@ -64,6 +64,7 @@ fn a_record_without_what_its_kind_needs_says_which_part() {
         record.walk = None;
         record.transition = None;
         record.stall = None;
+        record.message = None;
         record.finding = None;
         record.lost = None;
         record.end = None;

@@ -78,6 +78,7 @@ impl Record {
             walk: None,
             transition: None,
             stall: None,
+            message: None,
             lost: None,
             end: None,
             continues: None,
@@ -153,6 +154,7 @@ impl Record {
                 self.patch = Some(stall.patch.clone());
                 self.stall = Some(stall.found.clone());
             }
+            Body::KernelMessage(message) => self.message = Some(message.clone()),
             Body::Finding(finding) => self.fill_finding(finding),
             Body::EventsLost(lost) => self.lost = Some(lost.clone()),
             Body::SessionEnd(end) => self.end = Some(end.clone()),
@@ -189,6 +191,7 @@ impl Record {
             why: finding.why.clone(),
             action: finding.action.clone(),
             relocations: finding.relocations,
+            kernel: finding.kernel.clone(),
         });
     }
 }
@@ -206,6 +209,7 @@ fn kind_of(body: &Body) -> Kind {
         Body::SectionRead(_) => Kind::SectionRead,
         Body::Transition(_) => Kind::Transition,
         Body::Stall(_) => Kind::Stall,
+        Body::KernelMessage(_) => Kind::KernelMessage,
         Body::Finding(_) => Kind::Finding,
         Body::EventsLost(_) => Kind::EventsLost,
         Body::SessionEnd(_) => Kind::SessionEnd,

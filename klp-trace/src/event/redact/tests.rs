@@ -90,3 +90,49 @@ fn what_is_no_address_of_the_image_or_a_module() {
     assert_eq!(shown(base, 1, base, original, original).bytes, Some(original));
     assert!(Redactor::new(Address(0)).is_none() && Redactor::new(Address(u64::MAX)).is_none());
 }
+
+/// A message of the kernel, redacted with the kernel moved by 2 MiB.
+fn said(text: &str, rtype: u32, address: Option<u64>, value: u64) -> KernelMessage {
+    let message = KernelMessage {
+        text: text.into(),
+        rtype: Some(rtype),
+        address: address.map(Address),
+        value: Some(Address(value)),
+        ..crate::event::testing::kernel_message()
+    };
+    let mut redactor = Redactor::new(Address(UNMOVED + 0x20_0000)).unwrap();
+    let Body::KernelMessage(message) = redactor.redact(at(1, Body::KernelMessage(message))).body else {
+        panic!()
+    };
+    message
+}
+
+#[test]
+fn the_kernels_words_tell_no_address_of_this_boot() {
+    let newest = said(
+        "existing value is nonzero for sec 31, idx 0, type 1, loc ffffffffc0400010, val ffffffffc0276010",
+        1,
+        Some(0xffff_ffff_c040_0010),
+        0xffff_ffff_c027_6010,
+    );
+    assert_eq!(
+        &*newest.text,
+        "existing value is nonzero for sec 31, idx 0, type 1, loc ffffffffc0200010, val ffffffffc0076010"
+    );
+    assert_eq!(newest.address, Some(Address(0xffff_ffff_c020_0010)));
+    // A distance stays, a hashed place goes.
+    let old = said(
+        "nonzero for type 2, loc 00000000b1d5cf41, val ffffffffffffc0de",
+        2,
+        None,
+        0xffff_ffff_ffff_c0de,
+    );
+    assert_eq!(&*old.text, "nonzero for type 2, loc ?, val ffffffffffffc0de");
+    let overflow = said(
+        "overflow in relocation type 10 val ffffffffc0276010 sec 4 idx 2",
+        10,
+        None,
+        0xffff_ffff_c027_6010,
+    );
+    assert_eq!(&*overflow.text, "overflow in relocation type 10 val ffffffffc0076010 sec 4 idx 2");
+}

@@ -115,6 +115,7 @@ fn session() -> impl Strategy<Value = Body> {
                 ring_bytes,
                 memory,
                 kernel_base: None,
+                kernel_log: false,
                 redacted: false,
             })
         })
@@ -261,8 +262,9 @@ fn finding() -> impl Strategy<Value = Body> {
     let id = select(FindingId::ALL);
     let severity = select([Severity::Info, Severity::Warning, Severity::Error].as_slice());
     let said = (text(), text(), text(), any::<u32>());
-    (id, severity, said, of(patch()), of(object()), of(section()), of(reloc())).prop_map(
-        |(id, severity, (message, why, action, relocations), patch, object, section, first)| {
+    let kernel = prop::collection::vec(name(), 0..3);
+    (id, severity, said, of(patch()), of(object()), of(section()), of(reloc()), kernel).prop_map(
+        |(id, severity, (message, why, action, relocations), patch, object, section, first, kernel)| {
             let first = first.map(Arc::new);
             Body::Finding(Finding {
                 id,
@@ -275,6 +277,40 @@ fn finding() -> impl Strategy<Value = Body> {
                 section,
                 relocations,
                 first,
+                kernel,
+            })
+        },
+    )
+}
+
+fn kernel_message() -> impl Strategy<Value = Body> {
+    let says =
+        of(select([Says::TargetNotZero, Says::Refused, Says::Reverting, Says::NotInitialized].as_slice()));
+    let log = (any::<u64>(), any::<u64>(), text(), says);
+    let names = (of(name()), of(name()), of(name()), of(any::<u64>()));
+    let place = (of(any::<u32>()), of(any::<u32>()), of(any::<u32>()), of(address()), of(address()));
+    (log, names, place, of(any::<i64>())).prop_map(
+        |(
+            (number, logged_us, text, says),
+            (patch, object, symbol, sympos),
+            (section, index, rtype, address, value),
+            error,
+        )| {
+            Body::KernelMessage(KernelMessage {
+                number,
+                logged_us,
+                text: text.into(),
+                says,
+                patch,
+                object,
+                symbol,
+                sympos,
+                section,
+                index,
+                rtype,
+                address,
+                value,
+                error,
             })
         },
     )
@@ -332,6 +368,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         section_read(),
         transition(),
         finding(),
+        kernel_message(),
         lost(),
         end(),
     ];

@@ -28,7 +28,7 @@ fn each_line_carries_the_hash_of_the_one_before() {
         before = record.hash.unwrap();
     }
     assert_eq!(journal.head(), before);
-    assert_eq!(journal.records(), 14);
+    assert_eq!(journal.records(), 15);
 }
 
 #[test]

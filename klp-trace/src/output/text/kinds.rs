@@ -63,6 +63,7 @@ impl Layout {
             Body::SectionRead(read) => self.section_read(read),
             Body::Transition(transition) => self.transition(transition),
             Body::Stall(stall) => self.stall(stall),
+            Body::KernelMessage(message) => (Mark::notice("kernel"), name(&message.text).into_owned()),
             Body::EventsLost(lost) => Self::lost(lost),
             Body::Finding(_) | Body::RelocState(_) | Body::SessionEnd(_) => return None,
         })
@@ -234,6 +235,7 @@ impl Layout {
             let all = count(u64::from(finding.relocations), "relocation");
             out.push(Self::under(&format!("at   {section} {} ({all})", relocation(first))));
         }
+        out.extend(finding.kernel.iter().map(|said| Self::under(&format!("kernel: {}", name(said)))));
     }
 
     fn lost(lost: &EventsLost) -> (Mark, String) {

@@ -72,7 +72,8 @@ impl Summary {
             | Body::Hook(_)
             | Body::SectionRead(_)
             | Body::Transition(_)
-            | Body::Stall(_) => {}
+            | Body::Stall(_)
+            | Body::KernelMessage(_) => {}
         }
     }
 

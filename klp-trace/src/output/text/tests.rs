@@ -17,8 +17,8 @@ const GOING: Option<Hook> = Some(Hook::KlpModuleGoing);
 fn story() -> Vec<Event> {
     let mut events = one_of_each();
     let end = events.pop().unwrap();
-    // What an audit finds is no part of this watch, and no transition stalls.
-    events.truncate(events.len() - 3);
+    // What an audit finds is no part of this watch, and no transition stalls; the kernel is silent.
+    events.truncate(events.len() - 4);
     let (lost, found) = (events.pop().unwrap(), events.pop().unwrap());
     let (session, mut metadata) = (events.remove(0), events.remove(0));
     if let Body::PatchMetadata(meta) = &mut metadata.body {

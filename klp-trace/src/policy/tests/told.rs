@@ -27,6 +27,7 @@ impl Told {
             ring_bytes: 4096,
             memory: Memory::Bpf,
             kernel_base: None,
+            kernel_log: false,
             redacted: false,
         }));
         told

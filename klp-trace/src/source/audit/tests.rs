@@ -40,6 +40,7 @@ fn session() -> Session {
         ring_bytes: 0,
         memory: Memory::Kcore,
         kernel_base: None,
+        kernel_log: false,
         redacted: false,
     }
 }

@@ -21,7 +21,7 @@ pub use reader::Reader;
 use crate::{
     arch::Arch,
     event::{Body, Event, EventsLost, Session, Task},
-    kernel::{patch_file::Finder, sysfs::Sysfs},
+    kernel::{kmsg::Kmsg, patch_file::Finder, sysfs::Sysfs},
     model::Address,
     probe::event::RawEvent,
     verify::{Verifier, Want},
@@ -80,6 +80,8 @@ pub struct Live<R> {
     /// The transition under way: livepatch has one at a time.
     transitioning: Option<stall::UnderWay>,
     blind: blind::Blindness,
+    /// The kernel's own log, where it can be read.
+    log: Option<Kmsg>,
     /// Something was lost: the kernel is to be looked at again.
     look_again: bool,
 }
@@ -106,8 +108,16 @@ impl<R: Reader> Live<R> {
             writes: 0,
             transitioning: None,
             blind: blind::Blindness::default(),
+            log: None,
             look_again: false,
         }
+    }
+
+    /// Reads the kernel's own log beside the hooks, which wake it: a witness that corroborates.
+    #[must_use]
+    pub fn hearing(mut self, log: Option<Kmsg>) -> Self {
+        self.log = log;
+        self
     }
 
     /// The verifier, for its totals and its outcome.
@@ -212,6 +222,13 @@ impl<R: Reader> Live<R> {
             if modules.get(&name).is_none() {
                 self.forget_patch(*address, &name, out);
             }
+        }
+    }
+
+    /// Says what the kernel's own log has said until now.
+    fn hear(&mut self, out: Out) {
+        for message in self.log.as_mut().map(Kmsg::messages).unwrap_or_default() {
+            self.say(None, Body::KernelMessage(message), out);
         }
     }
 

@@ -86,6 +86,11 @@ impl<R: Reader> Live<R> {
         if event.hook == raw::Hook::Coming && event.ret.is_some_and(|ret| ret < 0) {
             self.look_for_absent(&name, out);
         }
+        let refused = event.hook == raw::Hook::Apply && event.ret.is_some_and(|ret| ret < 0);
+        if refused || matches!(event.hook, raw::Hook::Coming | raw::Hook::Going) {
+            // The kernel has said all that it says of this section, or load, by now.
+            self.hear(out);
+        }
         self.say_hook(event, Phase::Exit, name, out);
         if event.hook == raw::Hook::Going && event.module.livepatch {
             self.patches.remove(&event.module.address);
@@ -171,6 +176,7 @@ impl<R: Reader> Live<R> {
 
     fn transition(&mut self, event: &raw::Transition, out: Out) {
         let Some(step) = convert::step(event) else { return };
+        self.hear(out);
         let named = event.module.map(|address| PatchRef {
             name: convert::name(&event.name),
             address: Address(address),

@@ -39,7 +39,7 @@ fn the_evidence_of_a_file_comes_back() {
     .unwrap();
     assert!(integrity.is_whole() && integrity.ended);
     assert_eq!(events, read(&journal()).unwrap().0);
-    assert_eq!(events.len(), 11);
+    assert_eq!(events.len(), 12);
 }
 
 #[test]
@@ -66,8 +66,8 @@ fn a_line_without_end_takes_no_memory_without_end() {
     bytes.splice(bytes.len().., std::iter::repeat_n(b'x', MAX_LINE + 1));
     bytes.push(b'\n');
     let (events, integrity) = read(&bytes).unwrap();
-    assert_eq!(events.len(), 11);
-    assert_eq!(integrity.first, Some(Damage { line: 15, fault: Fault::TooLong }));
+    assert_eq!(events.len(), 12);
+    assert_eq!(integrity.first, Some(Damage { line: 16, fault: Fault::TooLong }));
     let refusal = read(&bytes[journal().len()..]).unwrap_err().to_string();
     assert!(refusal.contains("line 1") && refusal.contains("longer"), "{refusal}");
 }

@@ -41,6 +41,13 @@ pub(super) fn lines(state: &State, picture: &Picture, found: &Found, width: u16)
         }
         _ => lines.push(Line::raw("  it is about none in particular")),
     }
+    if !finding.kernel.is_empty() {
+        lines.push(Line::raw(""));
+        lines.push(heading("The kernel's own log"));
+        for said in &finding.kernel {
+            lines.extend(headed("  ", Style::new(), &safe(said), cells));
+        }
+    }
     lines
 }
 

@@ -129,6 +129,6 @@ pub fn is_news(body: &Body) -> bool {
         },
         Body::Hook(hook) => hook.ret.is_some_and(|ret| ret < 0),
         Body::SectionRead(read) => read.lost > 0,
-        Body::AddressLookup(_) => false,
+        Body::AddressLookup(_) | Body::KernelMessage(_) => false,
     }
 }

@@ -49,7 +49,11 @@ impl Picture {
                 self.losses += 1;
                 hooks::lost(&mut self.hooks, lost);
             }
-            Body::SectionRead(_) | Body::SessionEnd(_) | Body::RelocState(_) | Body::Stall(_) => {}
+            Body::SectionRead(_)
+            | Body::SessionEnd(_)
+            | Body::RelocState(_)
+            | Body::Stall(_)
+            | Body::KernelMessage(_) => {}
         }
         self.tail.event(event);
     }

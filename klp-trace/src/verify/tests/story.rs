@@ -32,6 +32,7 @@ impl Story {
             ring_bytes: 4096,
             memory: Memory::Bpf,
             kernel_base: None,
+            kernel_log: false,
             redacted: false,
         }));
         story

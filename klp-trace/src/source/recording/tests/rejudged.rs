@@ -53,6 +53,7 @@ fn session() -> Body {
         ring_bytes: 4096,
         memory: Memory::Bpf,
         kernel_base: None,
+        kernel_log: false,
         redacted: false,
     })
 }
