@@ -94,7 +94,7 @@ fn kernel(folder: &Path) -> anyhow::Result<Vec<String>> {
             .dmesg
             .iter()
             .filter(|line| TELLING.iter().any(|part| line.contains(part)))
-            .map(plain)
+            .map(|line| plain(line))
             .collect();
         if step.rc != 0 && step.run.starts_with("insmod ") {
             said.insert(0, format!("`{}` refused", step.run));
@@ -109,7 +109,7 @@ fn kernel(folder: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// A message without the addresses of that boot, fit for a table.
-fn plain(message: &String) -> String {
+fn plain(message: &str) -> String {
     let words = message.split(' ').map(|word| {
         let digits = word.trim_end_matches([',', ')']);
         let address = digits.len() >= 8 && digits.chars().all(|c| c.is_ascii_hexdigit());
@@ -154,9 +154,9 @@ mod tests {
         let said = "module: x86/modules: Invalid relocation target, existing value is nonzero for type 2, loc \
                     00000000c9a3f1d2, val ffffffffc0481000";
         assert_eq!(
-            plain(&said.to_owned()),
+            plain(said),
             "“module: x86/modules: Invalid relocation target, existing value is nonzero for type 2, loc …, val …”"
         );
-        assert_eq!(plain(&"a|b facade".to_owned()), "“a\\|b facade”");
+        assert_eq!(plain("a|b facade"), "“a\\|b facade”");
     }
 }

@@ -1,13 +1,14 @@
 //! `cargo xtask test`: everything that must hold before a change goes in.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 
 use super::{bench, inspect, kunit, tui};
 use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
-use crate::scenario::prepare::{cargo, install, prepare};
+use crate::scenario::prepare::{cargo, cargo_beside, install, prepare};
 use crate::scenario::runner::{self, Bench, Done};
 use crate::testbed::{self, Series};
 
@@ -49,15 +50,16 @@ impl Tally {
         println!("\n== {name}");
         let begun = Instant::now();
         let result = run();
-        self.stages.push((name.to_owned(), begun.elapsed()));
-        match &result {
-            Ok(()) => self.passed += 1,
-            Err(error) => {
-                self.failed += 1;
-                println!("FAILED {name}: {error:#}");
-            }
+        if let Err(error) = &result {
+            println!("FAILED {name}: {error:#}");
         }
+        self.count(name, begun.elapsed(), result.is_ok());
         result.is_ok()
+    }
+
+    fn count(&mut self, name: &str, took: Duration, passed: bool) {
+        self.stages.push((name.to_owned(), took));
+        *(if passed { &mut self.passed } else { &mut self.failed }) += 1;
     }
 }
 
@@ -68,13 +70,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let known: Vec<&str> = all.iter().map(|scenario| scenario.name.as_str()).collect();
         ensure!(known.contains(&name.as_str()), "no scenario {name}; there are {}", known.join(", "));
     }
+    let begun = Instant::now();
     let mut tally = Tally::default();
     let set_up = tally.stage("setup", install);
-    if set_up && args.scenario.is_empty() {
-        for (name, words) in CHECKS {
-            tally.stage(name, || cargo(words));
-        }
-    }
     let mut bench = None;
     if set_up {
         tally.stage("kernels, fixtures and the guest's programs", || {
@@ -82,10 +80,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             Ok(())
         });
     }
+    // VMs wait for much of their time: what the checks need of the processors is theirs then.
+    let checks = (set_up && args.scenario.is_empty()).then(|| thread::spawn(checks));
     let done = match &bench {
-        Some(bench) => scenarios(args, &all, bench, &mut tally)?,
-        None => Vec::new(),
+        Some(bench) => scenarios(args, &all, bench, &mut tally),
+        None => Ok(Vec::new()),
     };
+    if let Some(checks) = checks {
+        let checked = checks.join().map_err(|_| anyhow!("the thread of the checks broke down"))?;
+        for (name, took, passed) in checked {
+            tally.count(name, took, passed);
+        }
+    }
+    let done = done?;
     if bench.is_some() && args.scenario.is_empty() {
         tally.stage("inspect reads every module of the kernels", inspect::every_module);
         tally.stage("inspect and readelf read the same in every fixture", inspect::against_readelf);
@@ -93,11 +100,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(bench) = &bench
         && args.scenario.is_empty()
     {
-        for series in [Series::V6_1, Series::V6_12] {
-            if bench.kernels.contains_key(&series) {
-                tally.stage(&format!("klp-trace tui at a terminal on {series}"), || tui::live(bench, series));
-            }
-        }
+        tally.stage("klp-trace tui at a terminal", || terminals(bench));
     }
     if args.full && bench.is_some() {
         tally.stage("the kernel's kunit.py reads assert's KTAP", kunit::reads_ktap);
@@ -109,7 +112,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         tally.stage("bench tui", || bench::tui(BENCHED));
         tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
     }
-    report(&done, &tally);
+    report(&done, &tally, begun.elapsed());
     ensure!(tally.failed == 0, "{} failed", tally.failed);
     Ok(())
 }
@@ -123,6 +126,32 @@ const CHECKS: [(&str, &[&str]); 4] = [
     ("unit tests", &["test", "--workspace", "--quiet"]),
     ("the eBPF object is what its source says", &["xtask", "ebpf", "check"]),
 ];
+
+/// The checks of the code, one after the other: each one's name, how long it took, and whether it passed.
+fn checks() -> Vec<(&'static str, Duration, bool)> {
+    let check = |(name, words): (&'static str, &[&str])| {
+        let begun = Instant::now();
+        let (output, result) = cargo_beside(words);
+        let end =
+            result.as_ref().map_or_else(|error| format!("FAILED {name}: {error:#}\n"), |()| String::new());
+        // One call, so that the VMs' lines do not come between.
+        print!("\n== {name}\n{output}{end}\n");
+        (name, begun.elapsed(), result.is_ok())
+    };
+    CHECKS.map(check).into()
+}
+
+/// The TUI on two series, each in a VM, at the same time.
+fn terminals(bench: &Bench) -> anyhow::Result<()> {
+    let series =
+        [Series::V6_1, Series::V6_12].into_iter().filter(|series| bench.kernels.contains_key(series));
+    thread::scope(|scope| {
+        let started: Vec<_> = series.map(|series| scope.spawn(move || tui::live(bench, series))).collect();
+        let ended =
+            started.into_iter().map(|one| one.join().map_err(|_| anyhow!("a VM's thread broke down"))?);
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
+}
 
 fn wanted_series(args: &Args) -> Vec<Series> {
     if !args.series.is_empty() {
@@ -178,7 +207,7 @@ fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<In
     Ok(chosen)
 }
 
-fn report(done: &[Done], tally: &Tally) {
+fn report(done: &[Done], tally: &Tally, all: Duration) {
     for done in done.iter().filter(|done| !done.wrong.is_empty()) {
         println!("\nFAILED {} on {}: {}", done.name, done.series, done.about);
         for wrong in &done.wrong {
@@ -191,7 +220,6 @@ fn report(done: &[Done], tally: &Tally) {
     for (name, took) in &tally.stages {
         println!("{:7.1}  {name}", took.as_secs_f64() / 60.0);
     }
-    let total: Duration = tally.stages.iter().map(|(_, took)| *took).sum();
-    println!("{:7.1}  in all", total.as_secs_f64() / 60.0);
+    println!("{:7.1}  in all, the checks of the code beside the VMs", all.as_secs_f64() / 60.0);
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
 }

@@ -1,9 +1,9 @@
 //! What the guests need: kernels, fixture modules, klp-trace and the agent.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use super::runner::Bench;
 use crate::testbed::{self, Series, Steps, host};
@@ -37,11 +37,31 @@ pub fn install() -> anyhow::Result<()> {
 /// Runs cargo in the workspace; it fails when cargo does.
 pub fn cargo(words: &[&str]) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    // Tests that lack an independent reader fail: elsewhere they say that they skip.
-    command.args(words).current_dir(testbed::workspace()).env("KLP_TRACE_ALL_READERS", "1");
-    let status = command.status();
+    let status = in_workspace(Command::new(cargo), words).status();
     let status = status.with_context(|| format!("cannot run cargo {}", words.join(" ")))?;
     ensure!(status.success(), "cargo {} failed", words.join(" "));
     Ok(())
+}
+
+/// The same with what others leave of the processors; what it wrote comes back, the errors last.
+pub fn cargo_beside(words: &[&str]) -> (String, anyhow::Result<()>) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "10"]).arg(cargo);
+    let done = in_workspace(nice, words).stdin(Stdio::null()).output();
+    match done.with_context(|| format!("cannot run cargo {}", words.join(" "))) {
+        Ok(done) => {
+            let text = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let result =
+                if done.status.success() { Ok(()) } else { Err(anyhow!("cargo {} failed", words.join(" "))) };
+            (text.concat(), result)
+        }
+        Err(error) => (String::new(), Err(error)),
+    }
+}
+
+fn in_workspace(mut command: Command, words: &[&str]) -> Command {
+    // Tests that lack an independent reader fail: elsewhere they say that they skip.
+    command.args(words).current_dir(testbed::workspace()).env("KLP_TRACE_ALL_READERS", "1");
+    command
 }

@@ -139,8 +139,9 @@ fn run_batch(bench: &Bench, batch: &Batch) -> Vec<Done> {
     let seconds = booted.map_or(0.0, |outcome| outcome.seconds);
     let lines = results.iter().map(|done| {
         let word = if done.wrong.is_empty() { "ok    " } else { "FAILED" };
-        let why: String = done.wrong.iter().map(|wrong| format!("           - {wrong}\n")).collect();
-        format!("  {word} {} {}\n{why}", done.series, done.name)
+        let first = format!("  {word} {} {}", done.series, done.name);
+        let why = done.wrong.iter().map(|wrong| format!("           - {wrong}"));
+        std::iter::once(first).chain(why).collect::<Vec<_>>().join("\n") + "\n"
     });
     print!("{place}: {seconds:.0} s\n{}", lines.collect::<String>());
     results
