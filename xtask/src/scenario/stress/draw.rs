@@ -29,8 +29,8 @@ pub fn commands(stress: &Stress, clears: bool) -> Vec<Step> {
         let Some(act) = next(&model, &mut rng) else { break };
         steps.push(step(&mut model, act));
     }
-    for name in model.deceptive() {
-        steps.push(step(&mut model, Act::Remove(name)));
+    for act in model.closing() {
+        steps.push(step(&mut model, act));
     }
     steps
 }

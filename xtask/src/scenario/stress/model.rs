@@ -53,6 +53,9 @@ enum Detached<'a> {
 #[derive(Debug, Clone)]
 struct Loaded<'a> {
     detached: Option<Detached<'a>>,
+    /// Whether a load was refused because of it: its symbols were looked up for that load, and the kernel's record of them
+    /// is no longer of what the targets hold.
+    refused: bool,
     targets: BTreeMap<&'a str, Target>,
 }
 
@@ -111,14 +114,27 @@ impl<'a> Model<'a> {
         acts
     }
 
-    /// The livepatches out of use that hold values of an earlier load of an object that is there now. A trace knows
-    /// them to be stale; should the object have come to the same address, they look right to an audit.
-    pub fn deceptive(&self) -> Vec<&'a str> {
-        let holds = |loaded: &Loaded| {
+    /// What removes the livepatches of which an audit, having no history, cannot say what a trace says:
+    ///
+    /// - one out of use that holds values of an earlier load of an object that is there now: should the object have come
+    ///   to the same address, they look right;
+    /// - one because of which a load was refused: what it holds is not what the kernel has on record any more, and an
+    ///   audit calls it `mismatch`, not `stale`.
+    pub fn closing(&self) -> Vec<Act<'a>> {
+        let deceptive = |loaded: &Loaded| {
             let mut stale = loaded.targets.iter().filter(|(_, target)| **target == Target::Stale);
-            stale.any(|(object, _)| self.present.contains(object))
+            loaded.detached.is_some() && stale.any(|(object, _)| self.present.contains(object))
         };
-        self.loaded.iter().filter(|(_, loaded)| holds(loaded)).map(|(name, _)| *name).collect()
+        let mut acts = Vec::new();
+        for (name, loaded) in &self.loaded {
+            if loaded.refused && loaded.detached.is_none() {
+                acts.push(Act::Disable(name));
+            }
+            if loaded.refused || deceptive(loaded) {
+                acts.push(Act::Remove(name));
+            }
+        }
+        acts
     }
 
     /// Does it; what must come of it.
@@ -149,7 +165,11 @@ impl<'a> Model<'a> {
     /// target that is not zero. Only kernels that never clear get there.
     fn load(&mut self, object: &'a str) -> Expect {
         let gated: Vec<&'a str> = self.gated(object);
-        if let Some(first) = gated.iter().find(|name| self.target(name, object) == Some(Target::Stale)) {
+        let refuses = |name: &&&str| self.target(name, object) == Some(Target::Stale);
+        if let Some(first) = gated.iter().find(refuses) {
+            if let Some(loaded) = self.loaded.get_mut(first) {
+                loaded.refused = true;
+            }
             let text = [
                 format!("let {object} load"),
                 format!("stale target of patch {first} from the previous load"),
@@ -235,7 +255,7 @@ impl<'a> Model<'a> {
             (object.as_str(), if there { Target::Applied } else { Target::Pending })
         };
         let targets = patch.objects.iter().map(held).collect();
-        self.loaded.insert(name, Loaded { detached: None, targets });
+        self.loaded.insert(name, Loaded { detached: None, refused: false, targets });
         self.active.push(name);
         says(format!("'{name}': patching complete"))
     }
