@@ -40,16 +40,9 @@ fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
         let hex = after.strip_prefix(b"x").and_then(|hex| std::str::from_utf8(hex.get(..2)?).ok());
-        match hex.filter(|_| byte == b'\\').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                plain.push(byte);
-                rest = after;
-            }
-        }
+        let escaped = hex.filter(|_| byte == b'\\').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        plain.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { after.get(3..).unwrap_or_default() } else { after };
     }
     Cow::Owned(plain)
 }
