@@ -29,12 +29,12 @@ fn a_target_that_is_not_zero_as_each_kernel_says_it() {
     );
     assert_eq!((new.says, new.rtype, new.address), (Some(Says::TargetNotZero), Some(2), None));
     let newest = says(
-        "module: x86/modules: Invalid relocation target, existing value is nonzero for sec 43, idx 3, type 11, loc \
-         ffffffffc0b2101f, val ffffffffc0aee010",
+        "module: x86/modules: Invalid relocation target, existing value is nonzero for sec 40, idx 0, type 1, loc \
+         ffffffffc0805017, val ffffffffc025e060",
     );
-    assert_eq!((newest.section, newest.index, newest.rtype), (Some(43), Some(3), Some(11)));
-    assert_eq!(newest.address, Some(Address(0xffff_ffff_c0b2_101f)));
-    assert_eq!(newest.value, Some(Address(0xffff_ffff_c0ae_e010)));
+    assert_eq!((newest.section, newest.index, newest.rtype), (Some(40), Some(0), Some(1)));
+    assert_eq!(newest.address, Some(Address(0xffff_ffff_c080_5017)));
+    assert_eq!(newest.value, Some(Address(0xffff_ffff_c025_e060)));
 }
 
 #[test]
