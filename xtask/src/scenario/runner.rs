@@ -37,6 +37,10 @@ pub struct Done {
     pub about: String,
     /// Its series.
     pub series: Series,
+    /// The boot it belongs to.
+    pub group: String,
+    /// Whether this is the boot's machine, and no scenario.
+    pub is_vm: bool,
     /// What is wrong; empty when it passed.
     pub wrong: Vec<String>,
     /// Holds the journal and the reports.
@@ -164,6 +168,8 @@ fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Out
             name: instance.name.clone(),
             about: instance.about.clone(),
             series: batch.series,
+            group: batch.group.clone(),
+            is_vm: false,
             wrong,
             folder,
             log: log.clone(),
@@ -175,7 +181,17 @@ fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Out
         if !wrong.is_empty() {
             let name = format!("the VM of group {}", batch.group);
             let about = "the machine that the scenarios share".to_owned();
-            results.push(Done { name, about, series: batch.series, wrong, folder: out, log });
+            let group = batch.group.clone();
+            results.push(Done {
+                name,
+                about,
+                series: batch.series,
+                group,
+                is_vm: true,
+                wrong,
+                folder: out,
+                log,
+            });
         }
     }
     results
