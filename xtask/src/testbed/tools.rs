@@ -74,6 +74,10 @@ pub fn unpacked(package: &str, extent: Extent) -> anyhow::Result<PathBuf> {
     }
     host::ensure(host::PACKAGES)?;
     let _lock = lock::take(package)?;
+    // Another may have unpacked it in the meantime.
+    if stamp.exists() {
+        return Ok(root);
+    }
     progress::note(&match extent {
         Extent::WithDependencies => format!("downloading {package} and what it needs"),
         Extent::Alone => format!("downloading {package}"),
