@@ -7,6 +7,7 @@ use super::Event;
 use super::chain::{self, Hash};
 use super::envelope::{Clock, Origin, SCHEMA};
 use super::record::{Kind, Malformed, Record};
+use crate::model::escape::escape;
 use serde::Deserialize;
 use std::borrow::Cow;
 use thiserror::Error;
@@ -276,14 +277,14 @@ fn may_be_passed_over(kind: &str) -> bool {
     Kind::from_name(kind).is_none_or(Kind::is_conclusion)
 }
 
-/// At most 200 characters of a text that comes from the journal.
+/// At most 200 characters of a text that has parts of the journal in it, fit to be shown.
 fn shorten(text: &str) -> String {
-    text.chars().take(200).collect()
+    escape(text.as_bytes()).chars().take(200).collect()
 }
 
 impl From<Malformed> for Fault {
     fn from(malformed: Malformed) -> Self {
-        Self::NoRecord { why: malformed.to_string() }
+        Self::NoRecord { why: shorten(&malformed.to_string()) }
     }
 }
 

@@ -318,3 +318,13 @@ fn the_objects_of_reads_come_back() {
     let lines = written(&[one_of_each().remove(0), at(1, Body::SectionRead(read.clone()))]);
     assert_eq!(self::read(&lines).0[1].body, Body::SectionRead(read));
 }
+
+#[test]
+fn what_is_said_of_a_hostile_line_can_be_shown() {
+    let first = String::from_utf8(written(&one_of_each())[0].clone()).unwrap();
+    let hostile = first.replacen("\"klp_module_", "\"klp_\u{7f}\u{202e}module_", 1);
+    assert_ne!(hostile, first);
+    let refused = Reader::new().line(hostile.as_bytes()).unwrap_err().to_string();
+    assert!(refused.contains("klp_\\x7f"), "{refused}");
+    assert!(!refused.chars().any(|c| c.is_control() || c == '\u{202e}'), "{refused}");
+}
