@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             Ok(())
         });
     }
-    // VMs wait for much of their time: what the checks need of the processors is theirs then.
+    // Where the VMs leave a processor idle, the checks have it.
     let checks = (set_up && args.scenario.is_empty()).then(|| thread::spawn(checks));
     let done = match &bench {
         Some(bench) => scenarios(args, &all, bench, &mut tally),

@@ -1,5 +1,5 @@
-//! A second try. Under emulation a machine fails now and then for reasons of its own (a lost timer, an oops of the emulated
-//! processor): what failed in one or two boots is run once more, in boots of its own, and that it was is said. What is wrong
+//! A second try. Under emulation a machine fails now and then for reasons of its own (an int3 oops of the emulated
+//! processors was seen): what failed in one or two boots is run once more, in boots of its own, and that it was is said. What is wrong
 //! with klp-trace fails again; what fails in more boots than that is no accident and is not tried.
 
 use std::collections::BTreeSet;
