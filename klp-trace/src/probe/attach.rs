@@ -1,13 +1,13 @@
 //! Loading and attaching.
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned, maps::RingBuf, programs::RawTracePoint,
+    Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned, maps::RingBuf, programs::RawTracePoint,
 };
 use aya_log::EbpfLogger;
 use klp_trace_ebpf::Hook;
 
 use super::{
-    Attach, HookStatus, Options, ProbeError, Probes, demand,
+    Attach, HookStatus, Options, ProbeError, Probes, demand, functions,
     hooks::{self, COMINGS, SPECS, find},
     layout::Layout,
     loss::Ledger,
@@ -34,25 +34,32 @@ impl Probes {
         {
             return Err(ProbeError::RingSize { bytes: options.ring_bytes, page });
         }
+        // Each of the three that follow fills some megabytes: the memory of one serves the next.
+        let mut first = Some(loader());
         let types = KernelBtf::running()?;
         let layout = Layout::of(&types, options.variables)?;
-        let btf = Btf::from_sys_fs().map_err(|e| ProbeError::Object(e.to_string()))?;
+        let functions = types.functions(&SPECS.map(|spec| spec.hook.name()));
+        drop(types);
+        let ids = match options.attach {
+            Attach::Kprobe => None,
+            Attach::Auto | Attach::Fentry => Some(functions::btf(&functions)),
+        };
 
         // The programs are told beforehand whether cleanup is hooked. Where it has a name and cannot be hooked all the
         // same, they are loaded once more.
-        let mut cleanup = types.has_function(Hook::Cleanup.name());
+        let mut cleanup = functions.contains_key(Hook::Cleanup.name());
         let mut refusal = None;
         loop {
-            let mut bpf = load(options, &layout, cleanup)?;
+            let mut bpf = load(first.take().unwrap_or_else(loader), options, &layout, cleanup)?;
             let mut statuses: Vec<HookStatus> = Vec::new();
             for spec in SPECS {
-                let absent = spec.is_function() && !types.has_function(spec.hook.name());
+                let absent = spec.is_function() && !functions.contains_key(spec.hook.name());
                 let status = if spec.hook == Hook::Cleanup && !cleanup {
                     spec.missing(refusal.clone().unwrap_or_else(absence))
                 } else if absent && spec.may_be_absent() {
                     spec.missing(absence())
                 } else {
-                    spec.attach(&mut bpf, Some(&btf), options.attach)
+                    spec.attach(&mut bpf, ids.as_ref(), options.attach)
                 };
                 statuses.push(status);
                 if statuses
@@ -70,41 +77,43 @@ impl Probes {
                 cleanup = false;
                 continue;
             }
-            return Self::finish(bpf, statuses, options, &types);
+            return Self::finish(bpf, statuses, options, functions.contains_key(Hook::Clear.name()));
         }
     }
 
     /// Loads the programs that read on demand, and watches modules come and go, no more: what an audit needs, at a fraction
-    /// of the cost of [`Probes::attach`]. By kprobe alone, since fentry would have all of the kernel's types parsed once
-    /// more. What cannot be hooked is told with the reason.
+    /// of the cost of [`Probes::attach`]. By kprobe alone, which needs no ids of functions. What cannot be hooked is told
+    /// with the reason.
     pub fn reading_on_demand(options: &Options) -> Result<Self, ProbeError> {
+        let loader = loader();
         let types = KernelBtf::running()?;
         let layout = Layout::of(&types, options.variables)?;
-        let mut bpf = load(options, &layout, false)?;
+        let clears = !types.functions(&[Hook::Clear.name()]).is_empty();
+        let mut bpf = load(loader, options, &layout, false)?;
         let statuses = COMINGS.iter().map(|spec| spec.attach(&mut bpf, None, Attach::Kprobe)).collect();
-        Self::reading(bpf, statuses, options, &types)
+        Self::reading(bpf, statuses, options, clears)
     }
 
     fn finish(
         bpf: Ebpf,
         statuses: Vec<HookStatus>,
         options: &Options,
-        types: &KernelBtf,
+        clears: bool,
     ) -> Result<Self, ProbeError> {
-        let gap = statuses.iter().find(|s| {
-            s.mandatory && s.mechanism.is_none() && (s.hook != Hook::Clear || types.has_function(s.name))
-        });
+        let gap = statuses
+            .iter()
+            .find(|s| s.mandatory && s.mechanism.is_none() && (s.hook != Hook::Clear || clears));
         if let Some(gap) = gap {
             return Err(refused(gap));
         }
-        Self::reading(bpf, statuses, options, types)
+        Self::reading(bpf, statuses, options, clears)
     }
 
     fn reading(
         mut bpf: Ebpf,
         statuses: Vec<HookStatus>,
         options: &Options,
-        types: &KernelBtf,
+        clears: bool,
     ) -> Result<Self, ProbeError> {
         for name in demand::PROGRAMS {
             let program: &mut RawTracePoint = find(&mut bpf, name).map_err(|e| object(&e))?;
@@ -117,7 +126,6 @@ impl Probes {
         } else {
             None
         };
-        let clears = types.has_function(Hook::Clear.name());
         Ok(Self { bpf, ring: Ring::new(ring), statuses, clears, ledger: Ledger::default(), walks: 0, logger })
     }
 }
@@ -126,18 +134,29 @@ fn absence() -> String {
     "this kernel has no such function, or has it inlined".to_owned()
 }
 
-fn load(options: &Options, layout: &Layout, cleanup: bool) -> Result<Ebpf, ProbeError> {
+/// One that relocates nothing against the kernel's BTF, since nothing in the object asks for it. That it is parsed all the
+/// same, for nothing, is aya's way (0.14).
+fn loader() -> EbpfLoader<'static> {
     let mut loader = EbpfLoader::new();
-    // Nothing in the object is relocated against the kernel's BTF: spares parsing it once more.
     loader.btf(None);
+    loader
+}
+
+fn load(
+    loader: EbpfLoader<'static>,
+    options: &Options,
+    layout: &Layout,
+    cleanup: bool,
+) -> Result<Ebpf, ProbeError> {
+    let hooked = u32::from(cleanup);
+    let level = if options.bpf_log { LOG_ALL } else { LOG_OFF };
+    let mut loader: EbpfLoader<'_> = loader;
     for (name, offset) in &layout.offsets {
         loader.override_global(name, offset, true);
     }
     for (name, word) in &layout.words {
         loader.override_global(name, word, true);
     }
-    let hooked = u32::from(cleanup);
-    let level = if options.bpf_log { LOG_ALL } else { LOG_OFF };
     loader
         .override_global("CLEANUP_HOOKED", &hooked, true)
         .override_global("AYA_LOG_LEVEL", &level, true)

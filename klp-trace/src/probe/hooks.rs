@@ -67,7 +67,7 @@ impl Spec {
         self.kind != Kind::Tracepoint
     }
 
-    /// Attaches it, the exit before the entry: an exit without its entry is harmless. Fentry needs the kernel's types.
+    /// Attaches it, the exit before the entry: an exit without its entry is harmless. Fentry needs the functions' ids.
     pub fn attach(self, bpf: &mut Ebpf, btf: Option<&Btf>, how: Attach) -> HookStatus {
         let mut reasons = Vec::new();
         for mechanism in self.mechanisms(how) {

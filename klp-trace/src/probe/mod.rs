@@ -8,6 +8,7 @@ pub mod decode;
 mod demand;
 mod error;
 pub mod event;
+mod functions;
 mod hooks;
 mod layout;
 mod loss;

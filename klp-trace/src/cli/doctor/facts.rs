@@ -147,6 +147,6 @@ fn functions(root: &Path) -> Result<Vec<&'static str>, String> {
         return Err(format!("{} is not there", path.display()));
     }
     let btf = KernelBtf::running().map_err(|error| error.to_string())?;
-    let wanted = HOOKS.iter().map(|(hook, _)| hook.name()).chain([BPF_LOOP]);
-    Ok(wanted.filter(|name| btf.has_function(name)).collect())
+    let wanted: Vec<_> = HOOKS.iter().map(|(hook, _)| hook.name()).chain([BPF_LOOP]).collect();
+    Ok(btf.functions(&wanted).into_keys().collect())
 }
