@@ -24,6 +24,9 @@ const TOP: u64 = 0xffff_ffff_8000_0000;
 /// The kernel's half of the address space.
 const KERNEL_HALF: u64 = 0xffff_8000_0000_0000;
 
+/// Begins, up to 6.2, what the kernel says of a place that is not zero (arch/x86/kernel/module.c).
+const BEFORE_THE_DISTANCE: &str = "Skipping invalid relocation target";
+
 /// Moves the addresses of one session.
 #[derive(Debug)]
 pub struct Redactor {
@@ -100,14 +103,15 @@ impl Redactor {
     }
 
     /// The addresses of a message of the kernel, in its text as well. Where the kernel hashes the place it tells nothing,
-    /// unless it was booted with `no_hash_pointers`.
+    /// unless it was booted with `no_hash_pointers`. Before 6.3 it looks whether the place is zero before it makes a distance
+    /// of the value: S + A, whatever the type.
     fn message(&self, message: &mut KernelMessage) {
         message.address.iter_mut().for_each(|address| self.address(address));
         let absolute = |rtype| {
             let known = Type::from_number(rtype);
             known.is_none_or(|known| matches!(known, Type::Abs64 | Type::Abs32 | Type::Abs32S))
         };
-        if message.rtype.is_none_or(absolute) {
+        if message.rtype.is_none_or(absolute) || message.text.contains(BEFORE_THE_DISTANCE) {
             message.value.iter_mut().for_each(|value| self.address(value));
         }
         let hex =

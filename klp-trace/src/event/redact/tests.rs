@@ -128,6 +128,14 @@ fn the_kernels_words_tell_no_address_of_this_boot() {
         0xffff_ffff_ffff_c0de,
     );
     assert_eq!(&*old.text, "nonzero for type 2, loc ?, val ffffffffffffc0de");
+    let oldest = said(
+        "Skipping invalid relocation target, existing value is nonzero for type 2, loc 00000000b1d5cf41, val ffffffffc027600c",
+        2,
+        None,
+        0xffff_ffff_c027_600c,
+    );
+    assert!(oldest.text.ends_with("loc ?, val ffffffffc007600c"), "{}", oldest.text);
+    assert_eq!(oldest.value, Some(Address(0xffff_ffff_c007_600c)));
     let overflow = said(
         "overflow in relocation type 10 val ffffffffc0276010 sec 4 idx 2",
         10,
