@@ -2,6 +2,7 @@
 
 use super::{
     judge::{Context, Facts, Judgement, judge},
+    moved,
     objects::{Object, Objects, Presence, VMLINUX},
     orphan, rules,
     section::{Basis, Patch, Reloc, Section},
@@ -216,6 +217,7 @@ fn judge_section(
         Elf::Memory { .. } => ElfWitness::Memory,
         Elf::Differs { .. } => ElfWitness::Differs,
     };
+    moved::recognise(world.arch, section, read, context);
     let mut listed = Vec::new();
     let mut entries = read.entries.iter().peekable();
     let (writable, r) = (section.writable, section.r.clone());

@@ -3,6 +3,7 @@
 mod heard;
 mod in_file;
 mod matrix;
+mod moved;
 mod story;
 
 use super::Verifier;

@@ -139,7 +139,7 @@ fn measure(series: Series, what: Bench, more: Vec<GuestFile>, memory_mib: u32) -
         append: guest::PASSWORD.to_owned(),
         smp: 1,
         memory_mib,
-        timeout: Duration::from_mins(15),
+        timeout: Duration::from_mins(40),
         work: &work,
         echo: true,
     })?;

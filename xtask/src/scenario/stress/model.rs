@@ -53,9 +53,6 @@ enum Detached<'a> {
 #[derive(Debug, Clone)]
 struct Loaded<'a> {
     detached: Option<Detached<'a>>,
-    /// Whether a load was refused because of it: its symbols were looked up for that load, and the kernel's record of them
-    /// is no longer of what the targets hold.
-    refused: bool,
     targets: BTreeMap<&'a str, Target>,
 }
 
@@ -114,12 +111,9 @@ impl<'a> Model<'a> {
         acts
     }
 
-    /// What removes the livepatches of which an audit, having no history, cannot say what a trace says:
-    ///
-    /// - one out of use that holds values of an earlier load of an object that is there now: should the object have come
-    ///   to the same address, they look right;
-    /// - one because of which a load was refused: what it holds is not what the kernel has on record any more, and an
-    ///   audit calls it `mismatch`, not `stale`.
+    /// What removes the livepatches of which an audit, having no history, cannot say what a trace says: one out of use that
+    /// holds values of an earlier load of an object that is there now. Should the object have come to the same address, they
+    /// look right.
     pub fn closing(&self) -> Vec<Act<'a>> {
         let deceptive = |loaded: &Loaded| {
             let mut stale = loaded.targets.iter().filter(|(_, target)| **target == Target::Stale);
@@ -127,10 +121,7 @@ impl<'a> Model<'a> {
         };
         let mut acts = Vec::new();
         for (name, loaded) in &self.loaded {
-            if loaded.refused && loaded.detached.is_none() {
-                acts.push(Act::Disable(name));
-            }
-            if loaded.refused || deceptive(loaded) {
+            if deceptive(loaded) {
                 acts.push(Act::Remove(name));
             }
         }
@@ -167,9 +158,6 @@ impl<'a> Model<'a> {
         let gated: Vec<&'a str> = self.gated(object);
         let refuses = |name: &&&str| self.target(name, object) == Some(Target::Stale);
         if let Some(first) = gated.iter().find(refuses) {
-            if let Some(loaded) = self.loaded.get_mut(first) {
-                loaded.refused = true;
-            }
             let text = [
                 format!("let {object} load"),
                 format!("stale target of patch {first} from the previous load"),
@@ -255,7 +243,7 @@ impl<'a> Model<'a> {
             (object.as_str(), if there { Target::Applied } else { Target::Pending })
         };
         let targets = patch.objects.iter().map(held).collect();
-        self.loaded.insert(name, Loaded { detached: None, refused: false, targets });
+        self.loaded.insert(name, Loaded { detached: None, targets });
         self.active.push(name);
         says(format!("'{name}': patching complete"))
     }
