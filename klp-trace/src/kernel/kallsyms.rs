@@ -6,6 +6,10 @@
 //! vmlinux comes first, in address order; then each module, in the order of its symbol table, core symbols only once
 //! it is live (6.1 to 7.3). The kernel finds its place by counting through a list that changes while it is read
 //! (`module_get_kallsym`), so a read is taken only if no module came or went meanwhile.
+//!
+//! Behind the modules come, once more under their names, functions of .init that ftrace remembers although their memory is
+//! freed (kernel/trace/ftrace.c, `ftrace_mod_get_kallsym`; only while something uses ftrace, as an enabled livepatch does).
+//! No search of the kernel's by name finds those, so they are passed over.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -77,6 +81,8 @@ struct Object {
     /// The lengths of the wanted names: most lines are dismissed by theirs, without hashing.
     lengths: Lengths,
     seen: bool,
+    /// A line of another module came after its own.
+    over: bool,
 }
 
 /// The addresses found by a [`Query`].
@@ -322,9 +328,14 @@ impl Scan {
 
     fn module(&mut self, name: &[u8]) -> Option<usize> {
         if self.module != name {
+            let objects = &mut self.query.objects;
+            if let Some(last) = self.module_index.and_then(|index| objects.get_mut(index)) {
+                last.over = true;
+            }
             self.module.clear();
             self.module.extend_from_slice(name);
-            self.module_index = self.query.by_name.get(name).copied();
+            let index = self.query.by_name.get(name).copied();
+            self.module_index = index.filter(|index| objects.get(*index).is_some_and(|object| !object.over));
         }
         self.module_index
     }

@@ -153,12 +153,23 @@ fn by_file(question: &Question<'_>, file: &[FileOccurrence], unknown: ResolveErr
 
 /// The file counts, the kernel's list says where.
 fn by_both(question: &Question<'_>, listed: &[u64], file: &[FileOccurrence]) -> Answer {
+    if confirms(listed, file) {
+        let counted: Vec<&FileOccurrence> = file.iter().filter(|o| is_counted(question.set, o)).collect();
+        let address = pick(question.sympos, &counted)?.address.ok_or(ResolveError::SymbolsGone)?;
+        let shown = listed.contains(&address);
+        return Ok((address, if shown { SymbolSource::Kallsyms } else { SymbolSource::ObjectFile }));
+    }
     let core = file.iter().filter(|o| o.core).count();
     // A list read while the object was COMING is the full one.
     let full_list = listed.len() == file.len();
     if !full_list && listed.len() != core {
         // Not the file that was loaded: as good as none.
         return by_list(question, listed);
+    }
+    let zipped = file.iter().filter(|o| full_list || o.core).zip(listed);
+    if zipped.into_iter().any(|(o, address)| o.address.is_some_and(|known| known != *address)) {
+        // As many as there should be, and others.
+        return Err(ResolveError::InitUncertain);
     }
     let mut addresses = listed.iter();
     let counted: Vec<(&FileOccurrence, Option<u64>)> = file
@@ -171,6 +182,15 @@ fn by_both(question: &Question<'_>, listed: &[u64], file: &[FileOccurrence]) -> 
         (FileOccurrence { address: Some(address), .. }, None) => Ok((*address, SymbolSource::ObjectFile)),
         (_, None) => Err(ResolveError::SymbolsGone),
     }
+}
+
+/// Whether the list has every symbol that stays, where the file has it, and none that the file does not have. Then it may
+/// have some more than once, and in any order: those of .init that ftrace remembers, right behind the last module's own.
+fn confirms(listed: &[u64], file: &[FileOccurrence]) -> bool {
+    let known: Vec<u64> = file.iter().filter_map(|o| o.address).collect();
+    known.len() == file.len()
+        && listed.iter().all(|address| known.contains(address))
+        && file.iter().filter(|o| o.core).all(|o| o.address.is_some_and(|address| listed.contains(&address)))
 }
 
 /// Which of the occurrences in an object's file the kernel takes: its place among them. Without addresses, so for

@@ -126,6 +126,9 @@ impl Verifier {
             (Hook::KlpModuleGoing, Phase::Exit) => {
                 if let Some(object) = object {
                     if of_patch {
+                        if let Some(address) = object.address {
+                            self.left(address, say);
+                        }
                         self.drop_patch(&object.name, object.address);
                     } else {
                         self.went(&object.name, say);

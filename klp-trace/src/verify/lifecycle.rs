@@ -83,7 +83,7 @@ impl Verifier {
     }
 
     /// Puts to a finding what the kernel's own log said of it.
-    fn corroborate(&self, finding: &mut Finding, said: &[KernelMessage]) {
+    pub(super) fn corroborate(&self, finding: &mut Finding, said: &[KernelMessage]) {
         let (patch, section) = (finding.patch.as_ref(), finding.section.as_ref());
         let section = patch.and_then(|p| self.patches.get(&p.address.0)?.sections.get(&section?.index));
         let reloc = finding.first.as_ref().and_then(|first| section?.relocs.get(&first.index));

@@ -2,6 +2,7 @@
 
 mod heard;
 mod in_file;
+mod left;
 mod matrix;
 mod moved;
 mod story;

@@ -74,6 +74,22 @@ fn a_list_read_while_coming_is_the_full_one() {
 }
 
 #[test]
+fn what_the_list_has_too_many_is_told_by_where_the_file_has_it() {
+    let at = |core, address| FileOccurrence { core, address: Some(address) };
+    let file: &[FileOccurrence] = &[at(false, 7), at(true, 20)];
+    // Behind the module's own: .init, which ftrace remembers.
+    for listed in [&[20, 7][..], &[20, 7, 7], &[20]] {
+        assert_eq!(ask(0, SymbolSet::Core, Listed::Here(listed), Some(file)), Ok(20));
+        assert_eq!(ask(1, SymbolSet::Full, Listed::Here(listed), Some(file)), Ok(7));
+        assert_eq!(ask(2, SymbolSet::Full, Listed::Here(listed), Some(file)), Ok(20));
+    }
+    // As many as the file has, and not those.
+    let other = Listed::Here(&[20, 8]);
+    assert_eq!(ask(0, SymbolSet::Core, other, Some(file)), Err(ResolveError::InitUncertain));
+    assert_eq!(ask(2, SymbolSet::Full, other, Some(file)), Err(ResolveError::InitUncertain));
+}
+
+#[test]
 fn a_file_that_is_not_the_loaded_one_is_as_good_as_none() {
     let wrong: &[FileOccurrence] = &[INIT, CORE];
     let listed = Listed::Here(&[1, 2, 3]);

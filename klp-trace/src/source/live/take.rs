@@ -4,11 +4,11 @@ use super::{Live, Out, Reader, convert, patches::PatchFacts, symbols, walks::Wal
 use crate::{
     elf::notes,
     event::{
-        Body, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent, ObjectRef, PatchRef,
-        SectionRead, SectionRef, Transition, TransitionStep,
+        Body, EventsLost, HookEvent, Livepatch, Lookup, LossCause, ModuleAction, ModuleEvent, ObjectRef,
+        PatchRef, SectionRead, SectionRef, SymbolLookup, Transition, TransitionStep,
     },
     kernel::kallsyms::VMLINUX,
-    model::{Address, Hook, Phase},
+    model::{Address, Hook, Phase, Reason},
     probe::event as raw,
 };
 use std::sync::Arc;
@@ -91,6 +91,9 @@ impl<R: Reader> Live<R> {
             // The kernel has said all that it says of this section, or load, by now.
             self.hear(out);
         }
+        if event.hook == raw::Hook::Going && event.module.livepatch {
+            self.look_for_missing(Address(event.module.address), out);
+        }
         self.say_hook(event, Phase::Exit, name, out);
         if event.hook == raw::Hook::Going && event.module.livepatch {
             self.patches.remove(&event.module.address);
@@ -105,6 +108,21 @@ impl<R: Reader> Live<R> {
             return;
         }
         for lookup in self.lookups.absent(&needed) {
+            self.say(None, Body::SymbolLookup(lookup), out);
+        }
+    }
+
+    /// A patch goes: perhaps because an object that was there before it does not have a symbol.
+    fn look_for_missing(&mut self, patch: Address, out: Out) {
+        let needed = self.verifier.unresolved(patch);
+        if needed.is_empty() {
+            return;
+        }
+        let missing = |lookup: &SymbolLookup| match lookup.outcome {
+            Lookup::Failed { why } => matches!(why, Reason::SymbolNotFound | Reason::SymbolAmbiguous),
+            Lookup::Found { .. } => false,
+        };
+        for lookup in self.lookups.look_up(&needed, &|_| false).into_iter().filter(missing) {
             self.say(None, Body::SymbolLookup(lookup), out);
         }
     }
