@@ -45,8 +45,13 @@ impl KernelBtf {
         member_offset(&self.btf, self.btf.type_by_id(id?)?, &path.split('.').collect::<Vec<_>>())
     }
 
+    /// Whether the kernel has a function of this name that can be looked up. For one: cheaper than [`Self::functions`].
+    pub fn has_function(&self, name: &str) -> bool {
+        self.btf.type_by_name::<Func<'_>>(name).is_some()
+    }
+
     /// Those of these functions that the kernel has, each with its type id, which fentry is attached to. One pass over all
-    /// types (about 10 ms), however many are wanted.
+    /// types, however many are wanted.
     pub fn functions(&self, wanted: &[&'static str]) -> BTreeMap<&'static str, u32> {
         let known = |function: Func<'_>| {
             let name = function.name()?.to_str()?;

@@ -88,7 +88,7 @@ impl Probes {
         let loader = loader();
         let types = KernelBtf::running()?;
         let layout = Layout::of(&types, options.variables)?;
-        let clears = !types.functions(&[Hook::Clear.name()]).is_empty();
+        let clears = types.has_function(Hook::Clear.name());
         let mut bpf = load(loader, options, &layout, false)?;
         let statuses = COMINGS.iter().map(|spec| spec.attach(&mut bpf, None, Attach::Kprobe)).collect();
         Self::reading(bpf, statuses, options, clears)
