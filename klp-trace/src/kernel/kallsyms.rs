@@ -15,10 +15,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 
 use super::modules::{Modules, State};
+use scan::Scan;
 
 /// The name under which klp relocations know the kernel itself.
 pub const VMLINUX: &str = "vmlinux";
@@ -31,8 +33,12 @@ const MODULES: &str = "/proc/modules";
 /// How often to read before giving up on a moment without a change.
 const ATTEMPTS: usize = 5;
 
-/// Longer than any line: KSYM_NAME_LEN is 512, MODULE_NAME_LEN 56.
-const BUFFER: usize = 64 * 1024;
+/// Bytes of [`PATH`] before the read in which the first line of a module came; 0 until it was read once. vmlinux's lines do
+/// not change while a kernel runs, and the kernel hands out whole lines in pieces of a page (fs/seq_file.c).
+static BEFORE_MODULES: AtomicU64 = AtomicU64::new(0);
+
+/// How much earlier than there a read looks which modules there are.
+const AHEAD: u64 = 8192;
 
 /// Why there are no addresses.
 #[derive(Debug, Error)]
@@ -121,7 +127,15 @@ impl Query {
     /// Reads [`PATH`] at a moment when no module comes or goes: else the kernel, which counts its place in a list that
     /// changes, may leave out symbols that are there.
     pub fn read(self) -> Result<Symbols, KallsymsError> {
-        self.read_settled(|query| query.read_file(Path::new(PATH)), || modules(Path::new(MODULES)))
+        let io = |source| KallsymsError::Io { path: PATH.into(), source };
+        let read = |query, near: &mut dyn FnMut()| {
+            let mut scan = Scan::new(query);
+            scan.near = Some((BEFORE_MODULES.load(Ordering::Relaxed).saturating_sub(AHEAD), near));
+            scan.run(File::open(PATH).map_err(io)?).map_err(io)?;
+            BEFORE_MODULES.store(scan.before_modules.unwrap_or(0), Ordering::Relaxed);
+            scan.shown().ok_or_else(|| KallsymsError::Hidden { path: PATH.into() })
+        };
+        self.read_settled(read, || modules(Path::new(MODULES)))
     }
 
     /// Counts the symbols under `root` (`/`, except in tests), likewise at a settled moment. How many there are of a name
@@ -129,7 +143,7 @@ impl Query {
     pub fn count(self, root: &Path) -> Result<Symbols, KallsymsError> {
         let path = root.join("proc/kallsyms");
         let io = |source| KallsymsError::Io { path: path.clone(), source };
-        let read = |query| {
+        let read = |query, _: &mut dyn FnMut()| {
             let mut scan = Scan::new(query);
             scan.run(File::open(&path).map_err(io)?).map_err(io)?;
             Ok(scan.finish())
@@ -137,19 +151,18 @@ impl Query {
         self.read_settled(read, || modules(&root.join("proc/modules")))
     }
 
+    /// `read` calls its second argument where a change has done no harm so far.
     fn read_settled<S: PartialEq>(
         self,
-        mut read: impl FnMut(Self) -> Result<Symbols, KallsymsError>,
+        mut read: impl FnMut(Self, &mut dyn FnMut()) -> Result<Symbols, KallsymsError>,
         mut state: impl FnMut() -> Option<S>,
     ) -> Result<Symbols, KallsymsError> {
-        let mut before = state();
         for _ in 0..ATTEMPTS {
-            let symbols = read(self.clone())?;
-            let after = state();
-            if before == after {
+            let mut before = state();
+            let symbols = read(self.clone(), &mut || before = state())?;
+            if before == state() {
                 return Ok(symbols);
             }
-            before = after;
         }
         Err(KallsymsError::Unsettled)
     }
@@ -173,7 +186,7 @@ impl Query {
     fn read_from(self, source: impl Read) -> io::Result<Option<Symbols>> {
         let mut scan = Scan::new(self);
         scan.run(source)?;
-        Ok(scan.any_address.then(|| scan.finish()))
+        Ok(scan.shown())
     }
 }
 
@@ -225,138 +238,6 @@ impl Symbols {
     }
 }
 
-/// One pass over the file.
-struct Scan {
-    query: Query,
-    vmlinux: Option<usize>,
-    /// The module that the last line was of, and its index if anything of it is wanted: lines come by module.
-    module: Vec<u8>,
-    module_index: Option<usize>,
-    any_address: bool,
-    stop_at_address: bool,
-}
-
-impl Scan {
-    fn new(query: Query) -> Self {
-        let vmlinux = query.by_name.get(VMLINUX.as_bytes()).copied();
-        Self {
-            query,
-            vmlinux,
-            module: Vec::new(),
-            module_index: None,
-            any_address: false,
-            stop_at_address: false,
-        }
-    }
-
-    fn run(&mut self, mut source: impl Read) -> io::Result<()> {
-        let mut buffer = vec![0; BUFFER];
-        let mut filled = 0;
-        loop {
-            let space = buffer.get_mut(filled..).unwrap_or_default();
-            if space.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line longer than any symbol"));
-            }
-            let count = match source.read(space) {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let data = buffer.get(..filled + count).unwrap_or_default();
-            if count == 0 {
-                // A last line without its newline is a line still.
-                self.line(data);
-                return Ok(());
-            }
-            let whole = memchr::memrchr(b'\n', data).map_or(0, |last| last + 1);
-            self.lines(data.get(..whole).unwrap_or_default());
-            if self.stop_at_address && self.any_address {
-                return Ok(());
-            }
-            filled = data.len() - whole;
-            buffer.copy_within(whole..whole + filled, 0);
-        }
-    }
-
-    /// Whole lines, each with its newline.
-    fn lines(&mut self, lines: &[u8]) {
-        let mut start = 0;
-        while let Some(rest) = lines.get(start..).filter(|rest| !rest.is_empty()) {
-            // The lines of vmlinux, nearly all, have no tab: where nothing of it is wanted, they are leapt over.
-            if self.vmlinux.is_none() && self.any_address {
-                let Some(tab) = memchr::memchr(b'\t', rest) else { return };
-                let before = rest.get(..tab).unwrap_or_default();
-                start += memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-            }
-            let rest = lines.get(start..).unwrap_or_default();
-            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            self.line(rest.get(..length).unwrap_or_default());
-            start += length + 1;
-        }
-    }
-
-    fn line(&mut self, line: &[u8]) {
-        if !self.any_address {
-            self.any_address = line.iter().take(16).any(|digit| matches!(digit, b'1'..=b'9' | b'a'..=b'f'));
-        }
-        let in_module = line.last() == Some(&b']');
-        if !in_module && self.vmlinux.is_none() {
-            return;
-        }
-        let Some((head, rest)) = line.split_at_checked(19) else { return };
-        let (name, index) = if in_module {
-            let Some(tab) = memchr::memrchr(b'\t', rest) else { return };
-            let (name, tail) = rest.split_at(tab);
-            let Some(module) = tail.strip_prefix(b"\t[").and_then(|m| m.strip_suffix(b"]")) else { return };
-            (name, self.module(module))
-        } else {
-            (rest, self.vmlinux)
-        };
-        let Some(object) = index.and_then(|i| self.query.objects.get_mut(i)) else { return };
-        object.seen = true;
-        if !object.lengths.contain(name.len()) {
-            return;
-        }
-        if let (Some(addresses), Some((address, kind))) = (object.names.get_mut(name), parse_head(head)) {
-            // Undefined symbols are listed for livepatch modules, which keep their whole table; the kernel's search
-            // skips them (kernel/module/kallsyms.c, `module_kallsyms_on_each_symbol`: SHN_UNDEF).
-            if kind != b'U' {
-                addresses.push(address);
-            }
-        }
-    }
-
-    fn module(&mut self, name: &[u8]) -> Option<usize> {
-        if self.module != name {
-            let objects = &mut self.query.objects;
-            if let Some(last) = self.module_index.and_then(|index| objects.get_mut(index)) {
-                last.over = true;
-            }
-            self.module.clear();
-            self.module.extend_from_slice(name);
-            let index = self.query.by_name.get(name).copied();
-            self.module_index = index.filter(|index| objects.get(*index).is_some_and(|object| !object.over));
-        }
-        self.module_index
-    }
-
-    fn finish(mut self) -> Symbols {
-        // vmlinux is listed in address order, and counted so; made sure of here.
-        if let Some(object) = self.vmlinux.and_then(|i| self.query.objects.get_mut(i)) {
-            object.names.values_mut().for_each(|addresses| addresses.sort_unstable());
-        }
-        Symbols(self.query)
-    }
-}
-
-/// Parses `<16 hex digits> <type> `.
-fn parse_head(head: &[u8]) -> Option<(u64, u8)> {
-    let (digits, rest) = head.split_at_checked(16)?;
-    let [b' ', kind, b' '] = rest else { return None };
-    let address = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    Some((address, *kind))
-}
-
 /// A set of name lengths; lengths of 64 and above are all taken as one.
 #[derive(Debug, Default, Clone, Copy)]
 struct Lengths(u64);
@@ -371,5 +252,6 @@ impl Lengths {
     }
 }
 
+mod scan;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ mod in_file;
 mod left;
 mod matrix;
 mod moved;
+mod needed;
 mod story;
 
 use super::Verifier;

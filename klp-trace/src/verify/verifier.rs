@@ -214,7 +214,15 @@ impl Verifier {
     /// The symbols that judging a section needs and that have not been looked up for the present load of their
     /// object.
     pub fn needed_symbols(&self, patch: Address, section: u32) -> BTreeSet<NeededSymbol> {
-        let mut needed = self.section_symbols(patch, section);
+        self.not_looked_up(self.section_symbols(patch, section))
+    }
+
+    /// The same of all sections that are gated on `object`, of all patches.
+    pub fn needed_for(&self, object: &str) -> BTreeSet<NeededSymbol> {
+        self.not_looked_up(self.gated_symbols(object))
+    }
+
+    fn not_looked_up(&self, mut needed: BTreeSet<NeededSymbol>) -> BTreeSet<NeededSymbol> {
         needed.retain(|needed| {
             let key = (Arc::clone(&needed.object), Arc::clone(&needed.symbol), needed.sympos);
             !self.symbols.contains_key(&key)

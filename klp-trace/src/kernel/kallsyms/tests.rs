@@ -1,3 +1,4 @@
+use super::scan::BUFFER;
 use super::*;
 
 const LIVE: &str = "\
@@ -111,19 +112,20 @@ fn odd_names_are_bytes_and_odd_lines_are_passed_over() {
     );
 }
 
+/// Hands out a few bytes at a time.
+struct Dribble<'a>(&'a [u8], usize);
+impl Read for Dribble<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.1.min(out.len()).min(self.0.len());
+        let (now, later) = self.0.split_at(count);
+        out[..count].copy_from_slice(now);
+        self.0 = later;
+        Ok(count)
+    }
+}
+
 #[test]
 fn lines_may_be_torn_anywhere_by_the_reads() {
-    /// Hands out a few bytes at a time.
-    struct Dribble<'a>(&'a [u8], usize);
-    impl Read for Dribble<'_> {
-        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(out.len()).min(self.0.len());
-            let (now, later) = self.0.split_at(count);
-            out[..count].copy_from_slice(now);
-            self.0 = later;
-            Ok(count)
-        }
-    }
     let whole = read(query(&[("tmod", "dup"), ("vmlinux", "dup")]), LIVE.as_bytes());
     for step in 1..64 {
         let torn = query(&[("tmod", "dup"), ("vmlinux", "dup")])
@@ -141,9 +143,9 @@ fn a_read_beside_a_change_is_done_again() {
     let symbols = || read(query(&[("tmod", "dup")]), LIVE.as_bytes());
     let mut reads = 0;
     // Changes during the first read, then rests.
-    let mut states = [1, 2, 2].into_iter();
+    let mut states = [1, 2, 2, 2].into_iter();
     let settled = query(&[]).read_settled(
-        |_| {
+        |_, _| {
             reads += 1;
             Ok(symbols())
         },
@@ -153,13 +155,40 @@ fn a_read_beside_a_change_is_done_again() {
     assert_eq!(reads, 2);
     let mut state = 0;
     let restless = query(&[]).read_settled(
-        |_| Ok(symbols()),
+        |_, _| Ok(symbols()),
         || {
             state += 1;
             Some(state)
         },
     );
     assert!(matches!(restless, Err(KallsymsError::Unsettled)));
+}
+
+#[test]
+fn a_change_during_the_lines_of_vmlinux_does_no_harm() {
+    let modules_at = LIVE.find("ffffffffc0266000").unwrap() as u64;
+    for (step, at, taken) in [
+        (16, 0, true),
+        (16, modules_at - 64, true),
+        // The place has moved towards the modules' lines: too late to look.
+        (LIVE.len(), modules_at, false),
+    ] {
+        let state = std::cell::Cell::new(1);
+        let mut reads = 0;
+        let read = |query, near: &mut dyn FnMut()| {
+            reads += 1;
+            // A module comes when the first read has begun.
+            state.set(2);
+            let mut scan = Scan::new(query);
+            scan.near = Some((at, near));
+            scan.run(Dribble(LIVE.as_bytes(), step)).unwrap();
+            assert!(scan.before_modules.is_some_and(|before| before <= modules_at + 20), "{step}");
+            Ok(scan.finish())
+        };
+        let found = query(&[("tmod", "dup")]).read_settled(read, || Some(state.get()));
+        assert_eq!(found.unwrap().addresses("tmod", "dup").len(), 3);
+        assert_eq!(reads == 1, taken, "{step} {at}");
+    }
 }
 
 #[test]

@@ -10,8 +10,9 @@ use crate::{
     kernel::kallsyms::VMLINUX,
     model::{Address, Hook, Phase, Reason},
     probe::event as raw,
+    verify::NeededSymbol,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl<R: Reader> Live<R> {
     pub(super) fn take(&mut self, event: raw::RawEvent, out: Out) {
@@ -281,11 +282,7 @@ impl<R: Reader> Live<R> {
         if present && !refused && walk.lost() == 0 {
             let needed = self.verifier.needed_symbols(address, index);
             if !needed.is_empty() {
-                let coming = &self.coming;
-                let found = self.lookups.look_up(&needed, &|object| coming.contains(object));
-                for lookup in found {
-                    self.say(None, Body::SymbolLookup(lookup), out);
-                }
+                self.look_up(&needed, &object, out);
             }
         }
         let read = SectionRead {
@@ -303,6 +300,21 @@ impl<R: Reader> Live<R> {
         }
         let task = Some(convert::task(&walk.begin.task));
         self.say_at(walk.mono_ns, task, Body::SectionRead(read), out);
+    }
+
+    /// Looks up what a section needs, and in the same pass over kallsyms what others need that are gated on `object`: they
+    /// come next. What is not found for those is asked for again in its turn.
+    fn look_up(&mut self, needed: &BTreeSet<NeededSymbol>, object: &str, out: Out) {
+        let mut all = self.verifier.needed_for(object);
+        all.extend(needed.iter().cloned());
+        let coming = &self.coming;
+        let lookups = self.lookups.look_up(&all, &|object| coming.contains(object));
+        // In the order of `all`.
+        for (symbol, lookup) in all.iter().zip(lookups) {
+            if needed.contains(symbol) || matches!(lookup.outcome, Lookup::Found { .. }) {
+                self.say(None, Body::SymbolLookup(lookup), out);
+            }
+        }
     }
 
     fn describe(&mut self, walk: &Walk, out: Out) {
