@@ -3,6 +3,8 @@
 //! `INSTA_UPDATE=always cargo test -p klp-trace --lib -- tui::` writes them anew.
 
 use super::{Person, SIZES, recorded, screen};
+use crate::model::FindingId;
+use crate::tui::picture::Picture;
 use crate::tui::replay::Recorded;
 use crate::tui::theme::{Palette, Theme};
 use ratatui::layout::Size;
@@ -94,24 +96,23 @@ fn a_host_where_events_were_lost() {
 
 #[test]
 fn a_host_without_livepatches() {
-    let (picture, now) = Recorded::Demo.at(1).unwrap();
-    views("empty", &["findings", "events", "timeline", "hooks"], &Person::live(picture, now, SIZES[0]));
+    let (picture, tape, ..) = recorded("7-unrelated-module").whole().unwrap();
+    let person = Person::live(picture, tape.now_ns, SIZES[0]);
+    views("empty", &["findings", "events", "timeline", "hooks"], &person);
 }
 
 #[test]
 fn a_transition_that_stalls() {
-    let (picture, begun) = stalled();
-    let person = Person::live(picture, begun + 300_000_000_000, SIZES[0]);
-    views("stalled", &["findings", "events", "timeline"], &person);
-}
-
-/// The demo's picture while its transition is under way, and when that began.
-fn stalled() -> (crate::tui::picture::Picture, u64) {
-    let events = Recorded::Demo.whole().unwrap().1.events;
-    let mut at = (1..=events).map(|position| Recorded::Demo.at(position).unwrap());
-    let (picture, _) = at.find(|(picture, _)| picture.transition.is_some()).unwrap();
-    let begun = picture.transition.as_ref().unwrap().0;
-    (picture, begun)
+    let recording = recorded("6.1-stall");
+    let events = recording.whole().unwrap().1.events;
+    let mut at = (1..=events).map(|position| recording.at(position).unwrap());
+    let stalls = |picture: &Picture| {
+        picture.transition.is_some()
+            && picture.findings.list().iter().any(|found| found.finding.id == FindingId::Klp010)
+    };
+    let (picture, now) = at.find(|(picture, _)| stalls(picture)).unwrap();
+    let person = Person::live(picture, now, SIZES[0]);
+    views("stalled", &["findings", "finding", "events", "timeline"], &person);
 }
 
 #[test]
