@@ -1,32 +1,48 @@
 //! What the guests need: kernels, fixture modules, klp-trace and the agent.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, anyhow, ensure};
 
 use super::runner::Bench;
-use crate::testbed::{self, Series, Steps, host};
+use crate::testbed::{self, Series, Steps, host, run_output};
 
 /// Installs, downloads and builds it; what is there already is used.
 pub fn prepare(series: &[Series]) -> anyhow::Result<Bench> {
     let mut steps = Steps::new(3 + 2 * series.len());
     steps.step("tools and libraries of this machine", install)?;
-    steps.step("klp-trace, and the agent that runs it in the guest", || {
-        cargo(&["build", "--quiet", "--profile", "vm", "--package", "klp-trace", "--package", "xtask"])
-    })?;
-    let mut kernels = BTreeMap::new();
-    for series in series {
-        let name = format!("the newest Debian kernel {series}");
-        let kernel = steps.step(&name, || testbed::kernel(*series, false))?;
-        let name = format!("fixture modules for {}", kernel.release);
-        let fixtures = steps.step(&name, || testbed::fixtures(&kernel))?;
-        kernels.insert(*series, (kernel, fixtures));
-    }
-    steps.step("bpftool", || testbed::tool("bpftool", "/usr/sbin/bpftool"))?;
+    // Downloads leave the processors to the compiler.
+    thread::scope(|scope| {
+        let built = scope.spawn(build);
+        let mut kernels = BTreeMap::new();
+        for series in series {
+            let name = format!("the newest Debian kernel {series}");
+            let kernel = steps.step(&name, || testbed::kernel(*series, false))?;
+            let name = format!("fixture modules for {}", kernel.release);
+            let fixtures = steps.step(&name, || testbed::fixtures(&kernel))?;
+            kernels.insert(*series, (kernel, fixtures));
+        }
+        steps.step("bpftool", || testbed::tool("bpftool", "/usr/sbin/bpftool"))?;
+        let (tool, agent) = steps.step("klp-trace, built beside all this", || {
+            built.join().map_err(|_| anyhow!("the thread that builds klp-trace broke down"))?
+        })?;
+        Ok(Bench { kernels, tool, agent })
+    })
+}
+
+/// klp-trace and the agent that runs it in the guest: this very program, without what only debuggers read.
+fn build() -> anyhow::Result<(PathBuf, PathBuf)> {
+    cargo(&["build", "--quiet", "--profile", "vm", "--package", "klp-trace"])?;
     // Beside `testbed`, in the target folder.
-    let built = testbed::cache_dir().with_file_name("vm");
-    Ok(Bench { kernels, tool: built.join("klp-trace"), agent: built.join("xtask") })
+    let folder = testbed::cache_dir().with_file_name("vm");
+    let (tool, agent) = (folder.join("klp-trace"), folder.join("agent"));
+    let own = std::env::current_exe().context("cannot tell where this program is")?;
+    let mut strip = Command::new("strip");
+    run_output(strip.arg("-o").arg(&agent).arg(&own), "strip the agent")?;
+    Ok((tool, agent))
 }
 
 /// Installs what this machine lacks.

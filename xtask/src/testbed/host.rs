@@ -32,6 +32,7 @@ pub const fn program(name: &'static str, package: &'static str) -> Need {
 /// To build klp-trace itself: libbpf-sys compiles libbpf against these.
 pub const BUILD: &[Need] = &[
     program("cc", "gcc"),
+    program("strip", "binutils"),
     program("make", "make"),
     program("pkg-config", "pkg-config"),
     Need { sign: Sign::File("/usr/include/libelf.h"), package: "libelf-dev" },
