@@ -169,6 +169,11 @@ fn scenarios(args: &Args, all: &[Scenario], bench: &Bench, tally: &mut Tally) ->
     let possible: usize = all.iter().map(|scenario| scenario.series.len() * scenario.attach.len()).sum();
     tally.skipped += possible - chosen.len();
     println!("\n== {} scenarios in VMs", chosen.len());
+    if args.scenario.is_empty() && !args.full && !args.quick {
+        println!(
+            "On older kernels only those with `kprobe_everywhere` run by kprobe too; with --full all do."
+        );
+    }
     let begun = Instant::now();
     let done = again::run(bench, chosen);
     tally.stages.push(("scenarios in VMs".to_owned(), begun.elapsed()));
@@ -187,6 +192,7 @@ fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<In
             if args.full {
                 scenario.at_length();
             }
+            scenario.kprobe_everywhere |= !args.scenario.is_empty();
             if let Some(stress) = &mut scenario.stress {
                 stress.seed = args.seed.unwrap_or(stress.seed);
                 stress.cycles = args.cycles.unwrap_or(stress.cycles);
@@ -196,7 +202,8 @@ fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<In
             if !named || !quick || !scenario.series.contains(series) {
                 continue;
             }
-            for attach in scenario.attach.iter().take(if args.quick { 1 } else { usize::MAX }) {
+            let runs = scenario.attach.iter().filter(|attach| scenario.runs(**attach, *series));
+            for attach in runs.take(if args.quick { 1 } else { usize::MAX }) {
                 let instance = instance::resolve(&scenario, *series, *attach, &mut fixtures);
                 chosen.push(instance.with_context(|| format!("scenario {} on {series}", scenario.name))?);
             }

@@ -15,7 +15,7 @@ use crate::scenario::exchange::RunStep;
 /// Until a command is over.
 const COMMAND: Duration = Duration::from_mins(5);
 /// The journal has come to rest when it has not grown for so long after all that is awaited came.
-const QUIET: Duration = Duration::from_millis(400);
+const QUIET: Duration = Duration::from_millis(250);
 /// The same where it is not known what is awaited: a loss may be noticed by klp-trace's look once a second.
 const QUIET_AFTER_LOSS: Duration = Duration::from_millis(1200);
 /// What has not come when the journal has not grown for so long does not come.

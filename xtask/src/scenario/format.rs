@@ -28,6 +28,10 @@ pub struct Scenario {
     /// The mechanisms it runs with, one run each.
     #[serde(default = "every_attach")]
     pub attach: Vec<Attach>,
+    /// Whether it runs by kprobe on each of its series. Else, where it runs by fentry too, it does so on the newest alone,
+    /// and on all of them with `--full`.
+    #[serde(default)]
+    pub kprobe_everywhere: bool,
     /// Whether `klp-trace watch` runs beside the steps.
     #[serde(default = "yes")]
     pub watch: bool,
@@ -270,8 +274,15 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
 }
 
 impl Scenario {
-    /// Has a churn go through 200 cycles, and a stress through 500.
+    /// Whether it runs with this mechanism on this series, one of its own.
+    pub fn runs(&self, attach: Attach, series: Series) -> bool {
+        let newest = self.series.iter().max() == Some(&series);
+        attach == Attach::Fentry || self.attach == [Attach::Kprobe] || self.kprobe_everywhere || newest
+    }
+
+    /// Has a churn go through 200 cycles, a stress through 500, and all of it by kprobe on each series.
     pub fn at_length(&mut self) {
+        self.kprobe_everywhere = true;
         for step in self.steps.iter_mut().filter(|step| step.run.starts_with("churn ")) {
             "churn 200".clone_into(&mut step.run);
         }
