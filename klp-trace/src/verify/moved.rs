@@ -5,7 +5,10 @@
 //! nothing on record, and a tool that was not there cannot know it. But an object moves as a whole, by pages: all that it
 //! left is off by the same number of them.
 
-use super::{judge::Context, section::Section};
+use super::{
+    judge::Context,
+    section::{Reloc, Section},
+};
 use crate::{
     arch::Arch,
     event::{EntryRead, SectionRead},
@@ -30,7 +33,7 @@ pub(super) fn recognise(arch: Arch, section: &mut Section, read: &SectionRead, c
         if reloc.earlier.is_some() || !matches!(reloc.verdict, None | Some(Verdict::Unknown)) {
             continue;
         }
-        match distance(arch, reloc.rtype, reloc.r.addend, entry) {
+        match distance(arch, reloc, entry) {
             Some((0, _)) => as_recorded += 1,
             Some((distance, bytes)) => {
                 unexplained += 1;
@@ -50,11 +53,13 @@ pub(super) fn recognise(arch: Arch, section: &mut Section, read: &SectionRead, c
 }
 
 /// How far the symbol that the bytes come of is from where the kernel recorded it, and the bytes; none of bytes that are
-/// zero or cannot be read, and of what was never recorded.
-fn distance(arch: Arch, rtype: u32, addend: i64, entry: &EntryRead) -> Option<(u64, Bytes)> {
+/// zero, cannot be read or are the file's own, and of what was never recorded.
+fn distance(arch: Arch, reloc: &Reloc, entry: &EntryRead) -> Option<(u64, Bytes)> {
+    let (rtype, addend) = (reloc.rtype, reloc.r.addend);
     let recorded = entry.recorded.filter(|value| value.0 != 0)?.0;
-    let bytes = Bytes::new(entry.bytes?, arch.size(rtype).filter(|size| *size > 0)?);
-    if bytes.is_zero() {
+    let size = arch.size(rtype).filter(|size| *size > 0)?;
+    let bytes = Bytes::new(entry.bytes?, size);
+    if bytes.is_zero() || bytes == Bytes::new(reloc.original, size) {
         return None;
     }
     if arch.stored(rtype, recorded, addend, entry.address.0) == Some(bytes) {

@@ -3,7 +3,7 @@
 use super::story::Story;
 use crate::{
     event::{Body, Finding, MetaEntry, PatchMetadata, Transition, TransitionStep},
-    model::{Address, Bytes, FindingId, Hook, Phase},
+    model::{Address, Bytes, FindingId, Hook, Phase, Verdict},
 };
 
 const IN_FILE: u64 = 0x5a;
@@ -91,4 +91,15 @@ fn what_is_refused_without_a_value_in_the_way_has_another_cause() {
     story.hook(Hook::KlpModuleComing, Phase::Exit, Some(-8));
     let [finding] = story.findings().try_into().unwrap();
     assert!(finding.why.contains("no stale target explains it"), "{}", finding.why);
+}
+
+#[test]
+fn a_value_of_the_file_is_no_earlier_loads_however_far_off() {
+    let mut story = patch();
+    story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step: TransitionStep::Patching }));
+    // Whole pages from where the kernel has the symbol on record, and the only value there.
+    story.base = 0x9000 + IN_FILE - 0x10;
+    story.read(Hook::Demand, None, [IN_FILE, 0], story.values());
+    let (_, verdict, _) = story.verdicts()[0];
+    assert_ne!(verdict, Some(Verdict::Stale));
 }
