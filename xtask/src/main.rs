@@ -45,6 +45,8 @@ enum Command {
     Test(commands::test::Args),
     /// Draws the screens of README and docs from recordings of real runs
     Screens,
+    /// Runs the kernel's own livepatch selftests on real kernels, with klp-trace watching
+    Selftests(commands::selftests::Args),
     /// Runs klp-trace tui at a terminal of real kernels, and looks at its screens
     Tui(commands::tui::Args),
     /// Installs, downloads and builds everything that the tests need
@@ -77,6 +79,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Recordings(args) => commands::recordings::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Screens => commands::screens::run(),
+        Command::Selftests(args) => commands::selftests::run(&args),
         Command::Tui(args) => commands::tui::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Vm(args) => commands::vm::run(&args),

@@ -10,6 +10,7 @@ pub mod kunit;
 pub mod matrix;
 pub mod recordings;
 pub mod screens;
+pub mod selftests;
 pub mod setup;
 pub mod test;
 pub mod tui;

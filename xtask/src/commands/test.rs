@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 
-use super::{bench, inspect, kunit, tui};
+use super::{bench, inspect, kunit, selftests, tui};
 use crate::scenario::again;
 use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
@@ -103,7 +103,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     {
         tally.stage("klp-trace tui at a terminal", || terminals(bench));
     }
-    if args.full && bench.is_some() {
+    if args.full
+        && let Some(bench) = &bench
+    {
+        for series in Series::all() {
+            let name = format!("the kernel's livepatch selftests on {series}");
+            tally.stage(&name, || selftests::on(bench, series));
+        }
         tally.stage("the kernel's kunit.py reads assert's KTAP", kunit::reads_ktap);
         tally.stage("bench attach", || bench::attach(BENCHED));
         tally.stage("bench apply", || bench::apply(BENCHED));

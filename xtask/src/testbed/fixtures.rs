@@ -1,6 +1,7 @@
 //! Builds the modules of `tests/fixtures/` and gives the livepatches among them their klp relocations.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -63,6 +64,39 @@ fn built(kernel: &Kernel) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&fresh).with_context(|| format!("cannot make {}", fresh.display()))?;
     convert(&build, &fresh)?;
     fs::rename(&fresh, &folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// The folder of the modules built for `kernel` of the C files in `sources`, each of which is one; `name` tells such folders
+/// apart.
+pub fn modules_of(kernel: &Kernel, sources: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let root = root::ready(kernel)?;
+    let _lock = lock::take(&format!("{name}-{}", kernel.series))?;
+    progress::note(&format!("building {name} for {}", kernel.release));
+    let at = Path::new("/build").join(format!("{}-{name}", kernel.release));
+    let build = root.join(at.strip_prefix("/").unwrap_or(&at));
+    let _ = fs::remove_dir_all(&build);
+    fs::create_dir_all(&build).with_context(|| format!("cannot make {}", build.display()))?;
+    let mut kbuild = String::new();
+    for (file, bytes) in self::sources(sources)? {
+        if let Some(module) = file.strip_suffix(".c") {
+            let _ = writeln!(kbuild, "obj-m += {module}.o");
+        }
+        if file != "Kbuild" {
+            fs::write(build.join(&file), bytes).with_context(|| format!("cannot write {file}"))?;
+        }
+    }
+    fs::write(build.join("Kbuild"), kbuild).context("cannot write Kbuild")?;
+    make(&root, kernel, &at)?;
+    let folder = cache_dir().join(name).join(format!("modules-{}", kernel.release));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for entry in fs::read_dir(&build).with_context(|| format!("cannot list {}", build.display()))? {
+        let path = entry?.path();
+        if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|end| end == "ko")) {
+            fs::copy(&path, folder.join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
+        }
+    }
     Ok(folder)
 }
 

@@ -46,6 +46,19 @@ pub const READERS: &[Need] =
 /// To run the kernel's own reader of KTAP.
 pub const KUNIT: &[Need] = &[program("python3", "python3"), program("xz", "xz-utils"), program("tar", "tar")];
 
+/// To unpack and run the kernel's livepatch selftests: their scripts want more than busybox has.
+pub const SELFTESTS: &[Need] = &[
+    program("bash", "bash"),
+    program("awk", "mawk"),
+    program("diff", "diffutils"),
+    program("dmesg", "util-linux"),
+    program("getconf", "libc-bin"),
+    program("stat", "coreutils"),
+    program("sysctl", "procps"),
+    program("tar", "tar"),
+    program("xz", "xz-utils"),
+];
+
 /// To fuzz: libFuzzer is C++.
 pub const FUZZ: &[Need] = &[program("c++", "g++")];
 

@@ -26,7 +26,7 @@ mod tools;
 mod verdict;
 
 pub use boot::{Boot, GuestFile, Outcome, boot};
-pub use fixtures::fixtures;
+pub use fixtures::{fixtures, modules_of};
 pub use kernels::kernel;
 pub use progress::Steps;
 pub use run::output as run_output;
