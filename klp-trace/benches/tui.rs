@@ -60,11 +60,11 @@ fn ratio(a: Duration, b: Duration) -> f64 {
 
 /// A picture after all rounds over so many relocations a section, and the time that an event took.
 fn watched(each: u32) -> (Picture, Duration) {
-    let mut picture = Picture::new(origin());
+    let (mut picture, names) = (Picture::new(origin()), Names::new());
     let (mut took, mut events) = (Duration::ZERO, 0u32);
     for round in 0..ROUNDS {
         for section in 0..SECTIONS {
-            let batch: Vec<Event> = (0..each).map(|index| event(round, section, index)).collect();
+            let batch: Vec<Event> = (0..each).map(|index| event(&names, round, section, index)).collect();
             events += each;
             let begun = Instant::now();
             for event in batch {
@@ -78,9 +78,11 @@ fn watched(each: u32) -> (Picture, Duration) {
 
 /// The time that it takes to read an event from its line.
 fn parsing() -> Duration {
-    let mut journal = Journal::new(origin());
+    let (mut journal, names) = (Journal::new(origin()), Names::new());
     let lines: Vec<Vec<u8>> = (0..20_000u32)
-        .filter_map(|index| journal.line(&event(1, index / 1000, index % 1000)).ok().map(<[u8]>::to_vec))
+        .filter_map(|index| {
+            journal.line(&event(&names, 1, index / 1000, index % 1000)).ok().map(<[u8]>::to_vec)
+        })
         .collect();
     let begun = Instant::now();
     for line in &lines {
@@ -161,7 +163,38 @@ fn origin() -> Origin {
     }
 }
 
-fn event(round: u64, section: u32, index: u32) -> Event {
+/// The names in events. Whoever says them, the verifier, has each once, and events share it.
+struct Names {
+    patches: Vec<Arc<str>>,
+    objects: Vec<Arc<str>>,
+    sections: Vec<Arc<str>>,
+    symbols: Vec<Arc<str>>,
+    rtype: Arc<str>,
+    task: Arc<Task>,
+}
+
+impl Names {
+    fn new() -> Self {
+        let named = |count: u32, name: &dyn Fn(u32) -> String| (0..count).map(|n| name(n).into()).collect();
+        let task = Task { pid: 812, tgid: 812, ppid: Some(1), uid: 0, auid: None, comm: "modprobe".into() };
+        Self {
+            patches: named(SECTIONS / 20, &|patch| format!("lp_{patch}")),
+            objects: named(SECTIONS / 10, &|object| format!("object_{object}")),
+            sections: named(SECTIONS, &|section| {
+                format!(".klp.rela.object_{}..text.{section}", section / 10)
+            }),
+            symbols: named(1000, &|symbol| format!("symbol_{symbol}")),
+            rtype: "R_X86_64_PC32".into(),
+            task: Arc::new(task),
+        }
+    }
+}
+
+fn share(names: &[Arc<str>], at: u32) -> Arc<str> {
+    names.get(at as usize).map(Arc::clone).unwrap_or_default()
+}
+
+fn event(names: &Names, round: u64, section: u32, index: u32) -> Event {
     let (now, before) = if round.is_multiple_of(2) {
         (Verdict::Applied, (round > 0).then_some(Verdict::Cleared))
     } else {
@@ -169,30 +202,26 @@ fn event(round: u64, section: u32, index: u32) -> Event {
     };
     let bytes = Bytes::new([0x2c, 0x70, 0xff, 0xff, 0, 0, 0, 0], 4);
     let address = Address(0xffff_ffff_c040_0010 + u64::from(section) * 0x10000 + u64::from(index) * 8);
-    let task = Task { pid: 812, tgid: 812, ppid: Some(1), uid: 0, auid: None, comm: "modprobe".into() };
     Event {
         mono_ns: round * 1_000_000_000 + u64::from(section) * 1_000_000 + u64::from(index),
-        task: Some(Arc::new(task)),
+        task: Some(Arc::clone(&names.task)),
         body: Body::RelocState(RelocState {
             patch: PatchRef {
-                name: format!("lp_{}", section / 20).into(),
+                name: share(&names.patches, section / 20),
                 address: Address(0xffff_ffff_c000_0000 + u64::from(section / 20)),
                 load: 1,
             },
             object: ObjectRef {
-                name: format!("object_{}", section / 10).into(),
+                name: share(&names.objects, section / 10),
                 address: Some(Address(1)),
                 load: Some(1),
             },
-            section: SectionRef {
-                index: section,
-                name: format!(".klp.rela.object_{}..text.{section}", section / 10).into(),
-            },
+            section: SectionRef { index: section, name: share(&names.sections, section) },
             reloc: RelocRef {
                 index,
                 offset: Address(u64::from(index) * 8),
-                rtype: "R_X86_64_PC32".into(),
-                symbol: format!("symbol_{index}").into(),
+                rtype: Arc::clone(&names.rtype),
+                symbol: share(&names.symbols, index),
                 sympos: 0,
                 addend: -4,
             },
