@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Answer, Check, Host, Patch, VMLINUX};
 use crate::kernel::modules::State;
 use crate::kernel::resolve::{self, FileOccurrence, ResolveError, SymbolSet};
+use crate::lint::facts::Symbol;
 use crate::lint::{self, Facts, sympos};
 use crate::model::{FindingId, Severity};
 
@@ -39,9 +40,9 @@ fn asked<'f>(object: &str, facts: &'f Facts<'_>, patch: &'f Patch) -> BTreeMap<(
     let mut all = BTreeMap::new();
     for section in facts.livepatch_sections() {
         let own = section.module() == Some(object);
-        let parts = section.symbols.iter().filter_map(|index| facts.symbols.get(*index)?.parts.as_ref());
+        let parts = facts.symbols.each(&section.symbols).filter_map(Symbol::parts);
         for parts in parts.filter(|parts| parts.object == object) {
-            *all.entry((parts.name.as_ref(), parts.sympos)).or_insert(false) |= own;
+            *all.entry((parts.name, parts.sympos)).or_insert(false) |= own;
         }
     }
     for function in patch.functions.iter().filter(|f| f.object == object) {

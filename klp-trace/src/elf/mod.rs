@@ -4,6 +4,7 @@
 //! would end the process with SIGBUS.
 #![forbid(unsafe_code)]
 
+pub mod buffer;
 pub mod compressed;
 mod error;
 mod header;

@@ -7,13 +7,14 @@ use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
+use super::buffer::Buffer;
 use super::{Error, Rule, compressed, limits};
 
 /// A module's bytes in memory, decompressed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Contents {
     /// The ELF file, or what stood there instead.
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
     /// Whether the file was compressed: offsets in errors then count decompressed bytes.
     pub decompressed: bool,
 }
@@ -25,13 +26,13 @@ pub fn module(path: &Path) -> Result<Contents, Error> {
         None => Ok(Contents { bytes, decompressed: false }),
         Some(format) => {
             let bytes = compressed::decompress(format, &bytes).map_err(|rule| Error::at(path, 0, rule))?;
-            Ok(Contents { bytes, decompressed: true })
+            Ok(Contents { bytes: bytes.into(), decompressed: true })
         }
     }
 }
 
 /// Reads a regular file of at most [`limits::FILE_BYTES`], or [`limits::COMPRESSED_BYTES`] when it is compressed.
-pub fn whole(path: &Path) -> Result<Vec<u8>, Error> {
+pub fn whole(path: &Path) -> Result<Buffer, Error> {
     let fail = |offset, rule| Error::at(path, offset, rule);
     let io = |action, error: std::io::Error| fail(0, Rule::Io { action, message: error.to_string() });
     // O_NONBLOCK: a FIFO without a writer would otherwise hold us in open(). O_NOCTTY: a terminal must not become ours.
@@ -47,30 +48,25 @@ pub fn whole(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Reads a file that says it has `expected` bytes, and not one more.
-fn read(mut file: impl Read, expected: u64) -> Result<Vec<u8>, (u64, Rule)> {
+fn read(mut file: impl Read, expected: u64) -> Result<Buffer, (u64, Rule)> {
     let io = |error: std::io::Error| (0, Rule::Io { action: "read it", message: error.to_string() });
     let too_large = |limit| (limit, Rule::TooLarge { what: "the file", got: expected, limit });
     if expected > limits::FILE_BYTES {
         return Err(too_large(limits::FILE_BYTES));
     }
-    let mut bytes = Vec::new();
-    // Growing step by step would take up to twice the memory.
-    if let Err(error) = bytes.try_reserve_exact(usize::try_from(expected).unwrap_or(usize::MAX)) {
-        return Err(io(error.into()));
-    }
+    let len = usize::try_from(expected).unwrap_or(usize::MAX);
+    let mut bytes = Buffer::zeroed(len).map_err(io)?;
     // The magic tells which limit holds before the rest is read.
-    file.by_ref().take(MAGIC_BYTES.min(expected)).read_to_end(&mut bytes).map_err(io)?;
+    let magic = bytes.fill(&mut file, 0, MAGIC_BYTES.min(len)).map_err(io)?;
     if expected > limits::COMPRESSED_BYTES && compressed::Format::of(&bytes).is_some() {
         return Err(too_large(limits::COMPRESSED_BYTES));
     }
-    let rest = expected.saturating_sub(bytes.len() as u64);
-    file.take(rest).read_to_end(&mut bytes).map_err(io)?;
-    let got = bytes.len() as u64;
+    let got = if magic < MAGIC_BYTES { magic } else { bytes.fill(file, magic, len).map_err(io)? } as u64;
     if got < expected { Err((got, Rule::Shrunk { got, expected })) } else { Ok(bytes) }
 }
 
 /// Enough for every magic of [`compressed::Format`].
-const MAGIC_BYTES: u64 = 16;
+const MAGIC_BYTES: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -116,13 +112,13 @@ mod tests {
         for (there, expected) in [(0, 1), (15, 16), (16, 17), (99, 100)] {
             let rule = Rule::Shrunk { got: there, expected };
             let there = usize::try_from(there).expect("small");
-            assert_eq!(read(&bytes[..there], expected), Err((there as u64, rule)));
+            assert_eq!(read(&bytes[..there], expected).map(|_| ()), Err((there as u64, rule)));
         }
         for expected in [0u8, 1, 16, 17, 99] {
             assert_eq!(read(&bytes[..], expected.into()).unwrap().len(), usize::from(expected));
         }
         // A file of /proc is regular, and says that it has no bytes.
-        assert_eq!(whole(Path::new("/proc/version")).unwrap(), b"");
+        assert_eq!(&*whole(Path::new("/proc/version")).unwrap(), b"");
     }
 
     #[test]
@@ -136,7 +132,7 @@ mod tests {
         fs::write(&packed, gzip.finish().expect("memory")).expect("written");
         for (path, decompressed) in [(&plain, false), (&packed, true)] {
             let contents = module(path).unwrap();
-            assert_eq!((contents.bytes == elf, contents.decompressed), (true, decompressed));
+            assert_eq!((*contents.bytes == elf, contents.decompressed), (true, decompressed));
         }
     }
 

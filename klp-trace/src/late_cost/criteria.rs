@@ -129,8 +129,7 @@ fn hardening(facts: &Facts, around: &Around, modules: &[&Gate]) -> Criterion {
     let unknown: usize = modules.iter().map(|g| g.symbols.unknown).sum();
     let statics: usize = modules.iter().map(|g| g.symbols.own_static).sum();
     let global: usize = modules.iter().map(|g| g.symbols.own_global).sum();
-    let no_position =
-        facts.symbols.iter().filter(|s| s.parts.as_ref().is_some_and(|p| p.sympos == 0)).count();
+    let no_position = facts.symbols.iter().filter(|s| s.parts().is_some_and(|p| p.sympos == 0)).count();
     let mut not_measured: Vec<NotMeasured> = around
         .files
         .iter()

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Around, Kind};
 use crate::lint::Facts;
-use crate::lint::facts::{Parts, Section};
+use crate::lint::facts::{Parts, Section, Symbol};
 use crate::lint::rules::is_special;
 
 const SHF_WRITE: u64 = 1;
@@ -83,7 +83,7 @@ fn gate(facts: &Facts, around: &Around, object: &str, sections: &[&Section]) -> 
     let special = sections.iter().filter_map(|s| s.target.as_ref()).filter(|t| is_special(&t.name));
     let special: BTreeSet<String> = special.map(|t| t.name.clone()).collect();
     let symbols: BTreeSet<u32> = sections.iter().flat_map(|s| s.symbols.iter().copied()).collect();
-    let parts = symbols.iter().map(|index| facts.symbols.get(*index).and_then(|s| s.parts.as_ref()));
+    let parts = symbols.iter().map(|index| facts.symbols.get(*index).and_then(Symbol::parts));
     Gate {
         object: object.to_owned(),
         functions: around.functions.iter().filter(|f| f.object == object).count(),
@@ -101,7 +101,7 @@ fn gate(facts: &Facts, around: &Around, object: &str, sections: &[&Section]) -> 
     }
 }
 
-fn kinds<'f>(around: &Around, gate: &str, symbols: impl Iterator<Item = Option<&'f Parts<'f>>>) -> Symbols {
+fn kinds<'f>(around: &Around, gate: &str, symbols: impl Iterator<Item = Option<Parts<'f>>>) -> Symbols {
     let mut all = Symbols::default();
     for parts in symbols {
         all.total += 1;
@@ -121,9 +121,9 @@ fn kinds<'f>(around: &Around, gate: &str, symbols: impl Iterator<Item = Option<&
 }
 
 /// How the object holds a symbol. Of vmlinux there is no file: exported is all that can be known.
-fn kind(around: &Around, parts: &Parts) -> Option<Kind> {
+fn kind(around: &Around, parts: Parts<'_>) -> Option<Kind> {
     if parts.object == "vmlinux" {
-        return around.exported.as_ref().ok()?.contains(parts.name.as_ref()).then_some(Kind::Exported);
+        return around.exported.as_ref().ok()?.contains(parts.name).then_some(Kind::Exported);
     }
-    around.files.get(parts.object.as_ref())?.as_ref().ok()?.symbols.get(parts.name.as_ref()).copied()
+    around.files.get(parts.object)?.as_ref().ok()?.symbols.get(parts.name).copied()
 }

@@ -4,6 +4,7 @@
 //! a few milliseconds, and most of them are nothing to speak of.
 
 use std::borrow::Cow;
+use std::num::NonZero;
 
 use crate::arch::Machine;
 use crate::elf::klp;
@@ -134,8 +135,29 @@ pub struct Symbol<'a> {
     pub raw: Cow<'a, str>,
     /// `st_shndx`.
     pub shndx: u16,
-    /// Its parts; `None` where the kernel cannot read them.
-    pub parts: Option<Parts<'a>>,
+    /// Where its parts stand in `raw`; `None` where the kernel cannot read them.
+    pub(super) split: Option<Split>,
+}
+
+/// Where the parts of a symbol's name stand in it, and its position. There are as many as symbols: kept small.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Split {
+    /// Bytes of the object's name, escaped.
+    pub(super) object: NonZero<u16>,
+    /// Bytes of the symbol's name, escaped.
+    pub(super) name: NonZero<u16>,
+    /// Which of that name; 0: the only one.
+    pub(super) sympos: u64,
+}
+
+impl Symbol<'_> {
+    /// What it asks for; `None` where the kernel cannot read it.
+    pub fn parts(&self) -> Option<Parts<'_>> {
+        let Split { object, name, sympos } = self.split?;
+        let (object, rest) =
+            self.raw.get(klp::SYMBOL_PREFIX.len()..)?.split_at_checked(object.get().into())?;
+        Some(Parts { object, name: rest.get(1..=name.get().into())?, sympos })
+    }
 }
 
 /// The symbols, in the table's order.
@@ -148,6 +170,17 @@ impl<'a> Symbols<'a> {
         self.0.binary_search_by_key(&index, |s| s.index).ok().and_then(|at| self.0.get(at))
     }
 
+    /// Those of some indices, in rising order: mostly one is next to the other.
+    pub fn each(&self, indices: &[u32]) -> impl Iterator<Item = &Symbol<'a>> {
+        let mut next = 0;
+        indices.iter().filter_map(move |index| {
+            let is_next = self.0.get(next).is_some_and(|s| s.index == *index);
+            let at = if is_next { next } else { self.0.binary_search_by_key(index, |s| s.index).ok()? };
+            next = at + 1;
+            self.0.get(at)
+        })
+    }
+
     /// Every one.
     pub fn iter(&self) -> impl Iterator<Item = &Symbol<'a>> {
         self.0.iter()
@@ -155,12 +188,12 @@ impl<'a> Symbols<'a> {
 }
 
 /// What a livepatch symbol asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts<'a> {
     /// Where it is looked up, escaped.
-    pub object: Cow<'a, str>,
+    pub object: &'a str,
     /// The name there, escaped.
-    pub name: Cow<'a, str>,
+    pub name: &'a str,
     /// Which of that name; 0: the only one.
     pub sympos: u64,
 }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::num::NonZero;
 
 use object::elf;
 
-use super::facts::{Facts, Gate, Listed, Parts, Section, Signs, Span, Stray, Symbol, Symbols, Target};
+use super::facts::{Facts, Gate, Listed, Section, Signs, Span, Split, Stray, Symbol, Symbols, Target};
 use crate::elf::module::{self, Module, Relas};
 use crate::elf::{Error, Rule, klp, limits, names};
 use crate::model::escape::escape;
@@ -138,26 +139,19 @@ fn symbol(found: module::Symbol<'_>) -> Symbol<'_> {
         Some(name) => escape(name),
         None => "no name that can be read".into(),
     };
-    let parts = found.klp_name().map(|name| {
-        match raw {
-            // Nothing had to be escaped, so nothing has to be in its parts.
-            Cow::Borrowed(text) => parts(text, &name),
-            Cow::Owned(_) => None,
-        }
-        .unwrap_or_else(|| Parts {
-            object: escape(name.object),
-            name: escape(name.name),
-            sympos: name.sympos,
-        })
-    });
-    Symbol { index: found.index, raw, shndx: found.shndx, parts }
+    let split = found.klp_name().and_then(|name| split(&name, matches!(raw, Cow::Borrowed(_))));
+    Symbol { index: found.index, raw, shndx: found.shndx, split }
 }
 
-/// The parts of a name that is harmless as it stands.
-fn parts<'a>(text: &'a str, name: &klp::SymbolName<'_>) -> Option<Parts<'a>> {
-    let object = text.get(klp::SYMBOL_PREFIX.len()..)?.get(..name.object.len())?;
-    let rest = text.get(klp::SYMBOL_PREFIX.len() + object.len() + 1..)?;
-    Some(Parts { object: object.into(), name: rest.get(..name.name.len())?.into(), sympos: name.sympos })
+/// Where the parts of a name that the kernel can read stand in the escaped name, which may be the name as it is.
+fn split(name: &klp::SymbolName<'_>, as_it_is: bool) -> Option<Split> {
+    let (object, own) = if as_it_is {
+        (name.object.len(), name.name.len())
+    } else {
+        (escape(name.object).len(), escape(name.name).len())
+    };
+    let bytes = |count: usize| NonZero::new(u16::try_from(count).ok()?);
+    Some(Split { object: bytes(object)?, name: bytes(own)?, sympos: name.sympos })
 }
 
 /// What ordinary relocations of loaded sections have to do with livepatch.

@@ -4,6 +4,7 @@
 //! included; once it is live, what stays after init (seen on 6.12 and 7.3). A patch that is there first meets the one
 //! set, a patch that comes later the other.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, Parts, Section};
@@ -20,6 +21,9 @@ pub const ORDER: About =
 /// The rule of KLP014.
 pub const NOT_FOUND: About =
     About { id: FindingId::Klp014, rule: "symbol-not-in-object", severity: Severity::Error };
+
+/// What stands for the kernel itself among objects.
+const VMLINUX: &str = "vmlinux";
 
 /// A function that the patch replaces: looked up by the same rules. Names escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,29 +43,22 @@ pub type Find<'a> = dyn FnMut(&str, &dyn Fn() -> BTreeSet<String>) -> Result<Obj
 /// Something to be looked up.
 #[derive(Clone, Copy)]
 struct Asked<'f> {
-    parts: &'f Parts<'f>,
+    parts: Parts<'f>,
     /// Where it is asked for, and the symbol's index; none for a function.
     by: Option<(&'f Section<'f>, u32)>,
 }
 
 /// Looks every symbol and function of a module up in the module's file, in both orders of loading.
 pub fn check(facts: &Facts, functions: &[Function], find: &mut Find<'_>, report: &mut Report) {
-    let functions = functions.iter().map(|f| Parts {
-        object: f.object.as_str().into(),
-        name: f.name.as_str().into(),
-        sympos: f.sympos,
-    });
-    let functions: Vec<Parts<'_>> = functions.collect();
-    let mut by_object: BTreeMap<&str, Vec<Asked<'_>>> = BTreeMap::new();
-    for asked in asked(facts, &functions).filter(|a| a.parts.object != "vmlinux") {
-        by_object.entry(&asked.parts.object).or_default().push(asked);
-    }
-    for (object, asked) in by_object {
-        let names = || asked.iter().map(|a| a.parts.name.to_string()).collect();
-        match find(object, &names) {
+    // Thousands of symbols ask of a few objects, and of most hosts' patches no object's file is there: which objects
+    // comes first, and what is asked of each only where there is a file.
+    let by_object = LazyCell::new(|| by_object(facts, functions));
+    for object in objects(facts, functions) {
+        let of_object = || by_object.get(object).map(Vec::as_slice).unwrap_or_default();
+        match find(object, &|| of_object().iter().map(|a| a.parts.name.to_owned()).collect()) {
             Ok(file) => {
                 let judged =
-                    asked.iter().filter_map(|a| Some((*a, judge(a, file.occurrences(&a.parts.name))?)));
+                    of_object().iter().filter_map(|a| Some((*a, judge(a, file.occurrences(a.parts.name))?)));
                 let mut found: Vec<(Asked<'_>, Finding)> = judged.collect();
                 add_relocations(&mut found);
                 report.findings.extend(found.into_iter().map(|(_, finding)| finding));
@@ -75,14 +72,37 @@ pub fn check(facts: &Facts, functions: &[Function], find: &mut Find<'_>, report:
     }
 }
 
+/// The modules that anything is asked of.
+fn objects<'f>(facts: &'f Facts<'_>, functions: &'f [Function]) -> BTreeSet<&'f str> {
+    let mut all = BTreeSet::new();
+    // Neighbours mostly ask of the same.
+    let mut last = VMLINUX;
+    for object in asked(facts, functions).map(|a| a.parts.object) {
+        if object != last {
+            all.insert(object);
+            last = object;
+        }
+    }
+    all.remove(VMLINUX);
+    all
+}
+
+fn by_object<'f>(facts: &'f Facts<'_>, functions: &'f [Function]) -> BTreeMap<&'f str, Vec<Asked<'f>>> {
+    let mut all: BTreeMap<&str, Vec<Asked<'_>>> = BTreeMap::new();
+    for asked in asked(facts, functions).filter(|a| a.parts.object != VMLINUX) {
+        all.entry(asked.parts.object).or_default().push(asked);
+    }
+    all
+}
+
 /// Every symbol and function of the patch, one for each section that asks.
-fn asked<'f>(facts: &'f Facts<'_>, functions: &'f [Parts<'_>]) -> impl Iterator<Item = Asked<'f>> {
+fn asked<'f>(facts: &'f Facts<'_>, functions: &'f [Function]) -> impl Iterator<Item = Asked<'f>> {
     let symbols = facts.livepatch_sections().flat_map(move |section| {
-        let parts = |index: &u32| Some((*index, facts.symbols.get(*index)?.parts.as_ref()?));
-        let asked = section.symbols.iter().filter_map(parts);
-        asked.map(move |(index, parts)| Asked { parts, by: Some((section, index)) })
+        let symbols = facts.symbols.each(&section.symbols);
+        symbols.filter_map(move |s| Some(Asked { parts: s.parts()?, by: Some((section, s.index)) }))
     });
-    symbols.chain(functions.iter().map(|parts| Asked { parts, by: None }))
+    let parts = |f: &'f Function| Parts { object: &f.object, name: &f.name, sympos: f.sympos };
+    symbols.chain(functions.iter().map(move |f| Asked { parts: parts(f), by: None }))
 }
 
 /// Adds the relocations that ask, with one look at each section.
@@ -106,7 +126,7 @@ fn add_relocations(found: &mut [(Asked<'_>, Finding)]) {
 
 fn judge(asked: &Asked<'_>, file: &[Occurrence]) -> Option<Finding> {
     // A symbol of a third module, or in a section gated on vmlinux: that module is live when it is asked for.
-    let own = asked.by.is_none_or(|(section, _)| section.module() == Some(asked.parts.object.as_ref()));
+    let own = asked.by.is_none_or(|(section, _)| section.module() == Some(asked.parts.object));
     let (coming, live) = answers(asked.parts.sympos, own, file);
     match (coming, live) {
         (Ok(a), Ok(b)) if a == b => None,
@@ -129,7 +149,7 @@ pub fn answers(sympos: u64, own: bool, file: &[Occurrence]) -> (Answer, Answer) 
 }
 
 fn order(asked: &Asked<'_>, file: &[Occurrence], coming: Answer, live: Answer) -> Finding {
-    let Parts { object, name, sympos } = &asked.parts;
+    let Parts { object, name, sympos } = asked.parts;
     let tell = |answer: Answer| match answer {
         Ok(at) => {
             let section = file.get(at).and_then(|o| o.section.as_deref()).unwrap_or("no section");
@@ -168,7 +188,7 @@ fn order(asked: &Asked<'_>, file: &[Occurrence], coming: Answer, live: Answer) -
 }
 
 fn not_found(asked: &Asked<'_>, error: ResolveError) -> Finding {
-    let Parts { object, name, sympos } = &asked.parts;
+    let Parts { object, name, sympos } = asked.parts;
     Finding {
         what: format!("{name}, position {sympos}, is not to be found in {object}'s file: {error}"),
         kernel: format!(

@@ -83,11 +83,11 @@ impl fmt::Display for Escaped<'_> {
 
 /// The same as [`Escaped`], borrowed when there is nothing to escape.
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
-    // Nearly every name is plain ASCII: told without decoding its characters, and counted to the end, so that the
+    // Nearly every name is plain ASCII: told without decoding its characters, and all of them looked at, so that the
     // compiler takes many at once.
-    let odd = bytes.iter().filter(|b| !matches!(b, b' '..=b'[' | b']'..=b'~')).count();
+    let odd = bytes.iter().fold(false, |odd, b| odd | !matches!(b, b' '..=b'[' | b']'..=b'~'));
     match std::str::from_utf8(bytes) {
-        Ok(text) if odd == 0 => Cow::Borrowed(text),
+        Ok(text) if !odd => Cow::Borrowed(text),
         Ok(text) if !text.chars().any(must_escape) => Cow::Borrowed(text),
         _ => Cow::Owned(Escaped::new(bytes).to_string()),
     }

@@ -13,6 +13,7 @@ use crate::kernel::modules::Modules;
 use crate::kernel::patch_file::Finder;
 use crate::kernel::sysfs::Sysfs;
 use crate::lint::Facts;
+use crate::lint::facts::Symbol;
 
 /// What clears late relocations, where it is.
 const CLEARS: &str = "clear_relocate_add";
@@ -115,7 +116,7 @@ fn read(facts: &Facts<'_>, patch: &Patch, args: &LintArgs, host: &Where) -> Host
 /// The names that are asked for, by object; dependencies and patched objects with none among them.
 fn wanted(facts: &Facts<'_>, patch: &Patch) -> BTreeMap<String, BTreeSet<String>> {
     let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for parts in facts.symbols.iter().filter_map(|s| s.parts.as_ref()) {
+    for parts in facts.symbols.iter().filter_map(Symbol::parts) {
         wanted.entry(parts.object.to_string()).or_default().insert(parts.name.to_string());
     }
     for function in &patch.functions {

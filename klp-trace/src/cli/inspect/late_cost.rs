@@ -9,6 +9,7 @@ use crate::elf::{Error, names, open};
 use crate::kernel::modules::Modules;
 use crate::late_cost::{self, Around, Kind, ObjectFile, Report};
 use crate::lint::Facts;
+use crate::lint::facts::Symbol;
 
 /// `STB_LOCAL` of `st_info`'s upper four bits.
 const STB_LOCAL: u8 = 0;
@@ -20,7 +21,7 @@ pub fn measure(module: &Module<'_>, objects: Option<&Objects<'_>>, args: &LintAr
     let facts = Facts::of(module, lint::listed(objects))?;
     let functions = lint::functions(objects);
     let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for parts in facts.symbols.iter().filter_map(|s| s.parts.as_ref()) {
+    for parts in facts.symbols.iter().filter_map(Symbol::parts) {
         wanted.entry(parts.object.to_string()).or_default().insert(parts.name.to_string());
     }
     for function in &functions {

@@ -144,7 +144,7 @@ fn seeds_made_by_the_usual_programs() {
     let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds");
     for name in ["minimal.ko", "minimal.ko.xz", "minimal.ko.zst", "minimal.ko.gz"] {
         let contents = open::module(&Path::new(seeds).join(name)).unwrap();
-        assert!(contents.bytes == testing::livepatch(), "{name}");
+        assert!(*contents.bytes == testing::livepatch(), "{name}");
         assert_eq!(contents.decompressed, name != "minimal.ko");
     }
     let stripped = PatchFile::read(&Path::new(seeds).join("kpatch-veth.ko")).unwrap();

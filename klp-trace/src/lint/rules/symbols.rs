@@ -97,7 +97,7 @@ impl Rule for Name {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        let wrong = these(facts, |s| s.shndx == SHN_LIVEPATCH && s.parts.is_none());
+        let wrong = these(facts, |s| s.shndx == SHN_LIVEPATCH && s.parts().is_none());
         for (section, index, relocations) in of_symbols(facts, &wrong) {
             let Some(symbol) = facts.symbols.get(index) else { continue };
             let said = Said {
@@ -130,7 +130,7 @@ impl Rule for OfVmlinux {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        let wrong = these(facts, |s| s.parts.as_ref().is_some_and(|parts| parts.object == "vmlinux"));
+        let wrong = these(facts, |s| s.parts().is_some_and(|parts| parts.object == "vmlinux"));
         let found = of_symbols(facts, &wrong);
         for (section, index, relocations) in found.into_iter().filter(|(s, ..)| s.module().is_some()) {
             let Some(symbol) = facts.symbols.get(index) else { continue };
