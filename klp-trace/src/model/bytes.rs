@@ -41,9 +41,23 @@ impl Bytes {
     }
 }
 
+/// A hex digit. Numbers are most of a journal and of a CSV file: written without the detours of `{:02x}`.
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+}
+
+/// Writes what is ASCII.
+fn ascii(f: &mut fmt::Formatter<'_>, text: Option<&[u8]>) -> fmt::Result {
+    f.write_str(text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
+}
+
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_slice().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 16];
+        for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(self.as_slice()) {
+            *digits = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        ascii(f, text.get(..2 * usize::from(self.len)))
     }
 }
 
@@ -84,7 +98,12 @@ pub struct Address(pub u64);
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
+        let digits = usize::try_from((64 - self.0.leading_zeros()).div_ceil(4).max(1)).unwrap_or(16);
+        let mut text = *b"0x0000000000000000";
+        for (at, place) in text.iter_mut().skip(2).take(digits).rev().enumerate() {
+            *place = digit((self.0 >> (4 * at)).to_le_bytes()[0] & 0xf);
+        }
+        ascii(f, text.get(..2 + digits))
     }
 }
 
@@ -128,6 +147,17 @@ mod tests {
         fn addresses_survive_json(value: u64) {
             let json = serde_json::to_string(&Address(value)).unwrap();
             prop_assert_eq!(serde_json::from_str::<Address>(&json).unwrap(), Address(value));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn digits_are_those_of_the_standard_library(data: [u8; 8], len in 0usize..=8, value: u64, shift in 0u32..64) {
+            let plain: Vec<String> = data.iter().take(len).map(|byte| format!("{byte:02x}")).collect();
+            prop_assert_eq!(Bytes::new(data, len).to_string(), plain.concat());
+            for value in [value >> shift, 1 << shift, (1 << shift) - 1] {
+                prop_assert_eq!(Address(value).to_string(), format!("{value:#x}"));
+            }
         }
     }
 

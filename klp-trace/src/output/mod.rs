@@ -12,4 +12,5 @@ pub mod lint;
 pub mod report;
 pub mod sink;
 pub mod style;
+pub mod table;
 pub mod text;

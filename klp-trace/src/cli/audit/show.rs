@@ -9,6 +9,7 @@ use crate::output::audit::Report;
 use crate::output::filter::Filter;
 use crate::output::sink::{LineSink, SinkError};
 use crate::output::style::Style;
+use crate::output::table;
 use crate::source::redacted::{NoBase, Redacted};
 
 /// The output of one audit.
@@ -74,7 +75,10 @@ impl Show {
         }
         let lines = match &self.form {
             Form::Journal(_) => Vec::new(),
-            Form::Report { report, format: Format::Csv, .. } => report.csv(),
+            Form::Report { report, format: Format::Csv, .. } => {
+                self.broken = table::write(&mut self.sink, |out| report.csv(out)).err();
+                Vec::new()
+            }
             Form::Report { report, format: Format::Summary, .. } => {
                 vec![report.line(exit.code(), exit.meaning())]
             }

@@ -2,8 +2,11 @@
 
 use super::{Found, Reloc, Report};
 use crate::event::SymbolSource;
-use crate::model::Verdict;
-use crate::output::text::layout::name;
+use crate::model::{Reason, Verdict};
+use crate::output::{table::cell, text::layout::name};
+use csv::Writer;
+use std::fmt::{Display, Write as _};
+use std::io::Write;
 
 /// The headings, in order. New columns are added at the end.
 const COLUMNS: [&str; 22] = [
@@ -34,94 +37,95 @@ const COLUMNS: [&str; 22] = [
 impl Report {
     /// The lines, headings first. A livepatch without klp relocations, or that could not be read, has a line too: its `note`
     /// says so.
-    pub fn csv(&self) -> Vec<String> {
-        let mut lines = vec![COLUMNS.join(",")];
+    ///
+    /// # Errors
+    /// What is under `out` cannot be written to.
+    pub fn csv<W: Write>(&self, out: &mut Writer<W>) -> Result<(), csv::Error> {
+        out.write_record(COLUMNS)?;
+        let mut row = Row { out, shown: String::new() };
         for patch in self.livepatches.values() {
             let relocs = patch.objects.values().flat_map(|sections| sections.values());
             for reloc in relocs.flat_map(|section| section.relocs.values()).filter(|reloc| reloc.shown) {
-                lines.push(row(patch, reloc));
+                row.relocation(patch, reloc)?;
             }
             if let Some(note) = patch.note().filter(|_| patch.shown) {
-                lines.push(bare(patch, note));
+                row.bare(patch, note)?;
             }
         }
-        lines
+        Ok(())
     }
 }
 
-fn row(patch: &Found, reloc: &Reloc) -> String {
-    let state = &reloc.state;
-    let hex = |value: Option<crate::model::Address>| value.map(|value| value.to_string()).unwrap_or_default();
-    let bytes = |value: Option<crate::model::Bytes>| value.map(|value| value.to_string()).unwrap_or_default();
-    let witnesses = state.witnesses;
-    [
-        text(&state.patch.name),
-        state.patch.address.to_string(),
-        patch.standing().to_owned(),
-        text(&state.object.name),
-        text(&state.section.name),
-        state.reloc.index.to_string(),
-        state.reloc.offset.to_string(),
-        text(&state.reloc.rtype),
-        text(&state.reloc.symbol),
-        state.reloc.sympos.to_string(),
-        state.reloc.addend.to_string(),
-        hex(state.address),
-        hex(state.recorded),
-        hex(state.live),
-        bytes(state.expected),
-        bytes(state.actual),
-        state.verdict.map_or("", Verdict::word).to_owned(),
-        state.reason.map_or("", crate::model::Reason::word).to_owned(),
-        witnesses.map_or("", |witnesses| witnesses.elf.word()).to_owned(),
-        witnesses.and_then(|witnesses| witnesses.symbols).map_or("", SymbolSource::word).to_owned(),
-        witnesses.map_or("", |witnesses| witnesses.memory.word()).to_owned(),
-        String::new(),
-    ]
-    .join(",")
+/// The fields of a line, one after the other.
+struct Row<'w, W: Write> {
+    out: &'w mut Writer<W>,
+    /// The number that is being written.
+    shown: String,
 }
 
-/// A line of a patch that has no relocations to tell of.
-fn bare(patch: &Found, note: &str) -> String {
-    let mut fields = vec![String::new(); COLUMNS.len()];
-    let known = patch.livepatch.as_ref().map(|found| &found.patch);
-    let values = [
-        known.map(|patch| text(&patch.name)),
-        known.map(|patch| patch.address.to_string()),
-        Some(patch.standing().to_owned()),
-    ];
-    for (field, value) in fields.iter_mut().zip(values) {
-        *field = value.unwrap_or_default();
+impl<W: Write> Row<'_, W> {
+    fn relocation(&mut self, patch: &Found, reloc: &Reloc) -> Result<(), csv::Error> {
+        let state = &reloc.state;
+        self.text(&state.patch.name)?;
+        self.number(Some(state.patch.address))?;
+        self.word(patch.standing())?;
+        self.text(&state.object.name)?;
+        self.text(&state.section.name)?;
+        self.number(Some(state.reloc.index))?;
+        self.number(Some(state.reloc.offset))?;
+        self.text(&state.reloc.rtype)?;
+        self.text(&state.reloc.symbol)?;
+        self.number(Some(state.reloc.sympos))?;
+        self.number(Some(state.reloc.addend))?;
+        self.number(state.address)?;
+        self.number(state.recorded)?;
+        self.number(state.live)?;
+        self.number(state.expected)?;
+        self.number(state.actual)?;
+        self.word(state.verdict.map_or("", Verdict::word))?;
+        self.word(state.reason.map_or("", Reason::word))?;
+        let witnesses = state.witnesses;
+        self.word(witnesses.map_or("", |witnesses| witnesses.elf.word()))?;
+        self.word(witnesses.and_then(|witnesses| witnesses.symbols).map_or("", SymbolSource::word))?;
+        self.word(witnesses.map_or("", |witnesses| witnesses.memory.word()))?;
+        self.word("")?;
+        self.end()
     }
-    if let Some(last) = fields.last_mut() {
-        *last = text(note);
-    }
-    fields.join(",")
-}
 
-/// A field of text: quoted where it has to be; and since a spreadsheet takes what begins with one of `=+-@` for a
-/// formula, such a name gets an apostrophe before it (OWASP, "CSV injection").
-fn text(raw: &str) -> String {
-    let mut shown = name(raw).into_owned();
-    if shown.starts_with(['=', '+', '-', '@']) {
-        shown.insert(0, '\'');
-    }
-    if shown.contains([',', '"', '\n', '\r']) { format!("\"{}\"", shown.replace('"', "\"\"")) } else { shown }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_do_no_harm_in_a_spreadsheet() {
-        assert_eq!(text("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
-        for first in ["=", "+", "-", "@"] {
-            assert!(text(&format!("{first}1")).starts_with('\''));
+    /// A line of a patch that has no relocations to tell of.
+    fn bare(&mut self, patch: &Found, note: &str) -> Result<(), csv::Error> {
+        let known = patch.livepatch.as_ref().map(|found| &found.patch);
+        self.text(known.map_or("", |patch| &patch.name))?;
+        self.number(known.map(|patch| patch.address))?;
+        self.word(patch.standing())?;
+        for _ in 4..COLUMNS.len() {
+            self.word("")?;
         }
-        assert_eq!(text("a,b"), "\"a,b\"");
-        assert_eq!(text("a\"b"), "\"a\"\"b\"");
-        assert_eq!(text("a\nb"), crate::output::escape::escape(b"a\nb"));
-        assert_eq!(text(".klp.rela.tmod..data"), ".klp.rela.tmod..data");
+        self.text(note)?;
+        self.end()
+    }
+
+    /// A word of klp-trace's own.
+    fn word(&mut self, word: &str) -> Result<(), csv::Error> {
+        self.out.write_field(word)
+    }
+
+    /// A name or a sentence.
+    fn text(&mut self, raw: &str) -> Result<(), csv::Error> {
+        self.out.write_field(&*cell(name(raw)))
+    }
+
+    /// A number or bytes; nothing for none.
+    fn number(&mut self, value: Option<impl Display>) -> Result<(), csv::Error> {
+        self.shown.clear();
+        if let Some(value) = value {
+            // A String takes whatever is written.
+            let _ = write!(self.shown, "{value}");
+        }
+        self.out.write_field(&self.shown)
+    }
+
+    fn end(&mut self) -> Result<(), csv::Error> {
+        self.out.write_record(None::<&[u8]>)
     }
 }

@@ -1,10 +1,7 @@
-//! CSV for spreadsheets, after RFC 4180. Names come from hostile files: a cell that a spreadsheet would take for a formula
-//! is led in by an apostrophe.
+//! What `inspect` found as CSV: a row a relocation, or a row a file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-use csv::{Writer, WriterBuilder};
 
 use super::{Inspected, Target, escape, target, type_name};
 use crate::elf::module::Module;
@@ -12,6 +9,7 @@ use crate::elf::{names, notes};
 use crate::lint::Report;
 use crate::model::Severity;
 use crate::output::sink::{LineSink, SinkError};
+use crate::output::table::{self, write};
 
 const ROWS: [&str; 15] = [
     "file",
@@ -174,33 +172,5 @@ const fn yes(is: bool) -> &'static str {
 
 /// A name as a cell: escaped, and no formula.
 fn cell(name: &[u8]) -> Cow<'_, str> {
-    let text = escape(name);
-    // Control characters, which some spreadsheets skip before a formula, are escaped already.
-    if text.trim_start().starts_with(['=', '+', '-', '@']) { format!("'{text}").into() } else { text }
-}
-
-fn write(
-    sink: &mut LineSink,
-    fill: impl FnOnce(&mut Writer<&mut LineSink>) -> Result<(), csv::Error>,
-) -> Result<(), SinkError> {
-    let mut out = WriterBuilder::new().flexible(false).from_writer(&mut *sink);
-    let filled = fill(&mut out);
-    // The rest of its buffer; a failure is the sink's.
-    let flushed = out.flush();
-    drop(out);
-    if filled.is_err() || flushed.is_err() { sink.flush() } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formulas_are_disarmed() {
-        for name in ["=1+1", "+A1", "-A1", "@SUM(A1)", "  =x", "\u{a0}=x"] {
-            assert!(cell(name.as_bytes()).starts_with('\''), "{name}");
-        }
-        assert_eq!(cell(b"\t=x"), "\\x09=x");
-        assert_eq!(cell(b"veth"), "veth");
-    }
+    table::cell(escape(name))
 }
