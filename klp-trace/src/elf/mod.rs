@@ -19,6 +19,7 @@ pub mod open;
 pub mod patch;
 pub mod symbols;
 mod symtab;
+pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Around, Kind};
+use crate::elf::target::is_special;
 use crate::lint::Facts;
 use crate::lint::facts::{Parts, Section, Symbol};
-use crate::lint::rules::is_special;
 
 const SHF_WRITE: u64 = 1;
 const SHF_EXECINSTR: u64 = 4;

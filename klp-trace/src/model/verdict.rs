@@ -109,6 +109,8 @@ pub enum Reason {
     Rewritten,
     /// Stale: left by a load of the object that failed after it was written.
     FailedLoad,
+    /// Unknown: the target (in the patch's .init, or per-CPU) is freed by now, and the memory may be anybody's.
+    TargetFreed,
 }
 
 impl Reason {
@@ -133,6 +135,7 @@ impl Reason {
             Self::WrittenAtRunTime => "written-at-run-time",
             Self::Rewritten => "rewritten",
             Self::FailedLoad => "failed-load",
+            Self::TargetFreed => "target-freed",
         }
     }
 }

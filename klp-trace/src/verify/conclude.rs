@@ -175,8 +175,12 @@ pub(super) fn context(
             Hook::ApplyRelocateAdd => Some(Context::Active),
             // The loader rewrites code after it relocated it: what was judged then stands.
             _ if judged => None,
+            read if section.lasting.is_over(read) => Some(Context::Freed),
             _ => Some(Context::Later),
         };
+    }
+    if section.lasting.is_over(read.read) {
+        return Some(Context::Freed);
     }
     if section.orphan {
         return Some(Context::Orphan);

@@ -1,6 +1,7 @@
 //! One kind of evidence after the other.
 
 use super::{
+    misplaced::misplaced,
     objects::VMLINUX,
     section::{Detached, Patch, Section},
     verifier::Verifier,
@@ -159,6 +160,7 @@ impl Verifier {
         }
         let Some(patch) = self.patches.get_mut(&address) else { return };
         metadata.patch = patch.r.clone();
+        let first = !patch.sections.contains_key(&metadata.section.index);
         let section = patch.sections.entry(metadata.section.index).or_insert_with(|| Section::new(&metadata));
         if section.r.name.is_empty() {
             section.r = metadata.section.clone();
@@ -169,7 +171,11 @@ impl Verifier {
         }
         patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });
+        let finding = if first { misplaced(&metadata) } else { None };
         say(Body::PatchMetadata(metadata));
+        if let Some(finding) = finding {
+            self.say_finding(finding, say);
+        }
         if differs {
             self.disown(address, say);
         }

@@ -21,6 +21,8 @@ pub enum Context {
     Failed,
     /// Gated on an object that the patch does not list: the kernel never writes it.
     Orphan,
+    /// The kernel has freed the target (the patch's .init, after its init): the memory may be anybody's.
+    Freed,
     /// A relocation against vmlinux, read after the loader went on to rewrite the code it stands in.
     Later,
 }
@@ -85,13 +87,16 @@ pub fn judge(facts: &Facts) -> Judgement {
     if size == 0 {
         return Judgement { verdict: None, reason: None, expected: None, actual };
     }
+    if facts.context == Context::Freed {
+        return Judgement::unknown(Reason::TargetFreed, None);
+    }
     let Some(actual) = actual else { return Judgement::unknown(Reason::MemoryUnreadable, None) };
     let seen = Seen { actual, original: Bytes::new(facts.original, size), facts };
     let (verdict, reason, expected) = match facts.context {
         Context::Active => seen.active(),
         Context::NotEnabled => seen.not_enabled(),
         Context::Detached => seen.detached(),
-        Context::Absent => seen.absent(None),
+        Context::Absent | Context::Freed => seen.absent(None),
         Context::Failed => seen.absent(Some(Reason::FailedLoad)),
         Context::Later => seen.later(),
         Context::Orphan => seen.orphan(),
@@ -336,6 +341,16 @@ mod tests {
         assert_eq!(verdict(&facts(Context::Later, OTHER)), (Some(Verdict::Unknown), Some(Reason::Rewritten)));
         let data = Facts { writable: true, ..facts(Context::Later, OTHER) };
         assert_eq!(verdict(&data), (Some(Verdict::Mismatch), Some(Reason::WrittenAtRunTime)));
+    }
+
+    #[test]
+    fn what_has_been_freed_is_nobodys_word() {
+        for bytes in [Some(RIGHT), Some(ZERO), Some(OTHER), None] {
+            let freed = Facts { bytes, ..facts(Context::Freed, ZERO) };
+            assert_eq!(verdict(&freed), (Some(Verdict::Unknown), Some(Reason::TargetFreed)));
+            assert_eq!(judge(&freed).actual, None);
+        }
+        assert_eq!(verdict(&Facts { rtype: 0, ..facts(Context::Freed, ZERO) }), (None, None));
     }
 
     #[test]

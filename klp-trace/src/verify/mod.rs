@@ -11,6 +11,7 @@ mod feed;
 mod heard;
 mod judge;
 mod lifecycle;
+mod misplaced;
 mod moved;
 mod objects;
 mod orphan;

@@ -3,7 +3,7 @@
 use super::judge::Judgement;
 use crate::{
     arch::Arch,
-    elf::{klp, names},
+    elf::{klp, names, target},
     event::{
         Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef, Witnesses,
     },
@@ -47,6 +47,38 @@ pub(super) enum Detached {
     Unseen,
 }
 
+/// How long the memory is there that a section relocates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lasting {
+    /// As long as the patch.
+    Always,
+    /// Until the patch's init is done: .init.
+    UntilInit,
+    /// Until the patch is loaded, before its init: the template of per-CPU variables, which is never laid out.
+    UntilLoaded,
+}
+
+impl Lasting {
+    fn of(target: &str) -> Self {
+        if target::is_per_cpu(target) {
+            Self::UntilLoaded
+        } else if target::is_init(target) {
+            Self::UntilInit
+        } else {
+            Self::Always
+        }
+    }
+
+    /// Whether it is gone when a hook reads it. While the patch's init runs, the kernel writes for objects that are there.
+    pub(super) fn is_over(self, read: Hook) -> bool {
+        match self {
+            Self::Always => false,
+            Self::UntilInit => !matches!(read, Hook::ModuleLoad | Hook::ApplyRelocateAdd),
+            Self::UntilLoaded => true,
+        }
+    }
+}
+
 /// One `.klp.rela.*` section.
 #[derive(Debug)]
 pub(super) struct Section {
@@ -57,6 +89,8 @@ pub(super) struct Section {
     pub orphan: bool,
     pub elf: Elf,
     pub writable: bool,
+    /// How long there is anything to relocate.
+    pub lasting: Lasting,
     pub total: u32,
     /// The load of the object for which the kernel reported success in writing this section; 0: none.
     pub written_for: u32,
@@ -144,6 +178,7 @@ impl Section {
             orphan: false,
             elf: metadata.elf.clone(),
             writable: metadata.writable,
+            lasting: Lasting::of(&metadata.target),
             total: metadata.total,
             written_for: 0,
             wanted: true,

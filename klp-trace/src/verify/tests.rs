@@ -4,6 +4,7 @@ mod heard;
 mod in_file;
 mod left;
 mod matrix;
+mod misplaced;
 mod moved;
 mod needed;
 mod story;

@@ -14,8 +14,6 @@ mod targets;
 
 use std::collections::BTreeMap;
 
-pub use targets::is_special;
-
 use super::facts::{Facts, Section, Signs};
 use super::finding::{Finding, Place, Report};
 use crate::elf::module::Rela;

@@ -1,6 +1,7 @@
 //! KLP012: sections that the kernel cannot write to, or has done with when it does.
 
 use super::{About, Rule, Said, say};
+use crate::elf::target;
 use crate::lint::facts::{Facts, Section, Target};
 use crate::lint::finding::{Finding, Place, Report};
 use crate::model::{FindingId, Severity};
@@ -32,9 +33,8 @@ fn each(
 /// `.init*` gated on a module: freed when the module comes later.
 pub(super) struct Init;
 
-/// `module_init_section()`: a rule of names.
 fn is_init(target: &Target) -> bool {
-    target.flags & SHF_ALLOC != 0 && target.name.starts_with(".init")
+    target.flags & SHF_ALLOC != 0 && target::is_init(&target.name)
 }
 
 impl Rule for Init {
@@ -76,7 +76,7 @@ impl Rule for PerCpu {
         report.findings.extend(each(
             self.about(),
             facts,
-            |_, t| t.name == ".data..percpu",
+            |_, t| target::is_per_cpu(&t.name),
             |s, t| {
                 let kernel = match s.module() {
                     None => "takes the section's SHF_ALLOC away and, before 6.16, passes over relocations of what is not \
@@ -112,7 +112,7 @@ impl Rule for NotLoaded {
         report.findings.extend(each(
             self.about(),
             facts,
-            |_, t| unloaded(t) && t.name != ".data..percpu",
+            |_, t| unloaded(t) && !target::is_per_cpu(&t.name),
             |s, t| {
                 let kernel = match s.module() {
                     None => "passes the section over when the patch is loaded, without a word".to_owned(),
@@ -133,84 +133,6 @@ impl Rule for NotLoaded {
     }
 }
 
-/// When the kernel reads a special section, and what it then makes of an entry that was not relocated yet.
-struct Read {
-    names: &'static [&'static str],
-    consequence: &'static str,
-}
-
-/// The sections that the kernel reads when the patch is loaded, before relocations gated on a module are written.
-const SPECIAL: &[Read] = &[
-    Read {
-        names: &["__jump_table"],
-        consequence: "jump labels are set up when the patch is loaded (jump_label_add_module()): it takes whatever the \
-                      unrelocated field points at for a static key, and reads and writes there",
-    },
-    Read {
-        names: &[".static_call_sites", ".static_call_tramp_key"],
-        consequence: "static calls are set up when the patch is loaded (static_call_add_module()): it takes whatever the \
-                      unrelocated field points at for a key, and reads and writes there",
-    },
-    Read {
-        names: &[
-            ".altinstructions",
-            ".altinstr_replacement",
-            ".altinstr_aux",
-            ".parainstructions",
-            ".retpoline_sites",
-            ".return_sites",
-            ".call_sites",
-            ".ibt_endbr_seal",
-            ".cfi_sites",
-            ".smp_locks",
-            ".s390_return_mem",
-            ".s390_return_reg",
-            ".s390_indirect_jump",
-            ".s390_indirect_call",
-            "__ftr_fixup",
-            "__mmu_ftr_fixup",
-            "__fw_ftr_fixup",
-            "__lwsync_fixup",
-            "__spec_barrier_fixup",
-        ],
-        consequence: "the code that the section describes is rewritten when the patch is loaded (module_finalize()), \
-                      from entries that are not relocated yet; what is written later is never read again (until 5.7, \
-                      .klp.arch.* sections put this off)",
-    },
-    Read {
-        names: &[
-            "__ex_table",
-            ".orc_unwind",
-            ".orc_unwind_ip",
-            "__mcount_loc",
-            "__patchable_function_entries",
-            ".ctors",
-            "__param",
-            "__ksymtab",
-            "__ksymtab_gpl",
-            "__kcrctab",
-            "__kcrctab_gpl",
-            "__ksymtab_strings",
-            "__tracepoints",
-            "__tracepoints_ptrs",
-            "__tracepoints_strings",
-            "__bpf_raw_tp_map",
-            "_ftrace_events",
-            "_ftrace_eval_map",
-            "__trace_printk_fmt",
-            "__dyndbg",
-            "__dyndbg_classes",
-            "__verbose",
-            "_kprobe_blacklist",
-            "_error_injection_whitelist",
-            ".kunit_test_suites",
-            ".gnu.linkonce.this_module",
-        ],
-        consequence: "the section is read when the patch is loaded, some are sorted then: the entry counts with its \
-                      unrelocated value, and what is written later may fall on another entry",
-    },
-];
-
 /// A section that has been read when a module comes.
 pub(super) struct Special;
 
@@ -220,16 +142,15 @@ impl Rule for Special {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        let read = |t: &Target| SPECIAL.iter().find(|read| read.names.contains(&t.name.as_str()));
         report.findings.extend(each(
             self.about(),
             facts,
-            |s, t| s.module().is_some() && read(t).is_some(),
+            |s, t| s.module().is_some() && target::is_special(&t.name),
             |s, t| {
                 let module = s.module().unwrap_or_default();
                 (
                     format!("the section writes to the special section {}, gated on {module}", t.name),
-                    read(t).map(|read| read.consequence.to_owned()).unwrap_or_default(),
+                    target::special(&t.name).unwrap_or_default().to_owned(),
                     format!(
                         "keep what makes such entries for symbols of {module} out of the patched code: its static keys \
                          (static_key_enabled() instead of static_branch_likely()), static calls, tracepoints, \
@@ -265,9 +186,4 @@ impl Rule for KlpArch {
             ));
         }
     }
-}
-
-/// Whether a section's name is one of those that the kernel reads when a module is loaded.
-pub fn is_special(name: &str) -> bool {
-    SPECIAL.iter().any(|read| read.names.contains(&name))
 }

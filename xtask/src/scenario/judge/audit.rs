@@ -13,13 +13,16 @@ use crate::scenario::journal::{Follower, Journal, Said};
 const SHOWN: usize = 3;
 
 /// Where an audit cannot know what a trace does. All such places are here.
-const EXCEPTIONS: [Exception; 2] = [
+const EXCEPTIONS: [Exception; 4] = [
     // The loader goes on to rewrite code after it has relocated it (returns, alternatives, call thunks). Only a trace has
     // seen the bytes in between; what stands there later is no verdict, good or bad.
     Exception { object: Some("vmlinux"), trace: "applied", audit: "unknown", reason: Some("rewritten") },
     // A load that fails resolves the symbols of a section before it writes the first of its relocations. What it never
     // wrote looks, afterwards, like what was written and cleared: a value is on record, and the target is zero.
     Exception { object: None, trace: "pending", audit: "cleared", reason: None },
+    // What the patch's .init held, only a trace has seen before it was freed.
+    Exception { object: None, trace: "pending", audit: "unknown", reason: Some("target-freed") },
+    Exception { object: None, trace: "applied", audit: "unknown", reason: Some("target-freed") },
 ];
 
 /// A verdict of an audit that may stand for another one of a trace.
