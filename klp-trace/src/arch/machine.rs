@@ -141,6 +141,13 @@ mod tests {
     }
 
     #[test]
+    fn the_relocations_of_x86_64_alone_are_judged() {
+        for machine in Machine::ALL {
+            assert_eq!(machine.judged(), (machine == Machine::X86_64).then_some(Arch::X86_64));
+        }
+    }
+
+    #[test]
     fn byte_orders_are_those_of_kernels() {
         assert!(Machine::S390x.has_order(true) && !Machine::S390x.has_order(false));
         assert!(!Machine::X86_64.has_order(true));

@@ -97,3 +97,25 @@ impl Arch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x86_64_is_known_by_its_number_and_its_name() {
+        assert_eq!(Arch::from_elf_machine(62), Some(Arch::X86_64));
+        assert_eq!(Arch::from_uname("x86_64"), Some(Arch::X86_64));
+        assert_eq!(Arch::X86_64.name(), "x86_64");
+        for (machine, name) in [(3, "i686"), (183, "aarch64"), (22, "s390x")] {
+            assert_eq!((Arch::from_elf_machine(machine), Arch::from_uname(name)), (None, None), "{name}");
+        }
+    }
+
+    #[test]
+    fn types_have_the_psabis_names() {
+        assert_eq!(Arch::X86_64.type_name(0), Some("R_X86_64_NONE"));
+        assert_eq!(Arch::X86_64.type_name(11), Some("R_X86_64_32S"));
+        assert_eq!(Arch::X86_64.type_name(77), None);
+    }
+}
