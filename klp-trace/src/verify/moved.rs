@@ -27,14 +27,14 @@ pub(super) fn recognise(arch: Arch, section: &mut Section, read: &SectionRead, c
         return;
     }
     let mut off: BTreeMap<u64, Vec<(u32, Bytes)>> = BTreeMap::new();
-    let (mut unexplained, mut as_recorded) = (0, 0);
+    let (mut unexplained, mut as_recorded) = (0, false);
     for entry in &read.entries {
         let Some(reloc) = section.relocs.get(&entry.index) else { continue };
         if reloc.earlier.is_some() || !matches!(reloc.verdict, None | Some(Verdict::Unknown)) {
             continue;
         }
         match distance(arch, reloc, entry) {
-            Some((0, _)) => as_recorded += 1,
+            Some((0, _)) => as_recorded = true,
             Some((distance, bytes)) => {
                 unexplained += 1;
                 if distance % PAGE == 0 {
@@ -44,7 +44,7 @@ pub(super) fn recognise(arch: Arch, section: &mut Section, read: &SectionRead, c
             None => {}
         }
     }
-    let alone = unexplained == 1 && as_recorded == 0;
+    let alone = unexplained == 1 && !as_recorded;
     for (index, bytes) in off.into_values().filter(|alike| alike.len() > 1 || alone).flatten() {
         if let Some(reloc) = section.relocs.get_mut(&index) {
             reloc.earlier = Some(bytes);
@@ -57,7 +57,8 @@ pub(super) fn recognise(arch: Arch, section: &mut Section, read: &SectionRead, c
 fn distance(arch: Arch, reloc: &Reloc, entry: &EntryRead) -> Option<(u64, Bytes)> {
     let (rtype, addend) = (reloc.rtype, reloc.r.addend);
     let recorded = entry.recorded.filter(|value| value.0 != 0)?.0;
-    let size = arch.size(rtype).filter(|size| *size > 0)?;
+    // Of NONE no byte is looked at: zero.
+    let size = arch.size(rtype)?;
     let bytes = Bytes::new(entry.bytes?, size);
     if bytes.is_zero() || bytes == Bytes::new(reloc.original, size) {
         return None;

@@ -56,3 +56,13 @@ fn what_a_tool_that_was_there_knows_is_not_guessed() {
     let verdicts: Vec<_> = story.verdicts().into_iter().map(|(_, verdict, _)| verdict).collect();
     assert_eq!(verdicts, [Some(Verdict::Mismatch); 2]);
 }
+
+#[test]
+fn a_value_where_zero_was_seen_without_its_object_is_no_earlier_loads() {
+    let mut story = Story::new(false);
+    story.load_patch();
+    story.verdicts();
+    story.read(Hook::Demand, None, [0x2010, 0x2020], [0x9010, 0x9020]);
+    let verdicts: Vec<_> = story.verdicts().into_iter().map(|(_, verdict, _)| verdict).collect();
+    assert_eq!(verdicts, [Some(Verdict::Mismatch); 2]);
+}
