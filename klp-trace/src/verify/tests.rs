@@ -8,6 +8,9 @@ mod misplaced;
 mod moved;
 mod needed;
 mod story;
+mod surroundings;
+mod vmlinux;
+mod witnesses;
 
 use super::Verifier;
 use crate::{
@@ -361,7 +364,7 @@ fn what_was_said_replays_to_the_same() {
     let old = story.values();
     story.unload_target(old, false);
     let said = story.said.clone();
-    let mut replay = Story { verifier: Verifier::new(Arch::X86_64), base: 0, said: Vec::new() };
+    let mut replay = Story { verifier: Verifier::new(Arch::X86_64), base: 0, now: 0, said: Vec::new() };
     for body in said.clone() {
         replay.feed(body);
     }

@@ -19,12 +19,14 @@ const ABS64: u32 = 1;
 pub(super) struct Story {
     pub verifier: Verifier,
     pub base: u64,
+    /// When it happens, nanoseconds.
+    pub now: u64,
     pub said: Vec<Body>,
 }
 
 impl Story {
     pub(super) fn new(clears: bool) -> Self {
-        let mut story = Self { verifier: Verifier::new(Arch::X86_64), base: 0, said: Vec::new() };
+        let mut story = Self { verifier: Verifier::new(Arch::X86_64), base: 0, now: 0, said: Vec::new() };
         story.feed(Body::Session(Session {
             command: vec![],
             hooks: vec![],
@@ -39,8 +41,8 @@ impl Story {
     }
 
     pub(super) fn feed(&mut self, body: Body) {
-        let said = &mut self.said;
-        self.verifier.feed(Event { mono_ns: 0, task: None, body }, &mut |event| said.push(event.body));
+        let (said, mono_ns) = (&mut self.said, self.now);
+        self.verifier.feed(Event { mono_ns, task: None, body }, &mut |event| said.push(event.body));
     }
 
     pub(super) fn patch() -> PatchRef {
@@ -80,70 +82,120 @@ impl Story {
         }));
     }
 
+    /// Another section of the patch, with an R_X86_64_64 for each symbol; `total` may be more than those told of.
+    pub(super) fn another(
+        &mut self,
+        section: &SectionRef,
+        object: &str,
+        symbols: &[&str],
+        total: u32,
+        writable: bool,
+    ) {
+        let entry = |(index, symbol): (u32, &&str)| MetaEntry {
+            index,
+            offset: Address(u64::from(index) * 8),
+            rtype: ABS64,
+            addend: 0,
+            symbol: format!(".klp.sym.{object}.{symbol},0").into(),
+            original: Bytes::new([0; 8], 8),
+        };
+        self.feed(Body::PatchMetadata(PatchMetadata {
+            patch: Self::patch(),
+            section: section.clone(),
+            object: object.into(),
+            elf: Self::patch_loaded(),
+            target: ".data".into(),
+            writable,
+            total,
+            entries: (0..).zip(symbols).map(entry).collect(),
+        }));
+    }
+
     pub(super) fn patch_loaded() -> Elf {
         Elf::File { path: "lp.ko".into(), build_id: None }
     }
 
     pub(super) fn hook(&mut self, hook: Hook, phase: Phase, ret: Option<i64>) {
-        let of_patch = hook == Hook::ApplyRelocateAdd;
-        self.feed(Body::Hook(HookEvent {
-            hook,
-            phase,
-            ret,
-            cpu: 0,
-            patch: of_patch.then(Self::patch),
-            object: (!of_patch).then(|| Self::object(self.base)),
-            section: of_patch.then(Self::section),
-        }));
+        if hook != Hook::ApplyRelocateAdd {
+            self.module_hook(hook, phase, ret, Self::object(self.base));
+            return;
+        }
+        let (patch, section) = (Some(Self::patch()), Some(Self::section()));
+        self.feed(Body::Hook(HookEvent { hook, phase, ret, cpu: 0, patch, object: None, section }));
+    }
+
+    /// A module, the story's object or another, comes or goes.
+    pub(super) fn module_hook(&mut self, hook: Hook, phase: Phase, ret: Option<i64>, object: ObjectRef) {
+        let object = Some(object);
+        self.feed(Body::Hook(HookEvent { hook, phase, ret, cpu: 0, patch: None, object, section: None }));
+    }
+
+    pub(super) fn module(&mut self, action: ModuleAction, name: &str, address: Option<u64>, livepatch: bool) {
+        let (name, address) = (name.into(), address.map(Address));
+        self.feed(Body::Module(ModuleEvent { action, name, address, livepatch }));
     }
 
     pub(super) fn symbols(&mut self) {
         for (offset, symbol) in [(0x10, "a"), (0x20, "b")] {
-            self.feed(Body::SymbolLookup(SymbolLookup {
-                object: Self::object(self.base),
-                symbol: symbol.into(),
-                sympos: 0,
-                outcome: Lookup::Found {
-                    address: Address(self.base + offset),
-                    set: SymbolSet::Core,
-                    from: SymbolSource::Kallsyms,
-                },
-            }));
+            self.symbol(Self::object(self.base), symbol, self.base + offset);
         }
     }
 
+    pub(super) fn symbol(&mut self, object: ObjectRef, symbol: &str, address: u64) {
+        self.feed(Body::SymbolLookup(SymbolLookup {
+            object,
+            symbol: symbol.into(),
+            sympos: 0,
+            outcome: Lookup::Found {
+                address: Address(address),
+                set: SymbolSet::Core,
+                from: SymbolSource::Kallsyms,
+            },
+        }));
+    }
+
     pub(super) fn read(&mut self, read: Hook, ret: Option<i64>, bytes: [u64; 2], recorded: [u64; 2]) {
-        let entry = |index: u32, bytes: u64, recorded| EntryRead {
+        let entries = [(bytes[0], recorded[0]), (bytes[1], recorded[1]), (0, 0)];
+        let whole = self.section_read(Self::section(), read, ret, &entries);
+        self.feed(Body::SectionRead(whole));
+    }
+
+    /// A read of a whole section: of each relocation the bytes, and what the kernel recorded.
+    pub(super) fn section_read(
+        &self,
+        section: SectionRef,
+        read: Hook,
+        ret: Option<i64>,
+        entries: &[(u64, u64)],
+    ) -> SectionRead {
+        let entry = |(index, &(bytes, recorded)): (u32, &(u64, u64))| EntryRead {
             index,
             address: Address(PLACE + u64::from(index) * 8),
             bytes: Some(bytes.to_le_bytes()),
             recorded: Some(Address(recorded)),
         };
-        self.feed(Body::SectionRead(SectionRead {
+        let entries: Vec<_> = (0..).zip(entries).map(entry).collect();
+        SectionRead {
             patch: Self::patch(),
-            section: Self::section(),
+            section,
             object: Self::object(self.base),
             read,
             ret,
-            total: 3,
+            total: u32::try_from(entries.len()).unwrap(),
             lost: 0,
-            entries: vec![entry(0, bytes[0], recorded[0]), entry(1, bytes[1], recorded[1]), entry(2, 0, 0)],
-        }));
+            entries,
+        }
     }
 
     pub(super) fn load_patch(&mut self) {
-        self.feed(Body::Module(ModuleEvent {
-            action: ModuleAction::Loaded,
-            name: "lp".into(),
-            address: Some(Address(PATCH)),
-            livepatch: true,
-        }));
+        self.module(ModuleAction::Loaded, "lp", Some(PATCH), true);
         self.metadata(Self::patch_loaded());
         self.read(Hook::ModuleLoad, None, [0, 0], [0, 0]);
-        self.feed(Body::Transition(Transition {
-            patch: Some(Self::patch()),
-            step: TransitionStep::Patching,
-        }));
+        self.step(TransitionStep::Patching);
+    }
+
+    pub(super) fn step(&mut self, step: TransitionStep) {
+        self.feed(Body::Transition(Transition { patch: Some(Self::patch()), step }));
     }
 
     pub(super) fn values(&self) -> [u64; 2] {
