@@ -122,3 +122,20 @@ impl Objects {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loads_are_counted_from_the_first_that_is_seen() {
+        let name: Arc<str> = "tmod".into();
+        let mut objects = Objects::default();
+        objects.entry(&name);
+        assert_eq!(objects.reference(&name).load, None, "heard of, and never seen loaded");
+        for load in 1..3 {
+            objects.coming(&name, None);
+            assert_eq!(objects.reference(&name).load, Some(load));
+        }
+    }
+}

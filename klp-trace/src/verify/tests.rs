@@ -1,10 +1,13 @@
 //! Whole stories, told as sources tell them.
 
+mod asked;
 mod heard;
 mod in_file;
 mod left;
+mod lost;
 mod matrix;
 mod misplaced;
+mod modules;
 mod moved;
 mod needed;
 mod story;
