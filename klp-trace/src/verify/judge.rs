@@ -354,6 +354,20 @@ mod tests {
     }
 
     #[test]
+    fn gated_on_an_object_that_is_not_listed() {
+        // The file's own bytes, zero or not, or zero where something cleared them: nobody has written there.
+        for (bytes, verdict) in
+            [(OTHER, Verdict::Orphaned), (ZERO, Verdict::Orphaned), (RIGHT, Verdict::Mismatch)]
+        {
+            let orphan = Facts { original: OTHER, ..facts(Context::Orphan, bytes) };
+            let judgement = judge(&orphan);
+            assert_eq!(judgement.verdict, Some(verdict));
+            let expected = (verdict == Verdict::Mismatch).then_some(Bytes::new(OTHER, 4));
+            assert_eq!(judgement.expected, expected);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_told() {
         let unreadable = Facts { bytes: None, ..facts(Context::Active, ZERO) };
         assert_eq!(verdict(&unreadable), (Some(Verdict::Unknown), Some(Reason::MemoryUnreadable)));

@@ -9,9 +9,11 @@ mod matrix;
 mod misplaced;
 mod modules;
 mod moved;
+mod named;
 mod needed;
 mod story;
 mod surroundings;
+mod suspects;
 mod vmlinux;
 mod witnesses;
 

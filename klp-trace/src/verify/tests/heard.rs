@@ -107,6 +107,50 @@ fn a_clear_that_stops_has_the_kernels_words() {
 }
 
 #[test]
+fn of_an_unload_a_patch_has_the_words_up_to_the_next_patchs() {
+    let mut story = Story::new(true);
+    story.load_patch();
+    story.load_target(0x1000);
+    let other = "livepatch: reverting patch 'other' on unloading module 'tmod'";
+    for text in [REVERTING, CHANGED, other, CHANGED] {
+        story.feed(Body::KernelMessage(message(text)));
+    }
+    story.unload_target([0, story.values()[1]], true);
+    let [finding] = story.findings().try_into().unwrap();
+    assert_eq!(kernel(&finding), [REVERTING, CHANGED]);
+}
+
+#[test]
+fn a_patch_that_is_itself_refused_has_the_words_since_it_was_to_be_enabled() {
+    let enabling = "livepatch: enabling patch 'lp'";
+    let mut story = Story::new(false);
+    story.load_patch();
+    story.load_target(0x1000);
+    for text in [NOT_ZERO, enabling, NOT_ZERO, NOT_INITIALIZED] {
+        story.feed(Body::KernelMessage(message(text)));
+    }
+    story.hook(Hook::ApplyRelocateAdd, Phase::Exit, Some(-8));
+    let [finding] = story.findings().try_into().unwrap();
+    assert!(finding.message.contains("refused to enable patch lp"), "{}", finding.message);
+    assert_eq!(kernel(&finding), [NOT_ZERO, NOT_INITIALIZED]);
+}
+
+#[test]
+fn words_are_kept_for_half_a_minute() {
+    const KEPT_NS: u64 = 30_000_000_000;
+    for (after, kept) in [(0, true), (KEPT_NS, true), (KEPT_NS + 1, false)] {
+        let mut story = Story::new(true);
+        story.load_patch();
+        story.hook(Hook::KlpModuleComing, Phase::Enter, None);
+        story.feed(Body::KernelMessage(message(REFUSED)));
+        story.now += after;
+        story.hook(Hook::KlpModuleComing, Phase::Exit, Some(-22));
+        let [finding] = story.findings().try_into().unwrap();
+        assert_eq!(!finding.kernel.is_empty(), kept, "{after} ns later");
+    }
+}
+
+#[test]
 fn no_words_make_a_finding() {
     let mut story = Story::new(true);
     story.load_patch();

@@ -2,7 +2,7 @@
 
 use super::story::{PATCH, Story};
 use crate::{
-    event::{Body, Finding, HookEvent, Lookup, ObjectRef, SymbolLookup},
+    event::{Body, Finding, Lookup, ObjectRef, SymbolLookup},
     klog::{self, Line},
     model::{Address, FindingId, Hook, Phase, Reason},
 };
@@ -19,6 +19,11 @@ fn lookup(story: &mut Story, why: Reason) {
     }));
 }
 
+fn heard(story: &mut Story, text: &str) {
+    let line = Line { number: 1, logged_us: 1, text: Cow::Borrowed(text.as_bytes()) };
+    story.feed(Body::KernelMessage(klog::message(&line).unwrap()));
+}
+
 /// The patch is loaded, with the object there or not, and goes again.
 fn patch_goes(there: bool, why: Option<Reason>) -> Vec<Finding> {
     let mut story = Story::new(true);
@@ -33,23 +38,15 @@ fn patch_goes(there: bool, why: Option<Reason>) -> Vec<Finding> {
         assert_eq!(story.verifier.unresolved(Address(PATCH)).len(), if there { 2 } else { 0 });
         lookup(&mut story, why);
     }
-    let line = Line { number: 1, logged_us: 1, text: Cow::Borrowed(POSITION.as_bytes()) };
-    story.feed(Body::KernelMessage(klog::message(&line).unwrap()));
+    heard(&mut story, POSITION);
     going(&mut story);
     assert!(!story.verifier.knows(Address(PATCH)));
     story.findings()
 }
 
 fn going(story: &mut Story) {
-    story.feed(Body::Hook(HookEvent {
-        hook: Hook::KlpModuleGoing,
-        phase: Phase::Exit,
-        ret: None,
-        cpu: 0,
-        patch: None,
-        object: Some(ObjectRef { name: "lp".into(), address: Some(Address(PATCH)), load: None }),
-        section: None,
-    }));
+    let patch = ObjectRef { name: "lp".into(), address: Some(Address(PATCH)), load: None };
+    story.module_hook(Hook::KlpModuleGoing, Phase::Exit, None, patch);
 }
 
 #[test]
@@ -67,6 +64,22 @@ fn it_is_named_with_the_kernels_words() {
         "{}",
         finding.message
     );
+}
+
+#[test]
+fn words_of_another_symbol_are_not_its_own() {
+    let mut story = Story::new(true);
+    story.base = 0x1000;
+    story.hook(Hook::KlpModuleComing, Phase::Enter, None);
+    story.hook(Hook::KlpModuleComing, Phase::Exit, Some(0));
+    story.metadata(Story::patch_loaded());
+    story.read(Hook::ModuleLoad, None, [0, 0], [0, 0]);
+    lookup(&mut story, Reason::SymbolNotFound);
+    heard(&mut story, &POSITION.replace("'a'", "'b'"));
+    going(&mut story);
+    let [finding] = story.findings().try_into().unwrap();
+    assert!(finding.message.contains("needs symbol a,0"), "{}", finding.message);
+    assert_eq!(finding.kernel, []);
 }
 
 #[test]
