@@ -127,7 +127,7 @@ impl Verifier {
         }
         if section.count(Verdict::Missing) > 0 && section.said_missing != Some(load) {
             section.said_missing = Some(load);
-            findings.push(rules::not_reapplied(&read.patch, &read.object, section));
+            findings.push(rules::not_reapplied(&read.patch, &read.object, section, detached));
         }
         if found && let Some(section) = patch.sections.get(&read.section.index) {
             findings.insert(0, rules::found_stale(patch, &read.object, section, clears, there));
@@ -227,7 +227,11 @@ fn judge_section(
     let (writable, r) = (section.writable, section.r.clone());
     for (&index, reloc) in &mut section.relocs {
         while entries.next_if(|entry| entry.index < index).is_some() {}
-        let entry: Option<EntryRead> = entries.next_if(|entry| entry.index == index).copied();
+        let mut entry: Option<EntryRead> = entries.next_if(|entry| entry.index == index).copied();
+        if let Some(freed) = entry.as_mut().filter(|_| context == Context::Freed) {
+            // Whoever has the memory now may write there: no change of this relocation.
+            freed.bytes = None;
+        }
         let judgement = judgement(world, differs, writable, reloc, entry, context);
         let basis = basis(world, elf, reloc, context);
         let hook = entry.map(|_| read.read);

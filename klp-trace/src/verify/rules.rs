@@ -286,23 +286,34 @@ pub(super) fn events_lost(lost: &EventsLost) -> Finding {
     }
 }
 
-/// KLP005.
-pub(super) fn not_reapplied(patch: &PatchRef, object: &ObjectRef, section: &Section) -> Finding {
+/// KLP005. `detached`: the patch is out of use, and what it held is zero all the same.
+pub(super) fn not_reapplied(
+    patch: &PatchRef,
+    object: &ObjectRef,
+    section: &Section,
+    detached: bool,
+) -> Finding {
     let count = section.count(Verdict::Missing);
     let first = section.relocs.values().find(|reloc| reloc.verdict == Some(Verdict::Missing));
+    let (name, of) = (&patch.name, &object.name);
+    // Applied before: the kernel clears nothing while the object is there.
+    let had = first.is_some_and(|reloc| reloc.earlier.is_some());
+    let were = if count == 1 { "was" } else { "were" };
+    let what = match (had, detached) {
+        (true, true) => format!("{were} zeroed although {of} is loaded and the patch is out of use"),
+        (true, false) => format!("{were} zeroed although {of} is loaded and the patch is enabled"),
+        (false, _) => format!("{were} not written although {of} is loaded and the patch is enabled"),
+    };
     Finding {
         id: FindingId::Klp005,
         severity: Severity::Error,
-        message: format!(
-            "{} of patch {} {} not written although {} is loaded and the patch is enabled ({})",
-            relocations(count),
-            patch.name,
-            if count == 1 { "was" } else { "were" },
-            object.name,
-            section.r.name
-        ),
+        message: format!("{} of patch {name} {what} ({})", relocations(count), section.r.name),
         why: "the targets are zero: code that uses them calls or reads a wrong place".to_owned(),
-        action: format!("disable patch {} now; it may crash the kernel", patch.name),
+        action: if detached {
+            format!("find out who wrote there; remove the module of patch {name}: nothing new calls its code")
+        } else {
+            format!("disable patch {name} now; it may crash the kernel")
+        },
         patch: Some(patch.clone()),
         object: Some(object.clone()),
         section: Some(section.r.clone()),

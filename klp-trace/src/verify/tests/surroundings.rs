@@ -51,6 +51,21 @@ fn so_it_is_when_the_patch_is_out_of_use() {
     // Nobody clears what an object that is there needs.
     story.read(Hook::Demand, None, [0, 0], story.values());
     assert_eq!(story.verdicts(), both(Verdict::Missing, None));
+    let [finding] = story.findings().try_into().unwrap();
+    let said = "were zeroed although tmod is loaded and the patch is out of use";
+    assert!(finding.message.contains(said), "{}", finding.message);
+    assert!(finding.action.contains("remove the module of patch lp"), "{}", finding.action);
+}
+
+#[test]
+fn what_was_written_and_is_zero_was_zeroed() {
+    let mut story = loaded();
+    story.load_target(0x1000);
+    story.read(Hook::Demand, None, [0, 0], story.values());
+    let [finding] = story.findings().try_into().unwrap();
+    let said = "were zeroed although tmod is loaded and the patch is enabled";
+    assert!(finding.message.contains(said), "{}", finding.message);
+    assert!(finding.action.starts_with("disable patch lp now"), "{}", finding.action);
 }
 
 #[test]
