@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// KLP012 of a section, where its target is no place for a livepatch relocation. `klp-trace inspect` has more rules: they
-/// need the file.
-pub(super) fn misplaced(section: &PatchMetadata) -> Option<Finding> {
+/// need the file. `clears`: the kernel clears relocations when an object goes.
+pub(super) fn misplaced(section: &PatchMetadata, clears: bool) -> Option<Finding> {
     let (patch, of, into) = (&section.patch.name, &section.object, &section.target);
     let of_module = &**of != VMLINUX;
     let (why, action) = if target::is_per_cpu(into) {
@@ -23,8 +23,13 @@ pub(super) fn misplaced(section: &PatchMetadata) -> Option<Finding> {
     } else if target::is_init(into) && of_module {
         (
             format!(
-                "the kernel frees the section when the patch's init is done: each time {of} is loaded after that it writes to \
-                 freed memory, and where it clears relocations it reads it when {of} is unloaded (x86: an oops)"
+                "the kernel frees the section when the patch's init is done: each time {of} is loaded after that, it is refused \
+                 over what is in that memory now, or the kernel overwrites it without a word{}",
+                if clears {
+                    format!("; and each time {of} is unloaded, the kernel reads it: an oops")
+                } else {
+                    String::new()
+                }
             ),
             format!(
                 "neither load nor unload {of} before patch {patch} is disabled and its module removed; rebuild it so that \

@@ -53,8 +53,9 @@ impl Rule for Init {
                     format!("the section writes to {}, gated on {module}", t.name),
                     format!(
                         "frees {} when the patch's init is done. If {module} is there before, it writes in time; each \
-                         time {module} comes later, it writes to freed memory (x86: BUG in text_poke; elsewhere, into \
-                         whatever is there now)",
+                         time {module} comes later, it is refused over what is in that memory now, or the kernel \
+                         overwrites it without a word; and each time {module} goes, kernels that clear relocations read \
+                         it: an oops",
                         t.name
                     ),
                     format!("keep code and data that refer to {module} out of __init and __initdata"),

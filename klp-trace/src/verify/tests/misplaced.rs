@@ -25,7 +25,7 @@ fn into(target: &str, object: &str) -> (Story, Vec<Finding>) {
 fn what_is_freed_or_read_before_is_said_at_once() {
     for (target, object, words) in [
         (".init.data", "tmod", "frees the section when the patch's init is done: each time tmod is loaded"),
-        (".init.text", "tmod", "writes to freed memory"),
+        (".init.text", "tmod", "each time tmod is unloaded, the kernel reads it: an oops"),
         (".data..percpu", "tmod", "reaches no processor's copy"),
         (".data..percpu", "vmlinux", "reaches no processor's copy"),
         ("__jump_table", "tmod", "jump labels are set up when the patch is loaded"),
@@ -92,4 +92,13 @@ fn a_per_cpu_template_is_gone_before_anything_is_written() {
     assert_eq!(story.verdicts(), states);
     story.load_target(0x1000);
     assert_eq!(story.verdicts(), []);
+}
+
+#[test]
+fn what_the_kernel_wrote_to_init_for_itself_is_freed_too() {
+    let (mut story, findings) = into(".init.data", "vmlinux");
+    assert_eq!(findings, []);
+    story.read(Hook::Demand, None, [0, 0], [0x10, 0x20]);
+    let states = story.verdicts();
+    assert_eq!(states.get(..2), Some(&both(Verdict::Unknown, Some(Reason::TargetFreed))[..]));
 }
