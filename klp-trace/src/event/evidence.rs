@@ -239,6 +239,8 @@ pub enum SymbolSource {
     Kallsyms,
     /// The object's .ko and its load addresses.
     ObjectFile,
+    /// The object's own symbol table in kernel memory (`module.kallsyms`), of which /proc/kallsyms is the text.
+    ModuleMemory,
 }
 
 impl SymbolSource {
@@ -247,6 +249,7 @@ impl SymbolSource {
         match self {
             Self::Kallsyms => "kallsyms",
             Self::ObjectFile => "object-file",
+            Self::ModuleMemory => "module-memory",
         }
     }
 }

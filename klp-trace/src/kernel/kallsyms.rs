@@ -113,6 +113,27 @@ impl Query {
         self.want(module, THIS_MODULE);
     }
 
+    /// The objects of which anything is wanted.
+    pub fn objects(&self) -> impl Iterator<Item = &[u8]> {
+        self.by_name.keys().map(Vec::as_slice)
+    }
+
+    /// Takes the addresses of what is wanted of a module from its own symbols, in their order.
+    pub(super) fn take<'s>(&mut self, object: &[u8], symbols: impl Iterator<Item = (&'s [u8], u64)>) {
+        let object = self.object_mut(object);
+        object.seen = true;
+        for (name, address) in symbols.filter(|(name, _)| object.lengths.contain(name.len())) {
+            if let Some(addresses) = object.names.get_mut(name) {
+                addresses.push(address);
+            }
+        }
+    }
+
+    /// What was taken, without a read.
+    pub fn known(self) -> Symbols {
+        Symbols(self)
+    }
+
     fn object_mut(&mut self, name: &[u8]) -> &mut Object {
         let objects = &mut self.objects;
         let index = *self.by_name.entry(name.to_vec()).or_insert_with(|| {

@@ -9,6 +9,7 @@ pub mod kcore;
 pub mod kmsg;
 pub mod livepatch_memory;
 mod module_files;
+pub mod module_symbols;
 pub mod modules;
 pub mod nearest;
 pub mod patch_file;

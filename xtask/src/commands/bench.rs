@@ -101,7 +101,7 @@ pub fn apply(series: Series) -> anyhow::Result<()> {
 }
 
 /// How much faster an audit of 20,000 relocations is than a script over /proc/kallsyms, /sys/module and /proc/kcore that
-/// gives the same answers. (drgn, python3-drgn in Debian, would be another judge; it needs the kernel's debugging
+/// gives the same answers, whichever way memory is read. (drgn, python3-drgn in Debian, would be another judge; it needs the kernel's debugging
 /// information, which the test bed does not have.)
 pub fn audit(series: Series) -> anyhow::Result<()> {
     let python = testbed::tool("python3-minimal", "/usr/bin/python3.13")?;
@@ -112,13 +112,18 @@ pub fn audit(series: Series) -> anyhow::Result<()> {
     more.push(file(guest::BENCH_SCRIPT, testbed::workspace().join("tests/bench/audit.py")));
     let bench = Bench::Audit { rounds: 5, python: python.command };
     let measured = measure(series, bench, more, 2048)?;
-    let (ours, theirs) = (median(&measured, "klp-trace")?, median(&measured, "script")?);
-    let ratio = theirs / ours;
-    println!(
-        "auditing 20,000 relocations, medians of 5, the same answers: klp-trace {ours:.0} ms, a Python script \
-         {theirs:.0} ms: {ratio:.1}x faster"
+    let theirs = median(&measured, "script")?;
+    println!("auditing 20,000 relocations, medians of 5, the same answers: a Python script {theirs:.0} ms");
+    for memory in guest::BENCH_MEMORY {
+        let ours = median(&measured, memory)?;
+        println!("  klp-trace audit --memory {memory:5}  {ours:6.0} ms: {:.1}x faster", theirs / ours);
+    }
+    // By BPF it is the loading of the programs that takes the time, emulated most of all; the script needs none.
+    let ratio = theirs / median(&measured, "kcore")?;
+    ensure!(
+        ratio >= 10.0,
+        "with /proc/kcore, as the script reads, klp-trace is to be at least 10 times faster"
     );
-    ensure!(ratio >= 10.0, "klp-trace is to be at least 10 times faster");
     Ok(())
 }
 

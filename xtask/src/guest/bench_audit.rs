@@ -18,20 +18,30 @@ const LINES: &str = "/tmp/audit.lines";
 /// What either of them says: by patch, section and index, the verdict.
 type Answers = BTreeMap<(String, String, u32), String>;
 
-/// Both audit lp_many while its target is there, and once it has gone. Only the first state is timed.
+/// All audit lp_many while its target is there, and once it has gone. Only the first state is timed.
 pub fn run(rounds: usize, python: &[String]) -> anyhow::Result<Measured> {
     for module in ["klp_many", "lp_many"] {
         step::carry_out_well(&format!("insmod {module}"))?;
     }
     let mut measured = Measured::new();
     let mut one = |round: usize, timed: bool| -> anyhow::Result<()> {
-        let (ours, took) = klp_trace()?;
         let (theirs, script) = by_script(python)?;
-        ensure!(!ours.is_empty() && ours == theirs, "not the same answers: {}", difference(&ours, &theirs));
-        println!("  {round} klp-trace {took:.0} ms, script {script:.0} ms, {}", counts(&ours));
+        let mut times = vec![("script", script)];
+        for memory in MEMORY {
+            let (ours, took) = klp_trace(memory)?;
+            ensure!(
+                !ours.is_empty() && ours == theirs,
+                "--memory {memory}: not the same answers: {}",
+                difference(&ours, &theirs)
+            );
+            times.push((memory, took));
+        }
+        let each: Vec<String> = times.iter().map(|(what, took)| format!("{what} {took:.0} ms")).collect();
+        println!("  {round} {}, {}", each.join(", "), counts(&theirs));
         if timed {
-            measured.entry("klp-trace".to_owned()).or_default().push(took);
-            measured.entry("script".to_owned()).or_default().push(script);
+            for (what, took) in times {
+                measured.entry(what.to_owned()).or_default().push(took);
+            }
         }
         Ok(())
     };
@@ -44,11 +54,15 @@ pub fn run(rounds: usize, python: &[String]) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
+/// How klp-trace reads memory: as the script does, and by BPF.
+pub const MEMORY: [&str; 2] = ["kcore", "bpf"];
+
 /// Its answers as a line for each relocation, as the script gives them: that is the form to measure.
-fn klp_trace() -> anyhow::Result<(Answers, f64)> {
+fn klp_trace(memory: &str) -> anyhow::Result<(Answers, f64)> {
     let _ = std::fs::remove_file(LINES);
     let mut command = Command::new(TOOL);
-    command.args(["audit", "--format", "csv", "--ko", FIXTURES, "--output", LINES]).stdin(Stdio::null());
+    command.args(["audit", "--memory", memory, "--format", "csv", "--ko", FIXTURES, "--output", LINES]);
+    command.stdin(Stdio::null());
     let (said, took) = timed(&mut command, &[0, 1])?;
     let text = std::fs::read_to_string(LINES).context("cannot read klp-trace's answers")?;
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());

@@ -18,7 +18,7 @@ mod step;
 mod system;
 mod watch;
 
-pub use bench_audit::SCRIPT as BENCH_SCRIPT;
+pub use bench_audit::{MEMORY as BENCH_MEMORY, SCRIPT as BENCH_SCRIPT};
 
 use std::path::{Path, PathBuf};
 

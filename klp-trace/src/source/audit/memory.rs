@@ -6,8 +6,10 @@ use crate::{
     event::EventsLost,
     kernel::{
         btf::KernelBtf,
+        kallsyms::Query,
         kcore::{self, Kcore},
         livepatch_memory::{Livepatch, Offsets, Symbols},
+        module_symbols,
     },
     probe::event::{
         Chunk, Entry, Hook, KernelName, RawEvent, Rela, SectionInfo, Stamp, Symbol, Task, WalkBegin, WalkEnd,
@@ -29,6 +31,8 @@ pub struct KcoreReader {
     walks: u64,
     /// The symbol table of the livepatch whose section was read last, as it was then; by its `struct module`.
     symbols: Option<(u64, Symbols)>,
+    /// Where modules have their own symbols; none: only /proc/kallsyms shows them.
+    module_symbols: Option<module_symbols::Offsets>,
 }
 
 impl KcoreReader {
@@ -36,12 +40,13 @@ impl KcoreReader {
     pub fn open(arch: Arch, types: &KernelBtf) -> anyhow::Result<Self> {
         let kcore = Kcore::open(Path::new(kcore::PATH))?;
         let offsets = Offsets::of(types).map_err(anyhow::Error::msg)?;
-        Ok(Self::new(kcore, offsets, arch))
+        let module_symbols = module_symbols::Offsets::of(types);
+        Ok(Self { module_symbols, ..Self::new(kcore, offsets, arch) })
     }
 
     /// A reader of a core file.
     pub fn new(kcore: Kcore, offsets: Offsets, arch: Arch) -> Self {
-        Self { kcore, offsets, arch, walks: 0, symbols: None }
+        Self { kcore, offsets, arch, walks: 0, symbols: None, module_symbols: None }
     }
 
     fn patch(&self, module: u64) -> Result<Livepatch<'_>, String> {
@@ -203,6 +208,11 @@ impl Reader for KcoreReader {
             sent: total,
         }));
         Ok(())
+    }
+
+    fn module_symbols(&self, module: u64, object: &[u8], query: &mut Query) -> bool {
+        let Some(offsets) = &self.module_symbols else { return false };
+        module_symbols::fill(&self.kcore, offsets, module, object, query).is_some()
     }
 
     fn symbol(&mut self, module: u64, index: u32, _queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {

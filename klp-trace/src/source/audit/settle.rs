@@ -7,7 +7,7 @@ use crate::{
         SymbolLookup,
     },
     kernel::{
-        kallsyms::VMLINUX,
+        kallsyms::{Query, VMLINUX},
         modules::{Modules, State},
         presence::Presence,
     },
@@ -185,7 +185,9 @@ impl<R: Reader> Audit<R> {
             if all.is_empty() {
                 continue;
             }
-            let lookups = self.lookups.look_up(&all, &|object| was_coming && object == gate);
+            let lookups = self
+                .lookups
+                .look_up(&all, &|object| was_coming && object == gate, &|query| self.own_symbols(query));
             for (address, needed) in of {
                 let own = lookups.iter().filter(|lookup| {
                     needed.contains(&NeededSymbol {
@@ -198,6 +200,15 @@ impl<R: Reader> Audit<R> {
             }
         }
         found
+    }
+
+    /// Has the reader put all that is wanted into a query, each module's from its own symbol table.
+    fn own_symbols(&self, query: &mut Query) -> bool {
+        let objects: Vec<Vec<u8>> = query.objects().map(<[u8]>::to_vec).collect();
+        objects.iter().all(|object| {
+            let module = std::str::from_utf8(object).ok().and_then(|name| self.this_module(name));
+            module.is_some_and(|module| self.reader.module_symbols(module, object, query))
+        })
     }
 
     /// Whether the object was loaded after the patch, so that the kernel resolved its symbols while it was COMING:

@@ -2,6 +2,7 @@
 
 use crate::{
     event::EventsLost,
+    kernel::kallsyms::Query,
     probe::event::{RawEvent, SectionInfo, Symbol},
 };
 use std::collections::VecDeque;
@@ -24,6 +25,12 @@ pub trait Reader {
         relsec: u32,
         queue: &mut VecDeque<RawEvent>,
     ) -> Result<(), String>;
+
+    /// Puts what a query wants of a module, whose `struct module` is at `module`, into it, from the module's own symbol table;
+    /// false, and nothing put there, where this reader does not.
+    fn module_symbols(&self, _module: u64, _object: &[u8], _query: &mut Query) -> bool {
+        false
+    }
 
     /// A symbol of the patch at `module`.
     fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String>;

@@ -2,7 +2,7 @@
 
 use crate::{
     elf::{matching::BuildIds, names, notes, symbols::ObjectFile},
-    event::{AddressLookup, Lookup, ObjectRef, SymbolLookup, SymbolSet},
+    event::{AddressLookup, Lookup, ObjectRef, SymbolLookup, SymbolSet, SymbolSource},
     kernel::{
         kallsyms::{self, KallsymsError, Query, Symbols, VMLINUX},
         nearest::nearest,
@@ -36,12 +36,13 @@ pub(in crate::source) struct Lookups {
 }
 
 impl Lookups {
-    /// Looks up all of `needed` in one pass over kallsyms. `coming` says which objects were being loaded when the kernel
-    /// resolved their symbols.
+    /// Looks up all of `needed`: where `own` can put what is wanted into a query, from the modules' own symbol tables, else
+    /// in one pass over kallsyms. `coming` says which objects were being loaded when the kernel resolved their symbols.
     pub(in crate::source) fn look_up(
         &self,
         needed: &BTreeSet<NeededSymbol>,
         coming: &dyn Fn(&str) -> bool,
+        own: &dyn Fn(&mut Query) -> bool,
     ) -> Vec<SymbolLookup> {
         let mut query = Query::new();
         for symbol in needed {
@@ -49,22 +50,28 @@ impl Lookups {
         }
         // What is in vmlinux does not come and go.
         let of_vmlinux = needed.iter().all(|symbol| &*symbol.object == VMLINUX);
-        let listed = if of_vmlinux { query.read_file(Path::new(kallsyms::PATH)) } else { query.read() };
+        let (listed, from) = if !of_vmlinux && own(&mut query) {
+            (Ok(query.known()), SymbolSource::ModuleMemory)
+        } else if of_vmlinux {
+            (query.read_file(Path::new(kallsyms::PATH)), SymbolSource::Kallsyms)
+        } else {
+            (query.read(), SymbolSource::Kallsyms)
+        };
         let files = self.files(needed.iter().filter(|symbol| symbol.sympos > 0));
-        needed.iter().map(|symbol| self.one(symbol, &listed, &files, coming)).collect()
+        needed.iter().map(|symbol| self.one(symbol, (&listed, from), &files, coming)).collect()
     }
 
     /// Those of `needed` that the files of their objects cannot give while these are loading: why a load was refused, which
     /// is over by now.
     pub(in crate::source) fn absent(&self, needed: &BTreeSet<NeededSymbol>) -> Vec<SymbolLookup> {
         let files = self.files(needed.iter());
-        let gone = Ok(Symbols::default());
+        let gone = (&Ok(Symbols::default()), SymbolSource::Kallsyms);
         let known = |lookup: &SymbolLookup| match lookup.outcome {
             Lookup::Failed { why } => matches!(why, Reason::SymbolNotFound | Reason::SymbolAmbiguous),
             Lookup::Found { .. } => false,
         };
         let of_modules = needed.iter().filter(|symbol| &*symbol.object != VMLINUX);
-        of_modules.map(|symbol| self.one(symbol, &gone, &files, &|_| true)).filter(known).collect()
+        of_modules.map(|symbol| self.one(symbol, gone, &files, &|_| true)).filter(known).collect()
     }
 
     /// The files of objects, where a position counts: only they tell .init's symbols from the others.
@@ -86,7 +93,7 @@ impl Lookups {
     fn one(
         &self,
         symbol: &NeededSymbol,
-        listed: &Result<Symbols, KallsymsError>,
+        (listed, from): (&Result<Symbols, KallsymsError>, SymbolSource),
         files: &BTreeMap<String, ObjectFile>,
         coming: &dyn Fn(&str) -> bool,
     ) -> SymbolLookup {
@@ -104,7 +111,8 @@ impl Lookups {
         let question = Question { sympos: symbol.sympos, set, listed, file: file.as_deref() };
         let outcome = match resolve(&question) {
             Ok(found) => {
-                Lookup::Found { address: Address(found.address), set: found.set, from: found.source }
+                let from = if found.source == SymbolSource::Kallsyms { from } else { found.source };
+                Lookup::Found { address: Address(found.address), set: found.set, from }
             }
             Err(error) => Lookup::Failed { why: error.reason() },
         };
