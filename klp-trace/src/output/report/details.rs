@@ -4,7 +4,7 @@ use super::Words;
 use crate::{output::text::relocation, policy::Check};
 use std::fmt::Write as _;
 
-/// The lines, without indentation: what, why, what to do, and the relocations with expected and actual side by side.
+/// The lines, without indentation: what, why, what to do, what the kernel's own log said of it, and the relocations with expected and actual side by side.
 pub(super) fn lines(check: &Check, words: Words) -> Vec<String> {
     let mut lines = Vec::new();
     if !check.what.is_empty() {
@@ -18,6 +18,8 @@ pub(super) fn lines(check: &Check, words: Words) -> Vec<String> {
             lines.push(format!("{word}  {}", words.of(text)));
         }
     }
+    let said = check.finding.iter().flat_map(|finding| &finding.kernel);
+    lines.extend(said.map(|said| format!("kernel  {}", words.of(said))));
     if let Some((expected, actual)) = &check.difference {
         lines.push(format!("expected  {}", words.of(expected)));
         lines.push(format!("actual    {}", words.of(actual)));

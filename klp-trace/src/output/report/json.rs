@@ -117,6 +117,9 @@ struct Check {
     why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<String>,
+    /// What the kernel's own log said of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kernel: Vec<String>,
     /// Why it is let pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed: Option<String>,
@@ -187,6 +190,7 @@ fn check(check: &policy::Check, words: Words) -> Check {
         what: text(&check.what),
         why: text(&check.why),
         action: text(&check.action),
+        kernel: check.finding.iter().flat_map(|finding| &finding.kernel).map(|said| words.of(said)).collect(),
         allowed: check.allowed.as_deref().and_then(text),
         expected: expected.flatten(),
         actual: actual.flatten(),

@@ -83,6 +83,9 @@ fn hostile(name: &str) -> Report {
             *text = name.into();
         }
         check.difference = Some((name.into(), name.into()));
+        if let Some(finding) = &mut check.finding {
+            finding.kernel = vec![name.into()];
+        }
         check.allowed = check.allowed.as_ref().map(|_| name.to_owned());
         check.place.patch = Some(name.into());
         check.place.object = Some(name.into());
