@@ -280,9 +280,13 @@ impl Scenario {
         attach == Attach::Fentry || self.attach == [Attach::Kprobe] || self.kprobe_everywhere || newest
     }
 
-    /// Has a churn go through 200 cycles, a stress through 500, and all of it by kprobe on each series.
+    /// Has a churn go through 200 cycles, a stress through 500, all of it by kprobe on each series, and the audits at the end
+    /// from every source.
     pub fn at_length(&mut self) {
         self.kprobe_everywhere = true;
+        if self.audits == by_file() {
+            self.audits = vec![AuditBy::File, AuditBy::NoFile, AuditBy::Kcore];
+        }
         for step in self.steps.iter_mut().filter(|step| step.run.starts_with("churn ")) {
             "churn 200".clone_into(&mut step.run);
         }
