@@ -280,8 +280,7 @@ impl Scenario {
         attach == Attach::Fentry || self.attach == [Attach::Kprobe] || self.kprobe_everywhere || newest
     }
 
-    /// Has a churn go through 200 cycles, a stress through 500, all of it by kprobe on each series, and the audits at the end
-    /// from every source.
+    /// All there is: 200 cycles of a churn, 500 of a stress, kprobe on each series, audits from every source.
     pub fn at_length(&mut self) {
         self.kprobe_everywhere = true;
         if self.audits == by_file() {
