@@ -79,6 +79,8 @@ pub struct Journal {
     pub relocs: BTreeMap<Key, Said>,
     /// The loads of each patch, in the order in which they were first spoken of.
     pub loads: BTreeMap<String, Vec<(String, u64)>>,
+    /// Patches whose last load has gone: what it held says nothing of the next.
+    pub gone: BTreeSet<String>,
     /// The findings.
     pub findings: Vec<Finding>,
     /// The `events_lost` records.
@@ -113,7 +115,14 @@ struct Line {
     reason: Option<String>,
     previous: Option<String>,
     metadata: Option<Metadata>,
+    module: Option<ModuleRef>,
     finding: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct ModuleRef {
+    name: String,
+    action: String,
 }
 
 #[derive(Deserialize)]
@@ -189,6 +198,10 @@ impl Journal {
         }
         match line.event.kind.as_str() {
             "reloc_state" => self.reloc(line, text),
+            "module" => {
+                let left = line.module.filter(|module| ["freed", "absent"].contains(&module.action.as_str()));
+                self.gone.extend(left.map(|module| module.name));
+            }
             "patch_metadata" => match (line.patch, line.metadata) {
                 (Some(patch), Some(metadata)) => {
                     self.witnesses.entry(patch.name).or_default().insert(metadata.elf.source);
@@ -216,6 +229,7 @@ impl Journal {
         let load = (patch.address, patch.load);
         let loads = self.loads.entry(patch.name.clone()).or_default();
         if !loads.contains(&load) {
+            self.gone.remove(&patch.name);
             loads.push(load.clone());
         }
         let key = Key { patch: patch.name, load, section: section.name, index: reloc.index };
@@ -258,6 +272,7 @@ impl Journal {
             self.loads.get(&key.patch).and_then(|loads| loads.last()) == Some(&key.load)
                 && !said.verdicts.is_empty()
                 && loaded.contains(&key.patch)
+                && !self.gone.contains(&key.patch)
         })
     }
 
@@ -313,76 +328,4 @@ pub fn hex(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn state(index: u32, load: u64, verdict: &str, previous: &str) -> String {
-        let previous =
-            if previous.is_empty() { String::new() } else { format!(r#","previous":"{previous}""#) };
-        format!(
-            r#"{{"event":{{"kind":"reloc_state","id":"x"}},"patch":{{"name":"lp","address":"0x1","load":{load}}},
-            "object":{{"name":"t"}},"section":{{"index":3,"name":".klp.rela.t..text"}},
-            "reloc":{{"index":{index},"offset":"0x8","type":"R_X86_64_PC32","symbol":"s","sympos":0,"addend":-4}},
-            "target":{{"address":"0x1000","actual":"01020304"}},"verdict":"{verdict}"{previous}}}"#
-        )
-        .replace('\n', "")
-    }
-
-    #[test]
-    fn the_last_load_of_a_loaded_patch_counts() {
-        let mut journal = Journal::default();
-        for line in [
-            state(0, 1, "pending", ""),
-            state(0, 1, "applied", "pending"),
-            state(0, 2, "pending", ""),
-            state(1, 2, "applied", ""),
-        ] {
-            journal.line(&line);
-        }
-        assert_eq!(journal.problems, Vec::<String>::new());
-        let counts = journal.counts(&["lp".to_owned()]);
-        assert_eq!(counts["lp>t"], BTreeMap::from([("pending".to_owned(), 1), ("applied".to_owned(), 1)]));
-        assert!(journal.counts(&[]).is_empty());
-    }
-
-    #[test]
-    fn a_verdict_that_does_not_follow_is_noticed() {
-        let mut journal = Journal::default();
-        journal.line(&state(0, 1, "pending", ""));
-        journal.line(&state(0, 1, "stale", "applied"));
-        assert_eq!(journal.relocs.values().map(|said| said.torn).sum::<usize>(), 1);
-    }
-
-    #[test]
-    fn the_tools_own_example_is_read_without_a_problem() {
-        let path = crate::testbed::workspace().join("klp-trace/src/event/writer/golden.ndjson");
-        let mut follower = Follower::default();
-        follower.advance(&path, u64::MAX).unwrap();
-        let journal = follower.journal;
-        assert_eq!(journal.problems, Vec::<String>::new());
-        assert!(!journal.relocs.is_empty() && !journal.findings.is_empty() && !journal.lost.is_empty());
-        assert!(journal.session.unwrap()["session"]["hooks"].is_array());
-        assert!(journal.end.unwrap()["end"]["lost"].is_u64());
-    }
-
-    #[test]
-    fn what_is_not_a_journal_is_a_problem() {
-        let mut journal = Journal::default();
-        for line in ["nonsense", r#"{"event":{"kind":"finding"}}"#, r#"{"event":{"kind":"reloc_state"}}"#] {
-            journal.line(line);
-        }
-        assert_eq!(journal.problems.len(), 3);
-    }
-
-    #[test]
-    fn half_a_line_waits_for_its_end() {
-        let path = std::env::temp_dir().join(format!("klp-xtask-follow-{}", std::process::id()));
-        let line = state(0, 1, "pending", "");
-        std::fs::write(&path, format!("{line}\n{}", &line[..40])).unwrap();
-        let mut follower = Follower::default();
-        assert!(follower.advance(&path, u64::MAX).unwrap());
-        assert!(!follower.advance(&path, u64::MAX).unwrap());
-        assert_eq!((follower.journal.lines, follower.bytes), (1, line.len() as u64 + 1));
-        std::fs::remove_file(path).unwrap();
-    }
-}
+mod tests;
