@@ -7,7 +7,7 @@ use crate::{
         SymbolLookup,
     },
     kernel::{
-        kallsyms::{Query, VMLINUX},
+        kallsyms::{Query, Symbols, VMLINUX},
         modules::{Modules, State},
         presence::Presence,
     },
@@ -202,13 +202,17 @@ impl<R: Reader> Audit<R> {
         found
     }
 
-    /// Has the reader put all that is wanted into a query, each module's from its own symbol table.
-    fn own_symbols(&self, query: &mut Query) -> bool {
-        let objects: Vec<Vec<u8>> = query.objects().map(<[u8]>::to_vec).collect();
-        objects.iter().all(|object| {
-            let module = std::str::from_utf8(object).ok().and_then(|name| self.this_module(name));
-            module.is_some_and(|module| self.reader.module_symbols(module, object, query))
-        })
+    /// All that a query wants, each module's from its own symbol table; `None` where one of them cannot be had so.
+    pub(super) fn own_symbols(&self, query: &Query) -> Option<Symbols> {
+        // A copy: half an answer is none, and must not be added to.
+        let mut found = query.clone();
+        for object in query.objects() {
+            let module = self.this_module(std::str::from_utf8(object).ok()?)?;
+            if !self.reader.module_symbols(module, object, &mut found) {
+                return None;
+            }
+        }
+        Some(found.known())
     }
 
     /// Whether the object was loaded after the patch, so that the kernel resolved its symbols while it was COMING:

@@ -296,3 +296,49 @@ fn a_patch_that_is_not_in_livepatchs_list_is_detached() {
     });
     assert_eq!(standing, Some((Standing::Detached, 1)));
 }
+
+/// Has every module's symbols, and nothing else.
+struct Tables;
+
+impl Reader for Tables {
+    fn drain(&mut self, _: &mut VecDeque<RawEvent>) {}
+
+    fn loss(&mut self) -> Vec<EventsLost> {
+        Vec::new()
+    }
+
+    fn sections(&mut self, _: u64, _: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+        Ok(Vec::new())
+    }
+
+    fn read_section(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn module_symbols(&self, module: u64, object: &[u8], _: &mut Query) -> bool {
+        (module, object) == (core::MODULE, b"lp")
+    }
+
+    fn symbol(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
+        Err(String::new())
+    }
+}
+
+#[test]
+fn modules_own_tables_answer_all_or_nothing() {
+    let root = host(MODULES, true);
+    let finder = Finder::new(root.path(), "6.1", vec![]);
+    let parts = Parts { reader: Tables, arch: Arch::X86_64, root: root.path().to_owned(), finder };
+    let audit = Audit::new(parts, false);
+    let query = |objects: &[&str]| {
+        let mut query = Query::new();
+        for object in objects {
+            query.want(object, "a");
+        }
+        query
+    };
+    assert!(audit.own_symbols(&query(&["lp"])).is_some());
+    for objects in [["lp", "vmlinux"], ["lp", "absent"]] {
+        assert!(audit.own_symbols(&query(&objects)).is_none(), "{objects:?}: the rest is asked of kallsyms");
+    }
+}

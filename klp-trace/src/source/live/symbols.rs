@@ -36,13 +36,13 @@ pub(in crate::source) struct Lookups {
 }
 
 impl Lookups {
-    /// Looks up all of `needed`: where `own` can put what is wanted into a query, from the modules' own symbol tables, else
+    /// Looks up all of `needed`: where `own` can answer the whole query, from the modules' own symbol tables, so, else
     /// in one pass over kallsyms. `coming` says which objects were being loaded when the kernel resolved their symbols.
     pub(in crate::source) fn look_up(
         &self,
         needed: &BTreeSet<NeededSymbol>,
         coming: &dyn Fn(&str) -> bool,
-        own: &dyn Fn(&mut Query) -> bool,
+        own: &dyn Fn(&Query) -> Option<Symbols>,
     ) -> Vec<SymbolLookup> {
         let mut query = Query::new();
         for symbol in needed {
@@ -50,8 +50,9 @@ impl Lookups {
         }
         // What is in vmlinux does not come and go.
         let of_vmlinux = needed.iter().all(|symbol| &*symbol.object == VMLINUX);
-        let (listed, from) = if !of_vmlinux && own(&mut query) {
-            (Ok(query.known()), SymbolSource::ModuleMemory)
+        let known = if of_vmlinux { None } else { own(&query) };
+        let (listed, from) = if let Some(known) = known {
+            (Ok(known), SymbolSource::ModuleMemory)
         } else if of_vmlinux {
             (query.read_file(Path::new(kallsyms::PATH)), SymbolSource::Kallsyms)
         } else {

@@ -123,7 +123,7 @@ impl<R: Reader> Live<R> {
             Lookup::Failed { why } => matches!(why, Reason::SymbolNotFound | Reason::SymbolAmbiguous),
             Lookup::Found { .. } => false,
         };
-        for lookup in self.lookups.look_up(&needed, &|_| false, &|_| false).into_iter().filter(missing) {
+        for lookup in self.lookups.look_up(&needed, &|_| false, &|_| None).into_iter().filter(missing) {
             self.say(None, Body::SymbolLookup(lookup), out);
         }
     }
@@ -308,7 +308,7 @@ impl<R: Reader> Live<R> {
         let mut all = self.verifier.needed_for(object);
         all.extend(needed.iter().cloned());
         let coming = &self.coming;
-        let lookups = self.lookups.look_up(&all, &|object| coming.contains(object), &|_| false);
+        let lookups = self.lookups.look_up(&all, &|object| coming.contains(object), &|_| None);
         // In the order of `all`.
         for (symbol, lookup) in all.iter().zip(lookups) {
             if needed.contains(symbol) || matches!(lookup.outcome, Lookup::Found { .. }) {
