@@ -11,6 +11,7 @@ use super::facts::{Facts, Parts, Section};
 use super::finding::{Finding, Place, Report, Unchecked};
 use super::rules::About;
 use crate::elf::symbols::{ObjectFile, Occurrence};
+use crate::kernel::kallsyms::VMLINUX;
 use crate::kernel::resolve::{self, FileOccurrence, ResolveError, SymbolSet};
 use crate::model::{FindingId, Severity};
 
@@ -21,9 +22,6 @@ pub const ORDER: About =
 /// The rule of KLP014.
 pub const NOT_FOUND: About =
     About { id: FindingId::Klp014, rule: "symbol-not-in-object", severity: Severity::Error };
-
-/// What stands for the kernel itself among objects.
-const VMLINUX: &str = "vmlinux";
 
 /// A function that the patch replaces: looked up by the same rules. Names escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
