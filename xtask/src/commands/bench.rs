@@ -101,8 +101,8 @@ pub fn apply(series: Series) -> anyhow::Result<()> {
 }
 
 /// How much faster an audit of 20,000 relocations is than a script over /proc/kallsyms, /sys/module and /proc/kcore that
-/// gives the same answers, whichever way memory is read. (drgn, python3-drgn in Debian, would be another judge; it needs the kernel's debugging
-/// information, which the test bed does not have.)
+/// gives the same answers, whichever way memory is read. (drgn, python3-drgn in Debian, would be another judge; it needs
+/// the kernel's debugging information, which the test bed does not have.)
 pub fn audit(series: Series) -> anyhow::Result<()> {
     let python = testbed::tool("python3-minimal", "/usr/bin/python3.13")?;
     let mut more = python.files.clone();
