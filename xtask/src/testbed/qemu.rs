@@ -131,7 +131,7 @@ fn command(boot: &Boot, initramfs: &Path, disk: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"])
-        .args(["-accel", "tcg,thread=single", "-cpu", "max", "-no-reboot"])
+        .args(["-accel", "tcg,thread=single", "-cpu", "max,-cx16", "-no-reboot"])
         .args(["-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-m", &format!("{}M", boot.memory_mib), "-smp", &boot.smp.to_string()])
         .args(["-serial", if interactive { "mon:stdio" } else { "stdio" }])
