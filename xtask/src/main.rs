@@ -31,6 +31,8 @@ enum Command {
     /// Runs scenarios inside a test VM, and only there
     #[command(hide = true)]
     Guest(guest::Args),
+    /// Boots test VMs many times in a row, also on a busy machine
+    Boots(commands::boots::Args),
     /// Measures what klp-trace costs
     Bench(commands::bench::Args),
     /// Shows klp-trace catching stale relocations on real kernels
@@ -72,6 +74,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fixtures(args) => commands::fixtures::run(&args),
         Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::Guest(args) => guest::run(&args),
+        Command::Boots(args) => commands::boots::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Kunit => commands::kunit::reads_ktap(),

@@ -142,6 +142,7 @@ fn measure(series: Series, what: Bench, more: Vec<GuestFile>, memory_mib: u32) -
         modules: Vec::new(),
         command: vec![guest::AGENT.to_owned(), "guest".to_owned()],
         append: guest::PASSWORD.to_owned(),
+        cpu: testbed::CPU,
         smp: 1,
         memory_mib,
         timeout: Duration::from_mins(40),

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod bench;
+pub mod boots;
 pub mod demo;
 pub mod ebpf;
 pub mod fixtures;

@@ -171,6 +171,7 @@ fn boot(bench: &Bench, kernel: &Kernel, source: &Path) -> anyhow::Result<PathBuf
         modules: Vec::new(),
         command: ["bash", "/script.sh"].map(ToOwned::to_owned).to_vec(),
         append: String::new(),
+        cpu: testbed::CPU,
         smp: 1,
         memory_mib: 1024,
         timeout: Duration::from_hours(1),

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 
-use super::{bench, inspect, kunit, selftests, tui};
-use crate::scenario::again;
+use super::{bench, boots, inspect, kunit, selftests, tui};
 use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, cargo_beside, install, prepare};
-use crate::scenario::runner::{Bench, Done};
+use crate::scenario::runner::{self, Bench, Done};
 use crate::testbed::{self, Series};
 
 /// Arguments of `cargo xtask test`.
@@ -111,6 +110,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             tally.stage(&name, || selftests::on(bench, series));
         }
         tally.stage("the kernel's kunit.py reads assert's KTAP", kunit::reads_ktap);
+        tally.stage("100 boots in a row", || boots::in_a_row(bench, 100, 50, testbed::CPU));
         tally.stage("bench attach", || bench::attach(BENCHED));
         tally.stage("bench apply", || bench::apply(BENCHED));
         tally.stage("bench audit", || bench::audit(BENCHED));
@@ -181,7 +181,7 @@ fn scenarios(args: &Args, all: &[Scenario], bench: &Bench, tally: &mut Tally) ->
         );
     }
     let begun = Instant::now();
-    let done = again::run(bench, chosen);
+    let done = runner::run(bench, chosen);
     tally.stages.push(("scenarios in VMs".to_owned(), begun.elapsed()));
     let failed = done.iter().filter(|done| !done.wrong.is_empty()).count();
     tally.failed += failed;

@@ -101,6 +101,7 @@ fn guest(
         modules: Vec::new(),
         command,
         append: String::new(),
+        cpu: testbed::CPU,
         smp: 1,
         memory_mib: 1024,
         timeout: Duration::from_mins(20),

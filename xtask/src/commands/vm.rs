@@ -70,6 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         modules: args.module.clone(),
         command: args.command.clone(),
         append: args.append.clone(),
+        cpu: testbed::CPU,
         smp: args.smp,
         memory_mib: args.memory,
         timeout: Duration::from_secs(args.timeout),

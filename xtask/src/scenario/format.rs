@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::exchange::AuditBy;
 use super::stress::Stress;
-use crate::testbed::Series;
+use crate::testbed::{CPU, Series};
 
 /// One scenario file.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,6 +78,8 @@ pub enum Attach {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Vm {
+    /// QEMU's `-cpu`.
+    pub cpu: String,
     /// Processors.
     pub smp: u8,
     /// Memory in MiB.
@@ -90,7 +92,7 @@ pub struct Vm {
 
 impl Default for Vm {
     fn default() -> Self {
-        Self { smp: 1, memory: 1024, append: String::new(), tools: Vec::new() }
+        Self { cpu: CPU.to_owned(), smp: 1, memory: 1024, append: String::new(), tools: Vec::new() }
     }
 }
 

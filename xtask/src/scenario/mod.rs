@@ -5,7 +5,6 @@
 //! scenario, and the journal with what the guest's own log and memory say.
 #![forbid(unsafe_code)]
 
-pub mod again;
 pub mod exchange;
 pub mod format;
 pub mod instance;

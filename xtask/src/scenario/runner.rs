@@ -39,8 +39,6 @@ pub struct Done {
     pub series: Series,
     /// The boot it belongs to.
     pub group: String,
-    /// Whether this is the boot's machine, and no scenario.
-    pub is_vm: bool,
     /// What is wrong; empty when it passed.
     pub wrong: Vec<String>,
     /// Holds the journal and the reports.
@@ -169,7 +167,6 @@ fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Out
             about: instance.about.clone(),
             series: batch.series,
             group: batch.group.clone(),
-            is_vm: false,
             wrong,
             folder,
             log: log.clone(),
@@ -182,16 +179,7 @@ fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Out
             let name = format!("the VM of group {}", batch.group);
             let about = "the machine that the scenarios share".to_owned();
             let group = batch.group.clone();
-            results.push(Done {
-                name,
-                about,
-                series: batch.series,
-                group,
-                is_vm: true,
-                wrong,
-                folder: out,
-                log,
-            });
+            results.push(Done { name, about, series: batch.series, group, wrong, folder: out, log });
         }
     }
     results
@@ -238,6 +226,7 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
         modules: Vec::new(),
         command: vec![guest::AGENT.to_owned(), "guest".to_owned()],
         append: format!("{} {}", guest::PASSWORD, batch.vm.append),
+        cpu: &batch.vm.cpu,
         smp: batch.vm.smp,
         memory_mib: batch.vm.memory,
         timeout: Duration::from_mins(batch.minutes()),

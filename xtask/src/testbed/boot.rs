@@ -1,14 +1,14 @@
 //! One boot: what goes into the guest, what it runs, what became of it.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::{Kernel, Verdict, disk, host, initramfs, progress, qemu};
+use super::{Kernel, Verdict, disk, host, initramfs, qemu};
 
 /// A file, or a folder with all it holds, put into the guest.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Boot<'a> {
     pub command: Vec<String>,
     /// Added to the kernel's command line.
     pub append: String,
+    /// QEMU's `-cpu`: [`super::CPU`], but where another is measured.
+    pub cpu: &'a str,
     /// Processors.
     pub smp: u8,
     /// Memory in MiB.
@@ -66,9 +68,6 @@ pub struct Outcome {
 }
 
 /// Boots `spec` under QEMU's TCG and waits for its end.
-///
-/// A guest whose init never says its first line is started once more: emulated boots of some kernels panic
-/// before init now and then. The log says so.
 pub fn boot(spec: &Boot) -> anyhow::Result<Outcome> {
     host::ensure(host::VM)?;
     fs::create_dir_all(spec.work).with_context(|| format!("cannot make {}", spec.work.display()))?;
@@ -81,10 +80,6 @@ pub fn boot(spec: &Boot) -> anyhow::Result<Outcome> {
     let begun = Instant::now();
     disk::create(&disk)?;
     let mut run = qemu::run(spec, &token, &initramfs, &disk, &log)?;
-    if !run.started {
-        again(&log, &run)?;
-        run = qemu::run(spec, &token, &initramfs, &disk, &log)?;
-    }
     let seconds = begun.elapsed().as_secs_f64();
     run.exit = disk::unpack(&disk, &token, &out)?.or(run.exit);
     // What weighs, and can be made again, goes; the log and what the guest handed over stay.
@@ -94,14 +89,6 @@ pub fn boot(spec: &Boot) -> anyhow::Result<Outcome> {
     let _ = fs::remove_dir_all(work.join("modules"));
     let warnings = mem::take(&mut run.warnings);
     Ok(Outcome { verdict: Verdict::of(run), log, out, warnings, seconds })
-}
-
-fn again(log: &Path, run: &qemu::Run) -> anyhow::Result<()> {
-    let why = run.complaint.as_ref().map_or("no complaint of the kernel", |(_, line)| line.as_str());
-    let said = format!("\n--- the guest ended before init's first line ({why}); starting it once more ---\n");
-    progress::note(said.trim());
-    let mut file = fs::File::options().append(true).open(log).context("cannot write the log")?;
-    file.write_all(said.as_bytes()).context("cannot write the log")
 }
 
 /// A word that nothing else in the guest prints.

@@ -29,6 +29,7 @@ pub use boot::{Boot, GuestFile, Outcome, boot};
 pub use fixtures::{fixtures, modules_of};
 pub use kernels::kernel;
 pub use progress::Steps;
+pub use qemu::CPU;
 pub use run::output as run_output;
 pub use series::Series;
 pub use tools::{Extent, tool, unpacked};
