@@ -15,12 +15,20 @@ use std::path::Path;
 /// File, its schema, and the verdicts that its relocations came to, each counted once for each time it was said.
 type Kept = (&'static str, &'static str, &'static [(Verdict, usize)], &'static [&'static str]);
 
-const JOURNALS: &[Kept] = &[(
-    "event-1.ndjson",
-    "klp-trace.event/1",
-    &[(Verdict::Applied, 16), (Verdict::Pending, 16), (Verdict::Stale, 16)],
-    &["KLP001", "KLP009"],
-)];
+const JOURNALS: &[Kept] = &[
+    (
+        "event-1.ndjson",
+        "klp-trace.event/1",
+        &[(Verdict::Applied, 16), (Verdict::Pending, 16), (Verdict::Stale, 16)],
+        &["KLP001", "KLP009"],
+    ),
+    (
+        "event-2.ndjson",
+        "klp-trace.event/2",
+        &[(Verdict::Applied, 16), (Verdict::Pending, 16), (Verdict::Stale, 16)],
+        &["KLP001", "KLP009"],
+    ),
+];
 
 #[test]
 fn journals_of_every_version_are_read_and_judged_as_ever() {
@@ -62,6 +70,23 @@ fn the_version_that_is_written_has_its_journal() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/journal.md"))
         .expect("docs");
     for (_, schema, ..) in JOURNALS {
-        assert!(page.contains(&format!("| `{schema}` |")), "docs/journal.md has no row for {schema}");
+        assert!(page.contains(&format!("| `{schema}` ")), "docs/journal.md has no row for {schema}");
+    }
+}
+
+#[test]
+fn every_line_is_as_the_schema_of_its_version_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (file, schema, ..) in JOURNALS {
+        let version = schema.rsplit('/').next().expect("a version");
+        let schema = root.join(format!("docs/schema/klp-trace.event-{version}.json"));
+        let schema = std::fs::read(&schema).expect("its schema");
+        let schema = serde_json::from_slice(&schema).expect("JSON");
+        let schema = jsonschema::validator_for(&schema).expect("a schema");
+        let journal = std::fs::read_to_string(root.join("tests/journals").join(file)).expect("a journal");
+        for line in journal.lines() {
+            let line = serde_json::from_str(line).expect("JSON");
+            assert!(schema.is_valid(&line), "{file}: {line}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{event, output, policy};
 
 const EXAMPLES: &str = "\
 Examples:
-  klp-trace schema events > klp-trace.event-1.json
+  klp-trace schema events > klp-trace.event-2.json
       the schema of one line of a journal
   klp-trace schema policy > klp-trace.policy-1.json
       for an editor that completes and checks TOML

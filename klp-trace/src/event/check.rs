@@ -3,7 +3,7 @@
 //! Cheaper than [`super::Reader`]: each line is hashed, and of its JSON only what the chain needs is read.
 
 use super::chain::{self, Hash};
-use super::envelope::{EventId, SCHEMA};
+use super::envelope::{EventId, READ};
 use super::reader::{Damage, Fault, NotAJournal};
 use super::record::{ContinuesPart, Kind};
 use serde::Deserialize;
@@ -146,7 +146,7 @@ impl Checker {
     fn sealed(&mut self, line: &[u8], hash: Hash) -> Result<(), NotAJournal> {
         let number = self.file.lines;
         let head = match serde_json::from_slice::<Head<'_>>(line) {
-            Ok(head) if head.schema == SCHEMA => head,
+            Ok(head) if READ.contains(&&*head.schema) => head,
             Ok(head) => {
                 let schema = head.schema.chars().take(200).collect();
                 return Err(NotAJournal::OtherSchema { line: number, schema });

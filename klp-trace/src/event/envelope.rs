@@ -7,10 +7,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The name and major version of the record format, first in every record.
-pub const SCHEMA: &str = "klp-trace.event/1";
+/// The name and major version of the record format that is written, first in every record.
+pub const SCHEMA: &str = "klp-trace.event/2";
 
-/// The `schema` field: [`SCHEMA`] when written, and nothing else is read.
+/// The formats that are read: all there ever were.
+pub const READ: [&str; 2] = ["klp-trace.event/1", SCHEMA];
+
+/// Names the formats that are read, for refusals: `"klp-trace.event/1" and "klp-trace.event/2"`.
+pub(super) fn read_by_name() -> String {
+    READ.map(|name| format!("{name:?}")).join(" and ")
+}
+
+/// The `schema` field: [`SCHEMA`] when written; those of [`READ`], and no other, are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Schema;
 
@@ -23,10 +31,11 @@ impl Serialize for Schema {
 impl<'de> Deserialize<'de> for Schema {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Cow::<'de, str>::deserialize(deserializer)?;
-        if name == SCHEMA {
+        if READ.contains(&&*name) {
             return Ok(Self);
         }
-        Err(D::Error::custom(format_args!("schema is {name:?}, this klp-trace reads {SCHEMA:?}")))
+        let known = read_by_name();
+        Err(D::Error::custom(format_args!("schema is {name:?}, this klp-trace reads {known}")))
     }
 }
 
@@ -175,8 +184,17 @@ mod tests {
 
     #[test]
     fn another_schema_is_refused_by_name() {
-        let refusal = serde_json::from_str::<Schema>("\"klp-trace.event/2\"").unwrap_err().to_string();
-        assert!(refusal.contains("klp-trace.event/2") && refusal.contains(SCHEMA), "{refusal}");
+        let refusal = serde_json::from_str::<Schema>("\"klp-trace.event/3\"").unwrap_err().to_string();
+        assert!(refusal.contains("klp-trace.event/3"), "{refusal}");
+        assert!(READ.iter().all(|name| refusal.contains(name)), "{refusal}");
+    }
+
+    #[test]
+    fn every_schema_there_was_is_read_and_the_newest_is_written() {
+        for name in READ {
+            assert_eq!(serde_json::from_str::<Schema>(&format!("{name:?}")).unwrap(), Schema);
+        }
+        assert_eq!(serde_json::to_string(&Schema).unwrap(), format!("{SCHEMA:?}"));
     }
 
     proptest! {

@@ -5,7 +5,7 @@
 
 use super::Event;
 use super::chain::{self, Hash};
-use super::envelope::{Clock, Origin, SCHEMA};
+use super::envelope::{Clock, Origin, READ, read_by_name};
 use super::record::{Kind, Malformed, Record};
 use crate::model::escape::escape;
 use serde::Deserialize;
@@ -40,7 +40,8 @@ pub enum NotAJournal {
     Empty,
     /// The journal is of another format.
     #[error(
-        "line {line} has the schema {schema:?}, this klp-trace reads {SCHEMA:?}; read it with the klp-trace that wrote it"
+        "line {line} has the schema {schema:?}, this klp-trace reads {}; read it with the klp-trace that wrote it",
+        read_by_name()
     )]
     OtherSchema {
         /// The line, from 1.
@@ -215,7 +216,7 @@ impl Reader {
     fn no_record(&mut self, line: &[u8], error: &serde_json::Error) -> Result<(), NotAJournal> {
         let line_number = self.lines;
         match serde_json::from_slice::<Head<'_>>(line) {
-            Ok(head) if head.schema != SCHEMA => {
+            Ok(head) if !READ.contains(&&*head.schema) => {
                 let schema = shorten(&head.schema);
                 return Err(NotAJournal::OtherSchema { line: line_number, schema });
             }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub fn events() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let mut schema = settings.into_generator().into_root_schema_for::<Record>();
-    schema.insert("$id".to_owned(), "urn:klp-trace:event:1".into());
+    schema.insert("$id".to_owned(), "urn:klp-trace:event:2".into());
     schema.insert("title".to_owned(), format!("A record of a klp-trace journal, {SCHEMA}").into());
     schema.insert("allOf".to_owned(), Kind::ALL.into_iter().map(of_kind).collect());
     let mut schema = schema.to_value();
@@ -39,7 +39,7 @@ pub(crate) fn of<T: schemars::JsonSchema>(id: &str, title: String) -> Value {
 pub fn audit() -> Value {
     let mut schema = events();
     let kinds: Vec<&str> = Kind::ALL.into_iter().filter(|kind| is_of_audit(*kind)).map(Kind::name).collect();
-    schema["$id"] = "urn:klp-trace:audit:1".into();
+    schema["$id"] = "urn:klp-trace:audit:2".into();
     schema["title"] = format!("A record of what klp-trace audit --json writes, {SCHEMA}").into();
     if let Some(Value::Array(all)) = schema.get_mut("allOf") {
         all.push(json!({ "properties": { "event": { "properties": { "kind": { "enum": kinds } } } } }));

@@ -79,6 +79,8 @@ findings! {
     Klp014 = "symbol-not-found",
     /// A livepatch relocation, its section or its symbol is not as the kernel reads them.
     Klp015 = "malformed-klp-relocation",
+    /// A symbol is in a module that is neither the section's object nor the kernel, and that module goes, or may go.
+    Klp016 = "symbol-module-gone",
 }
 
 impl fmt::Display for FindingId {

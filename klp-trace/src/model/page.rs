@@ -27,6 +27,7 @@ pages! {
     Klp013 = "KLP013.md",
     Klp014 = "KLP014.md",
     Klp015 = "KLP015.md",
+    Klp016 = "KLP016.md",
 }
 
 #[cfg(test)]

@@ -111,6 +111,10 @@ pub enum Reason {
     FailedLoad,
     /// Unknown: the target (in the patch's .init, or per-CPU) is freed by now, and the memory may be anybody's.
     TargetFreed,
+    /// Stale: the object is there; the module that has the symbol has gone, and the value points to where it was.
+    SymbolModuleGone,
+    /// Stale: the object is there; the module that has the symbol was loaded again, and the symbol is elsewhere now.
+    SymbolMoved,
 }
 
 impl Reason {
@@ -136,6 +140,8 @@ impl Reason {
             Self::Rewritten => "rewritten",
             Self::FailedLoad => "failed-load",
             Self::TargetFreed => "target-freed",
+            Self::SymbolModuleGone => "symbol-module-gone",
+            Self::SymbolMoved => "symbol-moved",
         }
     }
 }

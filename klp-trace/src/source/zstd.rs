@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn frames_follow_one_another() {
-        let line = b"{\"schema\":\"klp-trace.event/1\"}\n".repeat(20_000);
+        let line = b"{\"schema\":\"klp-trace.event/2\"}\n".repeat(20_000);
         let mut stream = packed(&line);
         assert!(stream.len() < line.len() / 50, "{}", stream.len());
         stream.extend(b"\x50\x2a\x4d\x18\x03\0\0\0xyz");

@@ -177,7 +177,8 @@ fn scenarios(args: &Args, all: &[Scenario], bench: &Bench, tally: &mut Tally) ->
     println!("\n== {} scenarios in VMs", chosen.len());
     if args.scenario.is_empty() && !args.full && !args.quick {
         println!(
-            "On older kernels only those with `kprobe_everywhere` run by kprobe too; with --full all do."
+            "On older kernels only those with `kprobe_everywhere` run by kprobe too, and those with `ci_series` once; with \
+             --full all do."
         );
     }
     let begun = Instant::now();
@@ -198,7 +199,9 @@ fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<In
             if args.full {
                 scenario.at_length();
             }
-            scenario.kprobe_everywhere |= !args.scenario.is_empty();
+            if !args.scenario.is_empty() {
+                scenario.everywhere();
+            }
             if let Some(stress) = &mut scenario.stress {
                 stress.seed = args.seed.unwrap_or(stress.seed);
                 stress.cycles = args.cycles.unwrap_or(stress.cycles);

@@ -25,6 +25,10 @@ pub struct Scenario {
     /// The series it runs on; all when none is given.
     #[serde(default = "every_series", deserialize_with = "series_list")]
     pub series: Vec<Series>,
+    /// The series on which it runs without `--full`, by its first mechanism alone: for variants of a kind that one kernel
+    /// shows. With `--full`, and where `--scenario` names it, it runs as if this were not given, as it does when it is empty.
+    #[serde(default, deserialize_with = "series_list")]
+    pub ci_series: Vec<Series>,
     /// The mechanisms it runs with, one run each.
     #[serde(default = "every_attach")]
     pub attach: Vec<Attach>,
@@ -266,6 +270,8 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
     ensure!(scenario.steps.is_empty() == scenario.stress.is_some(), "no steps, or steps beside a stress");
     scenario.stress.as_ref().map_or(Ok(()), Stress::check)?;
     ensure!(!scenario.attach.is_empty(), "attach is empty");
+    let never = scenario.ci_series.iter().find(|series| !scenario.series.contains(series));
+    ensure!(never.is_none(), "ci_series has a series on which it does not run");
     let steps = scenario.steps.iter().flat_map(|step| step.on.keys().chain(step.say_on.keys()));
     let keys = steps.chain(scenario.end_on.keys());
     for key in keys {
@@ -278,13 +284,22 @@ pub fn parse(name: &str, text: &str) -> anyhow::Result<Scenario> {
 impl Scenario {
     /// Whether it runs with this mechanism on this series, one of its own.
     pub fn runs(&self, attach: Attach, series: Series) -> bool {
+        if !self.ci_series.is_empty() {
+            return self.ci_series.contains(&series) && self.attach.first() == Some(&attach);
+        }
         let newest = self.series.iter().max() == Some(&series);
         attach == Attach::Fentry || self.attach == [Attach::Kprobe] || self.kprobe_everywhere || newest
     }
 
+    /// Every series and mechanism that it has.
+    pub fn everywhere(&mut self) {
+        self.kprobe_everywhere = true;
+        self.ci_series.clear();
+    }
+
     /// All there is: 200 cycles of a churn, 500 of a stress, kprobe on each series, audits from every source.
     pub fn at_length(&mut self) {
-        self.kprobe_everywhere = true;
+        self.everywhere();
         if self.audits == by_file() {
             self.audits = vec![AuditBy::File, AuditBy::NoFile, AuditBy::Kcore];
         }
@@ -381,6 +396,10 @@ mod tests {
     fn refuses_what_cannot_be_meant() {
         for (wrong, why) in [
             ("about = 'x'\nstep = []", "no steps"),
+            (
+                "about = 'x'\nseries = ['7']\nci_series = ['6.1']\n[[step]]\nrun = 'true'",
+                "on which it does not run",
+            ),
             ("about = 'x'\nattach = []\n[[step]]\nrun = 'true'", "attach is empty"),
             ("about = 'x'\n[[step]]\nrun = 'true'\nexpect.verdict = {}", "unknown field"),
             ("about = 'x'\n[[step]]\nrun = 'true'\non.'5.4'.rc = 1", "5.4"),
@@ -392,6 +411,19 @@ mod tests {
             let error = format!("{:#}", parse("wrong", wrong).unwrap_err());
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn what_one_kernel_shows_runs_once_and_everywhere_at_length() {
+        let text = "about = 'x'\nci_series = ['6.12']\n[[step]]\nrun = 'true'";
+        let mut scenario = parse("one", text).unwrap();
+        let runs = |scenario: &Scenario| -> Vec<(Series, Attach)> {
+            let all = Series::all().iter().flat_map(|series| every_attach().into_iter().map(|a| (*series, a)));
+            all.filter(|(series, attach)| scenario.runs(*attach, *series)).collect()
+        };
+        assert_eq!(runs(&scenario), [(Series::V6_12, Attach::Fentry)]);
+        scenario.at_length();
+        assert_eq!(runs(&scenario).len(), 2 * Series::all().len());
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::envelope::SCHEMA;
 use crate::event::testing::{any, one_of_each, origin};
 use crate::event::{Body, Event, Journal};
 use crate::source::checked::check_input;
@@ -227,9 +228,9 @@ fn a_file_that_is_missing_or_in_another_place_is_named() {
 fn another_version_is_refused_by_name_but_not_when_that_is_the_damage() {
     let mut lines = journal();
     let text = String::from_utf8(lines[0].clone()).unwrap();
-    lines[0] = text.replace("event/1", "event/2").into_bytes();
+    lines[0] = text.replace(SCHEMA, "klp-trace.event/9").into_bytes();
     assert_eq!(first(lines.concat()).0.first, Some(Damage { line: 1, fault: Fault::Altered }));
-    let mut other = br#"{"schema":"klp-trace.event/2","seq":1,"event":{"kind":"session","id":"0000000000000000-1"},"prev":"#.to_vec();
+    let mut other = br#"{"schema":"klp-trace.event/9","seq":1,"event":{"kind":"session","id":"0000000000000000-1"},"prev":"#.to_vec();
     other.extend(format!("\"{}\"}}", Hash::ZERO).bytes());
     chain::seal(&mut other);
     assert!(matches!(Checker::new().line(&other), Err(NotAJournal::OtherSchema { line: 1, .. })));

@@ -50,8 +50,8 @@ pub(crate) fn assert_committed(file: &str, schema: &Value) {
 
 #[test]
 fn the_committed_schemas_are_those_of_the_types() {
-    assert_committed("klp-trace.event-1.json", &events());
-    assert_committed("klp-trace.audit-1.json", &audit());
+    assert_committed("klp-trace.event-2.json", &events());
+    assert_committed("klp-trace.audit-2.json", &audit());
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn what_is_wrong_is_refused() {
     }
     assert!(refused > 90, "{refused}");
     for (pointer, wrong) in [
-        ("/schema", json!("klp-trace.event/2")),
+        ("/schema", json!("klp-trace.event/1")),
         ("/seq", json!(-1)),
         ("/time", json!("2025-11-22 12:00:01Z")),
         ("/event/id", json!("1-1")),
