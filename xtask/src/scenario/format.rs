@@ -418,7 +418,8 @@ mod tests {
         let text = "about = 'x'\nci_series = ['6.12']\n[[step]]\nrun = 'true'";
         let mut scenario = parse("one", text).unwrap();
         let runs = |scenario: &Scenario| -> Vec<(Series, Attach)> {
-            let all = Series::all().iter().flat_map(|series| every_attach().into_iter().map(|a| (*series, a)));
+            let both = |series| every_attach().into_iter().map(move |attach| (series, attach));
+            let all = Series::all().into_iter().flat_map(both);
             all.filter(|(series, attach)| scenario.runs(*attach, *series)).collect()
         };
         assert_eq!(runs(&scenario), [(Series::V6_12, Attach::Fentry)]);
