@@ -1,6 +1,6 @@
 //! The architectures whose livepatch modules can be read: their relocation types by name and size.
 //!
-//! Reading is not judging: only [`Arch`] knows what bytes a relocation must become. The tables list the types that
+//! Reading is not judging: only [`super::Arch`] knows what bytes a relocation must become. The tables list the types that
 //! each kernel's module loader accepts; it refuses a module with any other.
 
 mod aarch64;
@@ -8,7 +8,7 @@ mod loongarch64;
 mod ppc64;
 mod s390x;
 
-use super::{Arch, x86_64};
+use super::x86_64;
 
 /// An architecture with livepatching (`HAVE_LIVEPATCH` in `arch/*/Kconfig`, 6.1 to 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,11 +83,6 @@ impl Machine {
         }
     }
 
-    /// The architecture by whose formulas its relocations are judged, if that can be done.
-    pub fn judged(self) -> Option<Arch> {
-        Arch::from_elf_machine(self.number())
-    }
-
     /// A relocation type; `None` when this machine's module loader refuses it.
     pub fn reloc(self, rtype: u32) -> Option<RelocType> {
         let table = match self {
@@ -137,13 +132,6 @@ mod tests {
         assert_eq!(Machine::Loongarch64.reloc(66).map(|t| t.name), Some("R_LARCH_B26"));
         for machine in Machine::ALL {
             assert_eq!(machine.reloc(u32::MAX), None);
-        }
-    }
-
-    #[test]
-    fn the_relocations_of_x86_64_alone_are_judged() {
-        for machine in Machine::ALL {
-            assert_eq!(machine.judged(), (machine == Machine::X86_64).then_some(Arch::X86_64));
         }
     }
 

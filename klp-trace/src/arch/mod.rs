@@ -1,21 +1,32 @@
 //! What each architecture's module loader writes for a relocation: names, sizes, expected bytes.
 //!
-//! Pure: no I/O, and no knowledge of kernels' versions. Whether a kernel clears relocations is a
-//! capability of the running kernel (its BTF has `clear_relocate_add`), not of the architecture.
+//! Pure: no I/O, and no knowledge of kernels' versions.
 #![forbid(unsafe_code)]
 
+mod address;
+mod livepatch;
 pub mod machine;
 pub mod x86_64;
 
 use crate::model::Bytes;
 
+pub use livepatch::{NextLoad, clears, writes_over_zero_alone};
 pub use machine::{Machine, RelocType};
 
-/// An architecture whose relocations can be judged.
+/// An architecture whose journals and livepatches can be judged: on x86-64 every type, elsewhere plain addresses of 64
+/// bits alone; the other types are `unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arch {
     /// x86-64: `arch/x86/kernel/module.c`.
     X86_64,
+    /// 64-bit POWER, little-endian: `arch/powerpc/kernel/module_64.c`.
+    Ppc64le,
+    /// IBM Z: `arch/s390/kernel/module.c`.
+    S390x,
+    /// 64-bit Arm, little-endian: `arch/arm64/kernel/module.c`.
+    Aarch64,
+    /// LoongArch, 64 bits: `arch/loongarch/kernel/module.c`.
+    Loongarch64,
 }
 
 /// Why no expected bytes exist for a relocation. In both cases the kernel refuses the section with `-ENOEXEC`; before
@@ -30,8 +41,8 @@ pub enum NoExpectation {
         /// S + A, before truncation.
         value: u64,
     },
-    /// The module loader of this architecture does not know the type.
-    #[error("relocation type {rtype} is unknown to the kernel's module loader")]
+    /// The module loader of this architecture does not know the type, or its formula is not known here.
+    #[error("relocation type {rtype} is unknown to the kernel's module loader, or its formula is not known")]
     Unsupported {
         /// Relocation type as in the ELF file.
         rtype: u32,
@@ -39,34 +50,72 @@ pub enum NoExpectation {
 }
 
 impl Arch {
-    /// The architecture with this `e_machine` (ELF header), if it can be judged.
-    pub fn from_elf_machine(machine: u16) -> Option<Self> {
-        (machine == x86_64::ELF_MACHINE).then_some(Self::X86_64)
+    /// Every architecture.
+    pub const ALL: [Self; 5] = [Self::X86_64, Self::Ppc64le, Self::S390x, Self::Aarch64, Self::Loongarch64];
+
+    /// The architecture of ELF files with this `e_machine` in this byte order, if it can be judged.
+    pub fn from_elf(machine: u16, big_endian: bool) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|arch| arch.machine().number() == machine && arch.is_big_endian() == big_endian)
     }
 
     /// The architecture that `uname -m` calls so, if it can be judged.
     pub fn from_uname(machine: &str) -> Option<Self> {
-        (machine == "x86_64").then_some(Self::X86_64)
+        Self::ALL.into_iter().find(|arch| arch.name() == machine)
+    }
+
+    /// The architecture that this program is built for, which is its kernel's too.
+    pub const fn native() -> Option<Self> {
+        if cfg!(target_arch = "x86_64") {
+            Some(Self::X86_64)
+        } else if cfg!(all(target_arch = "powerpc64", target_endian = "little")) {
+            Some(Self::Ppc64le)
+        } else if cfg!(target_arch = "s390x") {
+            Some(Self::S390x)
+        } else if cfg!(all(target_arch = "aarch64", target_endian = "little")) {
+            Some(Self::Aarch64)
+        } else if cfg!(target_arch = "loongarch64") {
+            Some(Self::Loongarch64)
+        } else {
+            None
+        }
+    }
+
+    /// Its tables of relocation types.
+    pub const fn machine(self) -> Machine {
+        match self {
+            Self::X86_64 => Machine::X86_64,
+            Self::Ppc64le => Machine::Ppc64,
+            Self::S390x => Machine::S390x,
+            Self::Aarch64 => Machine::Aarch64,
+            Self::Loongarch64 => Machine::Loongarch64,
+        }
+    }
+
+    const fn is_big_endian(self) -> bool {
+        matches!(self, Self::S390x)
     }
 
     /// Its name as in `uname -m`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-        }
+    pub const fn name(self) -> &'static str {
+        self.machine().name(self.is_big_endian())
     }
 
     /// The psABI's name of a relocation type, such as `R_X86_64_PC32`; `None` when the loader does not know it.
     pub fn type_name(self, rtype: u32) -> Option<&'static str> {
         match self {
             Self::X86_64 => x86_64::Type::from_number(rtype).map(x86_64::Type::name),
+            _ => self.machine().reloc(rtype).map(|kind| kind.name),
         }
     }
 
-    /// How many bytes the kernel writes for a type: 0 for NONE, `None` when the loader does not know it.
+    /// How many bytes the kernel writes for a type that can be judged: 0 for NONE; `None` when the loader does not know the
+    /// type, or its formula is not known here.
     pub fn size(self, rtype: u32) -> Option<usize> {
         match self {
             Self::X86_64 => x86_64::Type::from_number(rtype).map(x86_64::Type::size),
+            _ => address::size(self, rtype),
         }
     }
 
@@ -80,6 +129,7 @@ impl Arch {
     pub fn symbol(self, rtype: u32, bytes: Bytes, a: i64, p: u64) -> Option<u64> {
         match self {
             Self::X86_64 => x86_64::symbol(rtype, bytes, a, p),
+            _ => address::symbol(self, rtype, bytes, a),
         }
     }
 
@@ -87,6 +137,7 @@ impl Arch {
     pub fn stored(self, rtype: u32, s: u64, a: i64, p: u64) -> Option<Bytes> {
         match self {
             Self::X86_64 => x86_64::stored(rtype, s, a, p),
+            _ => address::stored(self, rtype, s, a),
         }
     }
 
@@ -94,6 +145,7 @@ impl Arch {
     pub fn expected(self, rtype: u32, s: u64, a: i64, p: u64) -> Result<Bytes, NoExpectation> {
         match self {
             Self::X86_64 => x86_64::expected(rtype, s, a, p),
+            _ => address::stored(self, rtype, s, a).ok_or(NoExpectation::Unsupported { rtype }),
         }
     }
 }
@@ -103,13 +155,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn x86_64_is_known_by_its_number_and_its_name() {
-        assert_eq!(Arch::from_elf_machine(62), Some(Arch::X86_64));
-        assert_eq!(Arch::from_uname("x86_64"), Some(Arch::X86_64));
-        assert_eq!(Arch::X86_64.name(), "x86_64");
-        for (machine, name) in [(3, "i686"), (183, "aarch64"), (22, "s390x")] {
-            assert_eq!((Arch::from_elf_machine(machine), Arch::from_uname(name)), (None, None), "{name}");
+    fn each_is_known_by_its_number_and_its_name() {
+        for (number, big, name) in [
+            (62, false, "x86_64"),
+            (21, false, "ppc64le"),
+            (22, true, "s390x"),
+            (183, false, "aarch64"),
+            (258, false, "loongarch64"),
+        ] {
+            let arch = Arch::from_uname(name).unwrap();
+            assert_eq!((Arch::from_elf(number, big), arch.name()), (Some(arch), name));
+            assert_eq!(Arch::from_elf(number, !big), None, "{name} in the other byte order");
         }
+        for name in ["i686", "ppc64", "aarch64_be", "riscv64", ""] {
+            assert_eq!(Arch::from_uname(name), None, "{name}");
+        }
+        assert_eq!(Arch::native().map(Arch::name), Some(std::env::consts::ARCH));
     }
 
     #[test]
@@ -117,5 +178,7 @@ mod tests {
         assert_eq!(Arch::X86_64.type_name(0), Some("R_X86_64_NONE"));
         assert_eq!(Arch::X86_64.type_name(11), Some("R_X86_64_32S"));
         assert_eq!(Arch::X86_64.type_name(77), None);
+        assert_eq!(Arch::Ppc64le.type_name(10), Some("R_PPC64_REL24"));
+        assert_eq!(Arch::S390x.type_name(26), Some("R_390_GOTENT"));
     }
 }

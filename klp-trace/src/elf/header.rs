@@ -159,7 +159,8 @@ impl<'a> Elf<'a> {
     /// The architecture by whose formulas relocations are judged; an error of the file for one that cannot be.
     pub(crate) fn judged(&self) -> Result<Arch, Error> {
         let machine = self.machine.name(self.big_endian());
-        self.machine.judged().ok_or_else(|| self.source.error(18, Rule::NotJudged { machine }))
+        Arch::from_elf(self.machine.number(), self.big_endian())
+            .ok_or_else(|| self.source.error(18, Rule::NotJudged { machine }))
     }
 
     pub(crate) fn big_endian(&self) -> bool {
