@@ -1,6 +1,7 @@
 //! The patched modules: is the one that runs the one that comes next, and would the kernel take it again?
 
 use super::{Answer, Build, Check, File, Host, Object, Patch, VMLINUX};
+use crate::arch;
 use crate::lint::Facts;
 
 /// Whether what is loaded is what the file holds.
@@ -97,8 +98,7 @@ pub(super) fn next_load(name: &str, facts: &Facts, patch: &Patch, host: &Host) -
         );
     }
     let late = facts.livepatch_sections().any(|s| s.module() == Some(name) && !s.entries.is_empty());
-    // x86 alone looks whether the place is zero, and so refuses; others write over it.
-    if late && name != VMLINUX && host.machine == "x86_64" {
+    if late && name != VMLINUX && arch::writes_over_zero_alone(&host.machine) {
         match &host.clears {
             Ok(true) => {}
             Ok(false) => checks.push(

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::arch::Arch;
 use crate::model::Severity;
 use crate::output::style::{ColorWhen, Style};
-use crate::source::redacted::{NoBase, Redacted};
+use crate::source::redacted::{NotRedacted, Redacted};
 
 /// How text looks.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -60,7 +60,7 @@ impl RedactArgs {
 }
 
 /// That a session cannot be redacted, and what to do.
-pub fn not_redacted(error: NoBase) -> Failure {
+pub fn not_redacted(error: NotRedacted) -> Failure {
     Failure::new(Exit::Precondition, error).hint(
         "record it anew, with CAP_SYSLOG and kernel.kptr_restrict below 2; or keep what it says to yourself",
     )

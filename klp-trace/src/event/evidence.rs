@@ -12,7 +12,8 @@ pub struct Session {
     pub command: Vec<String>,
     /// The hooks, attached or not.
     pub hooks: Vec<HookInfo>,
-    /// Whether this kernel clears relocation targets when an object goes (`clear_relocate_add` is there, x86 from 6.3).
+    /// Whether this kernel clears relocation targets when an object goes (x86 from 6.3). Of other architectures it
+    /// is not believed: their kernels have a `clear_relocate_add` that is empty.
     pub clears: bool,
     /// Size of the ring buffer, bytes.
     pub ring_bytes: u32,

@@ -8,11 +8,12 @@ use klp_trace_ebpf::Hook;
 
 use super::{
     Attach, HookStatus, Options, ProbeError, Probes, demand, functions,
-    hooks::{self, COMINGS, SPECS, find},
+    hooks::{self, COMINGS, SPECS, Spec, find},
     layout::Layout,
     loss::Ledger,
     ring::Ring,
 };
+use crate::arch::Arch;
 use crate::kernel::btf::KernelBtf;
 
 /// Made by `cargo xtask ebpf build`, checked by `cargo xtask ebpf check`.
@@ -34,13 +35,14 @@ impl Probes {
         {
             return Err(ProbeError::RingSize { bytes: options.ring_bytes, page });
         }
+        let how = usable(Arch::native(), options.attach)?;
         // Each of the three that follow fills some megabytes: the memory of one serves the next.
         let mut first = Some(loader());
         let types = KernelBtf::running()?;
         let layout = Layout::of(&types, options.variables)?;
         let functions = types.functions(&SPECS.map(|spec| spec.hook.name()));
         drop(types);
-        let ids = match options.attach {
+        let ids = match how {
             Attach::Kprobe => None,
             Attach::Auto | Attach::Fentry => Some(functions::btf(&functions)),
         };
@@ -59,7 +61,7 @@ impl Probes {
                 } else if absent && spec.may_be_absent() {
                     spec.missing(absence())
                 } else {
-                    spec.attach(&mut bpf, ids.as_ref(), options.attach)
+                    spec.attach(&mut bpf, ids.as_ref(), how)
                 };
                 statuses.push(status);
                 if statuses
@@ -77,7 +79,7 @@ impl Probes {
                 cleanup = false;
                 continue;
             }
-            return Self::finish(bpf, statuses, options, functions.contains_key(Hook::Clear.name()));
+            return Self::finish(bpf, statuses, options, clears(functions.contains_key(Hook::Clear.name())));
         }
     }
 
@@ -88,9 +90,14 @@ impl Probes {
         let loader = loader();
         let types = KernelBtf::running()?;
         let layout = Layout::of(&types, options.variables)?;
-        let clears = types.has_function(Hook::Clear.name());
+        let clears = clears(types.has_function(Hook::Clear.name()));
         let mut bpf = load(loader, options, &layout, false)?;
-        let statuses = COMINGS.iter().map(|spec| spec.attach(&mut bpf, None, Attach::Kprobe)).collect();
+        let without_kprobe = usable(Arch::native(), Attach::Kprobe).err().map(|error| error.to_string());
+        let attach = |spec: &Spec| match &without_kprobe {
+            Some(why) if spec.is_function() => spec.missing(why.clone()),
+            _ => spec.attach(&mut bpf, None, Attach::Kprobe),
+        };
+        let statuses = COMINGS.iter().map(attach).collect();
         Self::reading(bpf, statuses, options, clears)
     }
 
@@ -127,6 +134,23 @@ impl Probes {
             None
         };
         Ok(Self { bpf, ring: Ring::new(ring), statuses, clears, ledger: Ledger::default(), walks: 0, logger })
+    }
+}
+
+/// Whether this kernel clears relocations; `has_function`: it has what would.
+fn clears(has_function: bool) -> bool {
+    Arch::native().is_some_and(|arch| arch.clears(has_function))
+}
+
+/// How functions can be hooked on an architecture, of what was asked for: where a kprobe's registers are not those that the
+/// programs read, it would attach, and report rubbish.
+fn usable(arch: Option<Arch>, asked: Attach) -> Result<Attach, ProbeError> {
+    match asked {
+        _ if arch.is_some_and(Arch::has_kprobes) => Ok(asked),
+        Attach::Auto | Attach::Fentry => Ok(Attach::Fentry),
+        Attach::Kprobe => {
+            Err(ProbeError::KprobeRegisters { machine: arch.map_or(std::env::consts::ARCH, Arch::name) })
+        }
     }
 }
 
@@ -205,4 +229,27 @@ fn refused(status: &HookStatus) -> ProbeError {
 
 fn denied(reason: &str) -> bool {
     ["os error 1)", "os error 13)"].iter().any(|code| reason.contains(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kprobes_are_refused_where_their_registers_are_not_x86s() {
+        for asked in [Attach::Auto, Attach::Fentry, Attach::Kprobe] {
+            assert!(usable(Some(Arch::X86_64), asked).is_ok_and(|how| how == asked));
+        }
+        for arch in
+            [Some(Arch::Ppc64le), Some(Arch::S390x), Some(Arch::Aarch64), Some(Arch::Loongarch64), None]
+        {
+            for asked in [Attach::Auto, Attach::Fentry] {
+                assert!(usable(arch, asked).is_ok_and(|how| how == Attach::Fentry), "never by way of kprobe");
+            }
+            let refusal = usable(arch, Attach::Kprobe).unwrap_err().to_string();
+            assert!(refusal.contains("use --attach fentry"), "{refusal}");
+        }
+        let refusal = usable(Some(Arch::S390x), Attach::Kprobe).unwrap_err().to_string();
+        assert!(refusal.contains("kprobes on s390x"), "{refusal}");
+    }
 }

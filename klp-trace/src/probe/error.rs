@@ -51,6 +51,15 @@ pub enum ProbeError {
         /// The kernel's words
         reason: String,
     },
+    /// The programs know the registers of x86 alone
+    #[error(
+        "klp-trace cannot hook by kprobes on {machine}: its programs look for a function's arguments in the registers of x86_64, \
+         and would read rubbish; use --attach fentry (the default)"
+    )]
+    KprobeRegisters {
+        /// As `uname -m` says
+        machine: &'static str,
+    },
     /// The object does not load
     #[error("the eBPF object does not load: {0}")]
     Object(String),

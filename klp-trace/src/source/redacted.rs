@@ -9,11 +9,17 @@ use thiserror::Error;
 
 /// Why a session cannot be redacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error(
-    "addresses cannot be redacted: the session does not say where the kernel's _text was (session.kernel_base), so how far \
-     KASLR had moved it is not known"
-)]
-pub struct NoBase;
+pub enum NotRedacted {
+    /// How far KASLR had moved the kernel is not known.
+    #[error(
+        "addresses cannot be redacted: the session does not say where the kernel's _text was (session.kernel_base), so how \
+         far KASLR had moved it is not known"
+    )]
+    NoBase,
+    /// Which bytes hold addresses is known of x86-64 alone.
+    #[error("addresses cannot be redacted: which relocations of {0} hold addresses is not known")]
+    Architecture(&'static str),
+}
 
 /// Redacts sessions, one after the other.
 #[derive(Debug)]
@@ -40,11 +46,12 @@ impl Redacted {
     }
 
     /// Takes an event as a verifier says it, evidence or conclusion, and gives what follows from the redacted evidence.
-    pub fn take(&mut self, event: &Event, out: &mut dyn FnMut(&Event)) -> Result<(), NoBase> {
+    pub fn take(&mut self, event: &Event, out: &mut dyn FnMut(&Event)) -> Result<(), NotRedacted> {
         match &event.body {
             Body::Session(session) => {
                 self.session = match session.kernel_base.and_then(Redactor::new) {
                     _ if session.redacted => Session::AsItIs,
+                    _ if self.arch != Arch::X86_64 => Session::Refused,
                     Some(redactor) => Session::Redacted(redactor),
                     None => Session::Refused,
                 };
@@ -60,7 +67,10 @@ impl Redacted {
         }
         let event = event.clone();
         let event = match &mut self.session {
-            Session::Refused => return Err(NoBase),
+            Session::Refused if self.arch != Arch::X86_64 => {
+                return Err(NotRedacted::Architecture(self.arch.name()));
+            }
+            Session::Refused => return Err(NotRedacted::NoBase),
             Session::AsItIs => event,
             Session::Redacted(redactor) => redactor.redact(event),
         };

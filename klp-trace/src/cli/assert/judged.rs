@@ -9,7 +9,7 @@ use crate::{
     event::{Event, Origin},
     output::report::Session,
     policy::{Observed, Policy, judge},
-    source::redacted::{NoBase, Redacted},
+    source::redacted::{NotRedacted, Redacted},
 };
 
 /// Observes one session after the other.
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Judged {
     redact: RedactArgs,
     redacted: Option<Redacted>,
     /// A session that should be redacted and cannot be.
-    refused: Option<NoBase>,
+    refused: Option<NotRedacted>,
 }
 
 impl Judged {

@@ -74,7 +74,7 @@ fn bpf(args: &Args) -> anyhow::Result<Opened> {
 fn kcore(args: &Args, arch: Arch) -> anyhow::Result<Opened> {
     let types = KernelBtf::running()?;
     let reader = KcoreReader::open(arch, &types)?;
-    let clears = types.has_function(Hook::ClearRelocateAdd.name());
+    let clears = arch.clears(types.has_function(Hook::ClearRelocateAdd.name()));
     let session = session(args, Vec::new(), clears, event::Memory::Kcore);
     Ok(Opened { session, reader: Which::Kcore(Box::new(reader)), watched: false })
 }

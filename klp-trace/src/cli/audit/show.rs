@@ -10,7 +10,7 @@ use crate::output::filter::Filter;
 use crate::output::sink::{LineSink, SinkError};
 use crate::output::style::Style;
 use crate::output::table;
-use crate::source::redacted::{NoBase, Redacted};
+use crate::source::redacted::{NotRedacted, Redacted};
 
 /// The output of one audit.
 pub(super) struct Show {
@@ -18,7 +18,7 @@ pub(super) struct Show {
     sink: LineSink,
     redacted: Option<Redacted>,
     /// A session that should be redacted and cannot be.
-    refused: Option<NoBase>,
+    refused: Option<NotRedacted>,
     /// Nothing more can be written.
     broken: Option<SinkError>,
 }

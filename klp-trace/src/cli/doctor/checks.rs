@@ -3,7 +3,7 @@
 use super::facts::{BPF_LOOP, Facts, Symbols};
 use super::hooks;
 use super::report::Check;
-use crate::arch::Arch;
+use crate::arch::{self, Arch};
 use crate::kernel::capabilities::Capability;
 use crate::kernel::settings::Lockdown;
 use crate::model::Hook;
@@ -65,7 +65,7 @@ fn livepatch(facts: &Facts) -> Check {
 fn architecture(facts: &Facts) -> Check {
     const ID: &str = "architecture";
     const WHY: &str = "expected bytes are computed by the architecture's own relocation formulas";
-    if Arch::from_uname(&facts.arch).is_some() {
+    if Arch::from_uname(&facts.arch).is_some_and(Arch::is_live) {
         return Check::ok(ID, facts.arch.clone(), WHY);
     }
     let remedy =
@@ -205,16 +205,24 @@ fn clearing(facts: &Facts) -> Check {
     if !has_livepatching(facts) {
         return Check::note(ID, NO_LIVEPATCHING, "follows from the lack of livepatching");
     }
-    match facts.has_function(Hook::ClearRelocateAdd.name()) {
+    let refused = arch::writes_over_zero_alone(&facts.arch);
+    match facts.has_function(Hook::ClearRelocateAdd.name()).map(|has| arch::clears(&facts.arch, has)) {
         Some(true) => {
             Check::ok(ID, "this kernel clears relocations", "targets are cleared when their object goes")
         }
-        Some(false) => Check::note(
+        Some(false) if refused => Check::note(
             ID,
             "this kernel never clears relocations (x86 does from 6.3)",
             "after its object has gone every target is stale, and the next load of the object is refused",
         )
         .with_remedy("do not unload patched modules, or boot Linux 6.3 or newer"),
-        None => Check::note(ID, "not checked: no kernel BTF", "decides whether targets become stale"),
+        None if refused => {
+            Check::note(ID, "not checked: no kernel BTF", "decides whether targets become stale")
+        }
+        Some(false) | None => Check::note(
+            ID,
+            format!("kernels of {} never clear relocations (x86 alone does, from 6.3)", facts.arch),
+            "after its object has gone every target is stale, until the next load of the object writes over it",
+        ),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::lint::{self, LintArgs};
+use crate::arch;
 use crate::check_host::{self, Build, File, Host, Object, Patch, Report};
 use crate::cli::exit::Exit;
 use crate::elf::module::{Module, Objects};
@@ -106,7 +107,7 @@ fn read(facts: &Facts<'_>, patch: &Patch, args: &LintArgs, host: &Where) -> Host
         },
         vermagic: vermagic(root, release, &objects),
         patches: sysfs.patches().map_err(|error| error.to_string()),
-        clears: counted.as_ref().map(|(_, clears)| *clears).map_err(Clone::clone),
+        clears: counted.as_ref().map(|(_, has)| arch::clears(machine, *has)).map_err(Clone::clone),
         listed: counted.map(|(listed, _)| listed),
         modules,
         objects,

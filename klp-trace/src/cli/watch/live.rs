@@ -6,7 +6,7 @@ use crate::{
     cli::{Exit, Failure, doctor},
     event::{Body, Clock, EndReason, Event, Host, Kernel, Memory, Origin, Session, Tool},
     kernel::{host, kallsyms, kmsg, kmsg::Kmsg, patch_file::Finder},
-    model::{Address, Hook},
+    model::Address,
     probe::{self, ProbeError, Probes},
     source::live::{Live, Parts, hook_info},
 };
@@ -50,9 +50,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 /// This host, and the architecture whose formulas apply.
 pub(in crate::cli) fn host() -> Result<(host::Host, Arch), Failure> {
     let host = host::Host::read(Path::new("/"));
-    let Some(arch) = Arch::from_uname(&host.arch) else {
-        let what = anyhow::anyhow!("relocations of {} cannot be judged", host.arch);
-        return Err(Failure::new(Exit::Precondition, what).hint("klp-trace judges x86_64 livepatches"));
+    let Some(arch) = Arch::from_uname(&host.arch).filter(|arch| arch.is_live()) else {
+        let what = anyhow::anyhow!("the livepatches of a running {} kernel cannot be judged", host.arch);
+        let hint = "run it on x86_64; what can be done elsewhere: klp-trace inspect FILE, klp-trace watch --from JOURNAL";
+        return Err(Failure::new(Exit::Precondition, what).hint(hint));
     };
     Ok((host, arch))
 }
@@ -61,10 +62,7 @@ pub(in crate::cli) fn host() -> Result<(host::Host, Arch), Failure> {
 pub(in crate::cli) fn session(probes: &Probes, ring_bytes: u32, log: Option<&Kmsg>) -> Session {
     Session {
         command: std::env::args().collect(),
-        clears: probes
-            .hooks()
-            .iter()
-            .any(|hook| hook.name == Hook::ClearRelocateAdd.name() && hook.mechanism.is_some()),
+        clears: probes.clears(),
         hooks: probes.hooks().iter().map(hook_info).collect(),
         ring_bytes,
         memory: Memory::Bpf,

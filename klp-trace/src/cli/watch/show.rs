@@ -13,7 +13,7 @@ use crate::{
         sink::{LineSink, SinkError},
         text::Text,
     },
-    source::redacted::{NoBase, Redacted},
+    source::redacted::{NotRedacted, Redacted},
     verify::Outcome,
 };
 use std::io::Write as _;
@@ -23,7 +23,7 @@ pub(super) struct Show {
     form: Form,
     redacted: Option<Redacted>,
     /// A session that should be redacted and cannot be.
-    refused: Option<NoBase>,
+    refused: Option<NotRedacted>,
     /// Nothing more can be written.
     broken: Option<SinkError>,
 }
