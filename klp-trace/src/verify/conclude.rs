@@ -130,7 +130,7 @@ impl Verifier {
             findings.push(rules::not_reapplied(&read.patch, &read.object, section, detached));
         }
         if found && let Some(section) = patch.sections.get(&read.section.index) {
-            findings.insert(0, rules::found_stale(patch, &read.object, section, clears, there));
+            findings.insert(0, rules::found_stale(arch, patch, &read.object, section, clears, there));
         }
         for finding in findings {
             self.say_finding(finding, say);

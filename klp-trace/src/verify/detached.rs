@@ -6,12 +6,19 @@ use super::{
     section::{Detached, Patch},
 };
 use crate::{
+    arch::Arch,
     event::{Finding, ObjectRef},
     model::{FindingId, Severity},
 };
 
 /// KLP004; none for a patch that is not detached. `there`: the object has been loaded again since.
-pub(super) fn detached_stale(patch: &Patch, object: &ObjectRef, left: &Left, there: bool) -> Option<Finding> {
+pub(super) fn detached_stale(
+    arch: Arch,
+    patch: &Patch,
+    object: &ObjectRef,
+    left: &Left,
+    there: bool,
+) -> Option<Finding> {
     let how = patch.detached.as_ref()?;
     let (name, of) = (&patch.r.name, &object.name);
     let (section, first) = left.first.clone().unzip();
@@ -21,7 +28,11 @@ pub(super) fn detached_stale(patch: &Patch, object: &ObjectRef, left: &Left, the
         Detached::Replaced(by) => format!("was replaced by {by}"),
         Detached::Unseen => "is disabled or was replaced".to_owned(),
     };
-    let only = "the kernel clears the targets of active patches only";
+    let only = if arch.clears(true) {
+        "the kernel clears the targets of active patches only".to_owned()
+    } else {
+        format!("kernels of {} never clear relocation targets", arch.name())
+    };
     let remain = format!(
         "reboot when you can: the kernel never lets {name} be removed after a forced transition; until then, do not wake what \
          may still sleep in it"

@@ -171,7 +171,7 @@ impl Verifier {
         }
         patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });
-        let finding = if first { misplaced(&metadata, self.clears) } else { None };
+        let finding = if first { misplaced(arch, &metadata, self.clears) } else { None };
         say(Body::PatchMetadata(metadata));
         if let Some(finding) = finding {
             self.say_finding(finding, say);

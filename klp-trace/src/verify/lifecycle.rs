@@ -10,6 +10,7 @@ use super::{
     verifier::Verifier,
 };
 use crate::{
+    arch::Arch,
     event::{Body, EventsLost, Finding, KernelMessage, ObjectRef},
     model::{Address, Reason, Verdict},
 };
@@ -40,8 +41,9 @@ impl Verifier {
         self.objects.gone(name);
         self.forget_symbols(name);
         self.want_applied(name);
+        let arch = self.arch;
         for patch in self.patches.values_mut() {
-            findings.extend(left_by_failure(patch, &object));
+            findings.extend(left_by_failure(arch, patch, &object));
         }
         let culprit = failures.first().and_then(|failure| self.culprit(failure));
         findings.push(rules::refused(&object, ret, culprit.as_ref(), absent.as_ref()));
@@ -58,7 +60,7 @@ impl Verifier {
         self.objects.gone(name);
         self.forget_symbols(name);
         self.want_applied(name);
-        let clears = self.clears;
+        let (arch, clears) = (self.arch, self.clears);
         let load = object.load.unwrap_or(0);
         for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
             if section.object == *name && section.count(Verdict::Stale) > 0 {
@@ -70,7 +72,7 @@ impl Verifier {
             .values()
             .filter_map(|patch| {
                 let left = left_in(patch, name);
-                (left.stale > 0).then(|| rules::stale_after_unload(patch, &object, &left, clears))
+                (left.stale > 0).then(|| rules::stale_after_unload(arch, patch, &object, &left, clears))
             })
             .collect();
         let said = self.heard.departure(name);
@@ -158,7 +160,7 @@ fn left_in(patch: &Patch, object: &str) -> Left {
 }
 
 /// KLP003: what a failed load of the object left in a patch, said when there is more than before.
-fn left_by_failure(patch: &mut Patch, object: &ObjectRef) -> Option<Finding> {
+fn left_by_failure(arch: Arch, patch: &mut Patch, object: &ObjectRef) -> Option<Finding> {
     let mut left = Left::default();
     let mut said = 0;
     let sections = patch.sections.values_mut().filter(|section| section.object == object.name);
@@ -172,5 +174,5 @@ fn left_by_failure(patch: &mut Patch, object: &ObjectRef) -> Option<Finding> {
         left.stale += count;
         section.said_failed = count;
     }
-    (left.stale > said).then(|| rules::failed_load(&patch.r, object, &left))
+    (left.stale > said).then(|| rules::failed_load(arch, patch, object, &left))
 }

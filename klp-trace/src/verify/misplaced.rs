@@ -3,6 +3,7 @@
 
 use super::{objects::VMLINUX, rules::relocations};
 use crate::{
+    arch::{Arch, NextLoad},
     elf::target,
     event::{Finding, PatchMetadata},
     model::{FindingId, Severity},
@@ -10,7 +11,7 @@ use crate::{
 
 /// KLP012 of a section, where its target is no place for a livepatch relocation. `klp-trace inspect` has more rules: they
 /// need the file. `clears`: the kernel clears relocations when an object goes.
-pub(super) fn misplaced(section: &PatchMetadata, clears: bool) -> Option<Finding> {
+pub(super) fn misplaced(arch: Arch, section: &PatchMetadata, clears: bool) -> Option<Finding> {
     let (patch, of, into) = (&section.patch.name, &section.object, &section.target);
     let of_module = &**of != VMLINUX;
     let (why, action) = if target::is_per_cpu(into) {
@@ -23,8 +24,12 @@ pub(super) fn misplaced(section: &PatchMetadata, clears: bool) -> Option<Finding
     } else if target::is_init(into) && of_module {
         (
             format!(
-                "the kernel frees the section when the patch's init is done: each time {of} is loaded after that, it is refused \
-                 over what is in that memory now, or the kernel overwrites it without a word{}",
+                "the kernel frees the section when the patch's init is done: each time {of} is loaded after that, {}{}",
+                if arch.next_load() == NextLoad::Refused {
+                    "it is refused over what is in that memory now, or the kernel overwrites it without a word"
+                } else {
+                    "the kernel overwrites what is in that memory now"
+                },
                 if clears {
                     format!("; and each time {of} is unloaded, the kernel reads it: an oops")
                 } else {

@@ -13,6 +13,7 @@ mod judge;
 mod lifecycle;
 mod misplaced;
 mod moved;
+mod next_load;
 mod objects;
 mod orphan;
 mod rules;

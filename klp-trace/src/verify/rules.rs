@@ -1,7 +1,11 @@
 //! The findings' words: what happened, why, what to do.
 
-use super::section::{Patch, Reloc, Section};
+use super::{
+    next_load::Next,
+    section::{Patch, Reloc, Section},
+};
 use crate::{
+    arch::Arch,
     event::{EventsLost, Finding, LossCause, ObjectRef, PatchRef, RelocRef, SectionRef},
     model::{FindingId, Reason, Severity, Verdict},
 };
@@ -20,10 +24,17 @@ pub(super) fn relocations(count: u32) -> String {
 }
 
 /// KLP001, or KLP002 where the kernel clears, or KLP004 for a detached patch.
-pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left, clears: bool) -> Finding {
-    if let Some(finding) = super::detached::detached_stale(patch, object, left, false) {
+pub(super) fn stale_after_unload(
+    arch: Arch,
+    patch: &Patch,
+    object: &ObjectRef,
+    left: &Left,
+    clears: bool,
+) -> Finding {
+    if let Some(finding) = super::detached::detached_stale(arch, patch, object, left, false) {
         return finding;
     }
+    let next = Next::of(arch, patch, &object.name);
     let (name, of, count) = (&patch.r.name, &object.name, relocations(left.stale));
     let stopped = left.first.as_ref().map(|(section, reloc)| {
         format!("; it stopped at relocation {} of {} (symbol {})", reloc.index, section.name, reloc.symbol)
@@ -44,19 +55,24 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
     } else {
         (
             FindingId::Klp001,
-            format!(
-                "{count} of patch {name} still hold values of {of}, which was unloaded: the next load of {of} will be \
-                 refused"
+            next.left(left.stale, name, of),
+            next.why().unwrap_or_else(|| {
+                "this kernel never clears relocation targets (fixed for x86 in 6.3) and refuses to write over a value that \
+                 is not zero (-ENOEXEC, \"existing value is nonzero\")"
+                    .to_owned()
+            }),
+            next.action(
+                name,
+                of,
+                format!(
+                    "before {of} is loaded again, disable patch {name} and remove its module, then load both again"
+                ),
             ),
-            "this kernel never clears relocation targets (fixed for x86 in 6.3) and refuses to write over a value that \
-             is not zero (-ENOEXEC, \"existing value is nonzero\")"
-                .to_owned(),
-            format!("before {of} is loaded again, disable patch {name} and remove its module, then load both again"),
         )
     };
     Finding {
         id,
-        severity: Severity::Error,
+        severity: next.severity(),
         message,
         why,
         action,
@@ -71,6 +87,7 @@ pub(super) fn stale_after_unload(patch: &Patch, object: &ObjectRef, left: &Left,
 
 /// KLP001, of values found when the tool looked: the unload that left them was not seen. KLP004 for a detached patch.
 pub(super) fn found_stale(
+    arch: Arch,
     patch: &Patch,
     object: &ObjectRef,
     section: &Section,
@@ -82,7 +99,7 @@ pub(super) fn found_stale(
     let first = first.map(|reloc| Arc::clone(&reloc.r));
     let left =
         Left { stale: count, cleared: 0, first: first.clone().map(|first| (section.r.clone(), first)) };
-    if let Some(finding) = super::detached::detached_stale(patch, object, &left, there) {
+    if let Some(finding) = super::detached::detached_stale(arch, patch, object, &left, there) {
         return finding;
     }
     let (name, of) = (&patch.r.name, &object.name);
@@ -92,17 +109,19 @@ pub(super) fn found_stale(
         if count == 1 { "holds" } else { "hold" },
         super::detached::since(there)
     );
+    let next = Next::of(arch, patch, of);
     let why = if clears {
         "a load of it failed after they were written, or a clear stopped half-way: both leave them without a word"
     } else {
         "this kernel never clears relocation targets (fixed for x86 in 6.3)"
     };
+    let refused = format!("disable patch {name} and remove its module before {of} is loaded again");
     Finding {
         id: FindingId::Klp001,
-        severity: Severity::Error,
-        message: format!("{held}: the next load of {of} will be refused"),
-        why: why.to_owned(),
-        action: format!("disable patch {name} and remove its module before {of} is loaded again"),
+        severity: next.severity(),
+        message: format!("{held}: {}", next.clause("the next", of)),
+        why: next.why().unwrap_or_else(|| why.to_owned()),
+        action: next.action(name, of, refused),
         patch: Some(patch.r.clone()),
         object: Some(object.clone()),
         section: Some(section.r.clone()),
@@ -113,19 +132,28 @@ pub(super) fn found_stale(
 }
 
 /// KLP003.
-pub(super) fn failed_load(patch: &PatchRef, object: &ObjectRef, left: &Left) -> Finding {
+pub(super) fn failed_load(arch: Arch, patch: &Patch, object: &ObjectRef, left: &Left) -> Finding {
+    let next = Next::of(arch, patch, &object.name);
+    let patch = &patch.r;
     let (name, of) = (&patch.name, &object.name);
     let (section, first) = left.first.clone().unzip();
     Finding {
         id: FindingId::Klp003,
-        severity: Severity::Error,
+        severity: next.severity(),
         message: format!(
-            "the load of {of} failed after {} of patch {name} had been written: every further load of {of} will be refused",
-            relocations(left.stale)
+            "the load of {of} failed after {} of patch {name} had been written: {}",
+            relocations(left.stale),
+            next.clause("every further", of)
         ),
-        why: "the kernel's clean-up after a failed load stops before the patch that failed, so its targets keep their values"
-            .to_owned(),
-        action: format!("disable patch {name} and remove its module, then load {of}"),
+        why: next.why().unwrap_or_else(|| {
+            "the kernel's clean-up after a failed load stops before the patch that failed, so its targets keep their values"
+                .to_owned()
+        }),
+        action: next.action(
+            name,
+            of,
+            format!("disable patch {name} and remove its module, then load {of}"),
+        ),
         patch: Some(patch.clone()),
         object: Some(object.clone()),
         section,

@@ -2,7 +2,7 @@
 
 use super::judge::Judgement;
 use crate::{
-    arch::Arch,
+    arch::{Arch, NextLoad},
     elf::{klp, names, target},
     event::{
         Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef, Witnesses,
@@ -154,10 +154,10 @@ impl Patch {
 }
 
 impl Reloc {
-    /// Whether it is where the kernel stopped: it writes over zero alone (arch/x86/kernel/module.c, `__write_relocate_add`), and
-    /// something was there before, left by a load of the object or in the patch's own file.
+    /// Whether it is where the kernel stopped: that of x86 writes over zero alone (arch/x86/kernel/module.c,
+    /// `__write_relocate_add`), and something was there before, left by a load of the object or in the patch's own file.
     pub(super) fn is_in_the_way(&self, arch: Arch) -> bool {
-        self.leftover || self.is_in_the_file(arch)
+        arch.next_load() == NextLoad::Refused && (self.leftover || self.is_in_the_file(arch))
     }
 
     /// Whether the patch's own file has something there, which is there still.

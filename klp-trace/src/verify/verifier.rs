@@ -79,7 +79,8 @@ pub struct Outcome {
 }
 
 impl Verifier {
-    /// A verifier that has seen nothing. `clears` is taken from the session event, `false` until then.
+    /// A verifier that has seen nothing. Whether the kernel clears is taken from the session event, and not
+    /// before; of an architecture whose kernels never do it is not believed.
     pub fn new(arch: Arch) -> Self {
         Self {
             arch,
@@ -108,7 +109,8 @@ impl Verifier {
         self.heard.forget(mono_ns);
         let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
         match body {
-            Body::Session(session) => {
+            Body::Session(mut session) => {
+                session.clears = self.arch.clears(session.clears);
                 self.clears = session.clears;
                 self.memory = session.memory;
                 say(Body::Session(session));

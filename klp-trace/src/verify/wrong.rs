@@ -5,7 +5,7 @@ use super::{
     section::{Reloc, Section},
 };
 use crate::{
-    arch::Arch,
+    arch::{Arch, NextLoad},
     event::{Finding, Nearest, ObjectRef, PatchRef},
     model::{FindingId, Reason, Severity, Verdict},
 };
@@ -50,6 +50,9 @@ pub(super) fn wrong_value(
             "the section is writable: the patch's own code may have changed it; when the object is unloaded, the kernel's clear \
              will stop there, since it compares before it zeroes"
         }
+        (true, false, false) if known.arch.next_load() != NextLoad::Refused => {
+            "the section is writable: the patch's own code may have changed it; the object's next load writes over it"
+        }
         (true, false, false) => {
             "the section is writable: the patch's own code may have changed it; this kernel clears no relocations, and \
              refuses the object's next load while the value is not zero"
@@ -63,7 +66,12 @@ pub(super) fn wrong_value(
         why: why.to_owned(),
         action: if harmless {
             format!(
-                "before {of} is unloaded, disable patch {name} and remove its module: its next load may be refused"
+                "before {of} is unloaded, disable patch {name} and remove its module: its next load {}",
+                if known.arch.next_load() == NextLoad::Refused {
+                    "may be refused"
+                } else {
+                    "writes over the value"
+                }
             )
         } else {
             format!(

@@ -2,6 +2,7 @@
 //! summary.
 
 use super::{Found, Reloc, Report, Section};
+use crate::arch::writes_over_zero_alone;
 use crate::event::{Elf, Finding, Memory, RelocState};
 use crate::model::Verdict;
 use crate::output::style::{Style, Tone};
@@ -70,9 +71,12 @@ impl Report {
             if session.clears {
                 "this kernel clears relocations when their object is unloaded: what is stale was left by a failed load, a clear \
                  that stopped, or a patch that is disabled or replaced"
-            } else {
+            } else if writes_over_zero_alone(&host.kernel.arch) {
                 "this kernel never clears relocations: once an object is unloaded its values stay (stale), and its next load is \
                  refused (-ENOEXEC) until the patch is disabled and removed"
+            } else {
+                "this kernel never clears relocations: once an object is unloaded its values stay (stale) until its next load \
+                 writes over them"
             }
             .to_owned(),
         );

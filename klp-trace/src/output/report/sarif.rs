@@ -195,7 +195,7 @@ fn finding(id: FindingId) -> (&'static str, &'static str, &'static str) {
     let (what, help) = match id {
         FindingId::Klp001 => (
             "The object was unloaded and the patch still holds its values.",
-            "Kernels before 6.3 never clear relocation targets. The next load of the object is refused: disable the patch and remove its module before the object is loaded again.",
+            "Kernels before 6.3, and those of other architectures than x86, never clear relocation targets. On x86 the next load of the object is refused: disable the patch and remove its module before the object is loaded again.",
         ),
         FindingId::Klp002 => (
             "The kernel's clear of relocation targets stopped half-way.",
