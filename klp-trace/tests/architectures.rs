@@ -101,9 +101,10 @@ impl Story {
                 symbol: format!(".klp.sym.tmod.{symbol},0").into(),
                 original: Bytes::new([0; 8], 8),
             };
-            let entries = match data {
-                false => vec![entry(0, self.of.call, "f")],
-                true => vec![entry(0, self.of.address, "a"), entry(1, self.of.address, "b")],
+            let entries = if data {
+                vec![entry(0, self.of.address, "a"), entry(1, self.of.address, "b")]
+            } else {
+                vec![entry(0, self.of.call, "f")]
             };
             self.say(Body::PatchMetadata(PatchMetadata {
                 patch: Self::patch(),

@@ -51,9 +51,6 @@ impl Next {
         let arch = self.arch;
         Some(match self.how {
             NextLoad::Refused => return None,
-            NextLoad::WritesOver => {
-                format!("kernels of {arch} never clear relocation targets, and write over what is there")
-            }
             NextLoad::TakesStubs => format!(
                 "kernels of {arch} never clear relocation targets, and write over what is there; but a call to a new address \
                  takes one more of the patch's stubs, and none is ever given back (arch/powerpc/kernel/module_64.c; before \
@@ -63,7 +60,7 @@ impl Next {
                 "kernels of {arch} never clear relocation targets, and write over what is there; but a slot of the GOT is \
                  filled once and keeps the first load's address (arch/s390/kernel/module.c, got_initialized)"
             ),
-            NextLoad::KeepsSlots => {
+            NextLoad::KeepsSlots | NextLoad::WritesOver => {
                 format!("kernels of {arch} never clear relocation targets, and write over what is there")
             }
         })
