@@ -91,7 +91,7 @@ impl Story {
 
     fn load_patch(&mut self) {
         let (name, address) = ("lp".into(), Some(Address(PATCH)));
-        self.say(Body::Module(ModuleEvent { action: ModuleAction::Loaded, name, address, livepatch: true }));
+        self.say(Body::Module(ModuleEvent::new(ModuleAction::Loaded, name, address, true)));
         for data in [false, true] {
             let entry = |index: u32, rtype, symbol: &str| MetaEntry {
                 index,

@@ -72,7 +72,7 @@ fn story(shown: Shown) -> Vec<Body> {
     let object = || ObjectRef { name: "tmod".into(), address: Some(Address(BASE)), load: None };
     let section = || SectionRef { index: 7, name: ".klp.rela.tmod..data".into() };
     let module = |action, name: &str, address, livepatch| {
-        Body::Module(ModuleEvent { action, name: name.into(), address: Some(Address(address)), livepatch })
+        Body::Module(ModuleEvent::new(action, name.into(), Some(Address(address)), livepatch))
     };
     let read = |read, value: u64| {
         let entry = EntryRead {

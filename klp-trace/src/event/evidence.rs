@@ -87,6 +87,41 @@ pub struct ModuleEvent {
     pub address: Option<Address>,
     /// Whether it is a livepatch.
     pub livepatch: bool,
+    /// What keeps it loaded: of a module that relocations' symbols are in, where it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<ModuleUsage>,
+}
+
+impl ModuleEvent {
+    /// Nothing is said of what keeps it.
+    pub const fn new(
+        action: ModuleAction,
+        name: Arc<str>,
+        address: Option<Address>,
+        livepatch: bool,
+    ) -> Self {
+        Self { action, name, address, livepatch, usage: None }
+    }
+}
+
+/// What keeps a module loaded, by /proc/modules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ModuleUsage {
+    /// References to it; not there where the kernel cannot unload modules at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refcount: Option<i64>,
+    /// Whether it can never be unloaded: it has an init and no exit function.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub permanent: bool,
+    /// The modules that use what it exports, and those that use these in turn, in order of their names.
+    pub holders: Vec<Arc<str>>,
+}
+
+impl ModuleUsage {
+    /// Whether the module could be unloaded now.
+    pub fn is_free(&self) -> bool {
+        self.refcount.is_some_and(|count| count <= 0) && !self.permanent
+    }
 }
 
 /// What happened to a module.

@@ -25,8 +25,8 @@ pub(crate) mod testing;
 pub use envelope::{Clock, Host, Kernel, Origin, Tool};
 pub use evidence::{
     Elf, EntryRead, EventsLost, HookEvent, HookInfo, Lookup, LossCause, Memory, MetaEntry, ModuleAction,
-    ModuleEvent, PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource, Transition,
-    TransitionStep,
+    ModuleEvent, ModuleUsage, PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource,
+    Transition, TransitionStep,
 };
 pub use found::{AddressLookup, Blocking, Livepatch, Nearest, Stall, Stalled, Standing};
 pub use log::{KernelMessage, Says};

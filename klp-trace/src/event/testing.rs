@@ -197,12 +197,12 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         ),
         at(
             6_000_000_000,
-            Body::Module(ModuleEvent {
-                action: ModuleAction::Loaded,
-                name: "klp_target".into(),
-                address: Some(Address(0xffff_ffff_c03f_7040)),
-                livepatch: false,
-            }),
+            Body::Module(ModuleEvent::new(
+                ModuleAction::Loaded,
+                "klp_target".into(),
+                Some(Address(0xffff_ffff_c03f_7040)),
+                false,
+            )),
         ),
         at(
             6_000_100_000,

@@ -1,5 +1,6 @@
 //! The loaded modules, from one read of /proc/modules.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,10 @@ pub struct Module {
     pub size: u64,
     /// References to it; an active livepatch holds one of itself. `None` on a kernel that cannot unload.
     pub refcount: Option<i64>,
+    /// The modules that use what it exports.
+    pub users: Vec<String>,
+    /// Whether it can never be unloaded: it has an init and no exit function.
+    pub permanent: bool,
     /// How far it is.
     pub state: State,
     /// Where its core memory begins; 0 when addresses are hidden.
@@ -31,6 +36,9 @@ pub struct Module {
     /// Its taint letters, such as "OEK"; K is a livepatch.
     pub taints: String,
 }
+
+/// Stands among the users of a module that has no exit function.
+const PERMANENT: &str = "[permanent]";
 
 /// A module's state, in /proc/modules' words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +83,20 @@ impl Modules {
         self.0.iter()
     }
 
+    /// The modules that use what one exports, and those that use these in turn: it cannot go before them.
+    pub fn holders(&self, name: &str) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(module) = open.pop().and_then(|name| self.get(name)) {
+            for user in &module.users {
+                if found.insert(user.as_str()) {
+                    open.push(user);
+                }
+            }
+        }
+        found
+    }
+
     /// The livepatches, newest first.
     pub fn livepatches(&self) -> impl Iterator<Item = &Module> {
         self.0.iter().filter(|m| m.is_livepatch())
@@ -103,13 +125,16 @@ fn parse_line(line: &str) -> Option<Module> {
         "Unloading" => State::Unloading,
         _ => return None,
     };
-    let _users = fields.next()?;
+    // `a,b,`; `-` for none; `[permanent],` among them (kernel/module/procfs.c, `print_unload_info`).
+    let users: Vec<&str> = fields.next()?.split(',').filter(|user| !matches!(*user, "" | "-")).collect();
     let refcount = fields.next()?.parse().ok();
     let size = fields.next()?.parse().ok()?;
     let name = fields.next()?;
     Some(Module {
         name: name.to_owned(),
         size,
+        permanent: users.contains(&PERMANENT),
+        users: users.into_iter().filter(|user| *user != PERMANENT).map(str::to_owned).collect(),
         refcount,
         state,
         address: u64::from_str_radix(address, 16).ok()?,
@@ -147,12 +172,25 @@ not a module line
         let patch = modules.get("klp_patch").unwrap();
         assert_eq!((patch.size, patch.refcount, patch.address), (16384, Some(1), 0xffff_ffff_c080_2000));
         assert_eq!((patch.state, patch.taints.as_str()), (State::Live, "OEK"));
+        let target = modules.get("klp_target").unwrap();
         let going = modules.get("going").unwrap();
         assert_eq!((going.state, going.refcount, going.address), (State::Unloading, Some(-1), 0));
         let coming = modules.get("coming").unwrap();
         assert_eq!((coming.state, coming.is_livepatch()), (State::Loading, false));
         assert_eq!(modules.get("nounload").unwrap().refcount, None);
         assert!(modules.get("not").is_none());
+        assert_eq!((target.users.as_slice(), target.permanent), (["klp_user".to_owned()].as_slice(), false));
+    }
+
+    #[test]
+    fn holders_hold_through_others() {
+        let modules = Modules::parse(
+            b"third 4096 1 - Live 0x0\nouter 4096 0 - Live 0x0\nuser 4096 1 outer, Live 0x0\n\
+              base 4096 2 user,third,[permanent], Live 0x0\n",
+        );
+        assert_eq!(modules.holders("base").into_iter().collect::<Vec<_>>(), ["outer", "third", "user"]);
+        assert!(modules.get("base").unwrap().permanent && !modules.get("user").unwrap().permanent);
+        assert!(modules.holders("outer").is_empty() && modules.holders("absent").is_empty());
     }
 
     #[test]

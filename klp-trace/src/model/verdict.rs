@@ -118,6 +118,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether it is of a symbol in a module that is neither the object nor the kernel (KLP016).
+    pub const fn is_of_third(self) -> bool {
+        matches!(self, Self::SymbolModuleGone | Self::SymbolMoved)
+    }
+
     /// The reason's word, as it stands in journals.
     pub const fn word(self) -> &'static str {
         match self {

@@ -1,4 +1,5 @@
-//! KLP014: a load was refused because its object does not have a symbol that a patch needs.
+//! KLP014: a load was refused because its object does not have a symbol that a patch needs, or because the module is not there that
+//! has it.
 
 use super::{
     conclude::lookup_of,
@@ -17,21 +18,48 @@ pub(super) struct Absent {
     pub patch: PatchRef,
     pub section: SectionRef,
     pub reloc: Arc<RelocRef>,
-    /// There are several, and no position tells which.
-    several: bool,
+    /// The object that the symbol's name says it is in.
+    of: Arc<str>,
+    /// Why it was not found.
+    lack: Lack,
     /// Its object had been loaded before the patch: of .init nothing is left to be counted.
     late: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// The object has no such symbol.
+    Symbol,
+    /// It has several, and no position tells which.
+    Choice,
+    /// The symbol is in a module that is not loaded, neither the gate of its section nor the kernel.
+    Module,
+}
+
 impl Absent {
     /// `symbol klp_target_absent,0`.
-    pub(super) fn symbol(&self) -> String {
+    fn symbol(&self) -> String {
         format!("symbol {},{}", self.reloc.symbol, self.reloc.sympos)
     }
 
-    /// What the kernel found of it.
-    pub(super) const fn what(&self) -> &'static str {
-        if self.several { "is there more than once" } else { "is not there" }
+    /// Why a load of `object` was refused for it, and what to do.
+    pub(super) fn refused(&self, object: &str) -> (String, String) {
+        let (patch, of, symbol) = (&self.patch.name, &self.of, self.symbol());
+        let what = match self.lack {
+            Lack::Symbol => format!("is not there in {of}"),
+            Lack::Choice => format!("is there more than once in {of}"),
+            Lack::Module => format!("is in {of}, which is not loaded"),
+        };
+        let action = match self.lack {
+            Lack::Module => format!(
+                "load {of}, then {object}, and keep {of} as long as patch {patch} is loaded; or disable patch {patch} and remove its \
+                 module, then load {object}"
+            ),
+            Lack::Symbol | Lack::Choice => {
+                format!("disable patch {patch} and remove its module, then load {object}")
+            }
+        };
+        (format!("{symbol} of patch {patch} {what}"), action)
     }
 }
 
@@ -79,13 +107,15 @@ impl Verifier {
             |(address, _, section): &(Address, _, &Section)| !section.orphan && of(*address, section);
         for (_, patch, section) in sections.filter(concerned) {
             for reloc in section.relocs.values() {
-                let several = match lookup_of(&self.symbols, reloc) {
-                    Some(Lookup::Failed { why: Reason::SymbolNotFound }) => false,
-                    Some(Lookup::Failed { why: Reason::SymbolAmbiguous }) => true,
+                let Some(of) = reloc.symbol_object.clone() else { continue };
+                let lack = match lookup_of(&self.symbols, reloc) {
+                    _ if reloc.third && self.objects.lacks(&of) => Lack::Module,
+                    Some(Lookup::Failed { why: Reason::SymbolNotFound }) => Lack::Symbol,
+                    Some(Lookup::Failed { why: Reason::SymbolAmbiguous }) => Lack::Choice,
                     _ => continue,
                 };
                 let (section, reloc) = (section.r.clone(), Arc::clone(&reloc.r));
-                return Some(Absent { patch: patch.r.clone(), section, reloc, several, late });
+                return Some(Absent { patch: patch.r.clone(), section, reloc, of, lack, late });
             }
         }
         None
@@ -94,33 +124,52 @@ impl Verifier {
 
 /// KLP014.
 pub(super) fn not_found(absent: &Absent, object: &ObjectRef) -> Finding {
-    let (name, of, symbol) = (&absent.patch.name, &object.name, absent.symbol());
-    Finding {
-        id: FindingId::Klp014,
-        severity: Severity::Error,
-        message: format!(
-            "patch {name} needs {symbol} of {of}, which {}{}",
-            if absent.several { "has it more than once" } else { "does not have it" },
-            if absent.late { " when it has been loaded" } else { "" }
-        ),
-        why: if absent.late {
+    let (name, of, symbol) = (&absent.patch.name, &absent.of, absent.symbol());
+    let late = absent.late;
+    let lacks = match absent.lack {
+        Lack::Symbol => "does not have it",
+        Lack::Choice => "has it more than once",
+        Lack::Module => "is not loaded",
+    };
+    let since = if late && absent.lack != Lack::Module { " when it has been loaded" } else { "" };
+    let why = match absent.lack {
+        Lack::Module => {
+            "the kernel looks for a symbol in the module that its name says, among those that are loaded; it loads none for it"
+        }
+        _ if late => {
             "once an object is loaded, its .init symbols are gone, and the kernel counts those that are left; position 0 must be \
              the only one of the name, position n the n-th"
-        } else {
+        }
+        _ => {
             "while an object is loading, the kernel looks in its whole symbol table, that of .init included; position 0 must be \
              the only one of the name, position n the n-th"
         }
-        .to_owned(),
-        action: if absent.late {
+    };
+    let action = match absent.lack {
+        Lack::Module if late => {
             format!(
-                "load {name} before {of}, if it was built for that order, or rebuild it for this build of {of} (klp-trace inspect \
-                 tells positions that depend on the order: KLP008)"
+                "load {of} before {name}, and keep it as long as {name} is loaded: nothing else does (KLP016)"
             )
-        } else {
-            format!(
-                "disable patch {name} and remove its module, so that {of} can be loaded; then rebuild {name} for this build of {of}"
-            )
-        },
+        }
+        Lack::Module => format!(
+            "load {of}, then {}, and keep {of} as long as patch {name} is loaded: nothing else does (KLP016)",
+            object.name
+        ),
+        _ if late => format!(
+            "load {name} before {of}, if it was built for that order, or rebuild it for this build of {of} (klp-trace inspect \
+             tells positions that depend on the order: KLP008)"
+        ),
+        _ => format!(
+            "disable patch {name} and remove its module, so that {} can be loaded; then rebuild {name} for this build of {of}",
+            object.name
+        ),
+    };
+    Finding {
+        id: FindingId::Klp014,
+        severity: Severity::Error,
+        message: format!("patch {name} needs {symbol} of {of}, which {lacks}{since}"),
+        why: why.to_owned(),
+        action,
         patch: Some(absent.patch.clone()),
         object: Some(object.clone()),
         section: Some(absent.section.clone()),

@@ -1,7 +1,7 @@
 //! A section was read: the verdicts of its relocations.
 
 use super::{
-    judge::{Context, Facts, Judgement, judge},
+    judge::{Context, Facts, Judgement, Third, judge},
     moved,
     objects::{Object, Objects, Presence, VMLINUX},
     orphan, rules,
@@ -20,7 +20,7 @@ impl Verifier {
     pub(super) fn section_read(&mut self, mut read: SectionRead, say: &mut dyn FnMut(Body)) {
         let (arch, index) = (self.arch, read.section.index);
         let Self { patches, objects, symbols, losses, memory, .. } = self;
-        let world = World { arch, symbols, memory: *memory };
+        let world = World { arch, symbols, objects, memory: *memory };
         let Some(patch) = patches.get_mut(&read.patch.address.0) else {
             say(Body::SectionRead(read));
             return;
@@ -70,6 +70,7 @@ impl Verifier {
         }
         say(Body::SectionRead(read.clone()));
         self.wrong_values(&read, say);
+        self.say_thirds(say);
         self.settled();
     }
 
@@ -108,7 +109,7 @@ impl Verifier {
         let Some(section) = patch.sections.get_mut(&read.section.index) else { return };
         let mut findings = Vec::new();
         let found = read.read == Hook::Demand && (!there || detached) && section.said_stale != Some(load);
-        let found = found && section.count(Verdict::Stale) > 0;
+        let found = found && section.left() > 0;
         if found {
             section.said_stale = Some(load);
         }
@@ -156,6 +157,7 @@ impl Traits {
 pub(super) struct World<'a> {
     pub arch: Arch,
     pub symbols: &'a BTreeMap<SymbolKey, Lookup>,
+    pub objects: &'a Objects,
     pub memory: Memory,
 }
 
@@ -173,8 +175,8 @@ pub(super) fn context(
         return match read.read {
             Hook::ApplyRelocateAdd if failed => Some(Context::Failed),
             Hook::ApplyRelocateAdd => Some(Context::Active),
-            // The loader rewrites code after it relocated it: what was judged then stands.
-            _ if judged => None,
+            // The loader rewrites code after it relocated it: what was judged then stands. But symbols of modules may move.
+            _ if judged && section.thirds.is_empty() => None,
             read if section.lasting.is_over(read) => Some(Context::Freed),
             _ => Some(Context::Later),
         };
@@ -228,6 +230,9 @@ fn judge_section(
     for (&index, reloc) in &mut section.relocs {
         while entries.next_if(|entry| entry.index < index).is_some() {}
         let mut entry: Option<EntryRead> = entries.next_if(|entry| entry.index == index).copied();
+        if context == Context::Later && reloc.stands() {
+            continue;
+        }
         if let Some(freed) = entry.as_mut().filter(|_| context == Context::Freed) {
             // Whoever has the memory now may write there: no change of this relocation.
             freed.bytes = None;
@@ -254,7 +259,7 @@ pub(super) fn judgement(
     entry: Option<EntryRead>,
     context: Context,
 ) -> Judgement {
-    let World { arch, symbols, .. } = world;
+    let World { arch, symbols, objects, .. } = world;
     if differs && !arch.is_none(reloc.rtype) {
         let size = arch.size(reloc.rtype).unwrap_or(8);
         let bytes = entry.map_or(reloc.bytes, |entry| entry.bytes);
@@ -275,8 +280,18 @@ pub(super) fn judgement(
             was_stale: reloc.verdict == Some(Verdict::Stale),
             was_pending: reloc.verdict == Some(Verdict::Pending),
             writable,
+            third: third(reloc, objects),
             context,
         }),
+    }
+}
+
+/// Where the module of a relocation's symbol stands, if that is a module of its own.
+fn third(reloc: &Reloc, objects: &Objects) -> Third {
+    match reloc.symbol_object.as_ref().filter(|_| reloc.third) {
+        None => Third::No,
+        Some(of) if objects.lacks(of) => Third::Gone,
+        Some(_) => Third::There,
     }
 }
 
@@ -317,8 +332,22 @@ pub(super) fn unknown(
     arch: Arch,
     say: &mut dyn FnMut(Body),
 ) {
+    unknown_of(patch, section, object, reason, arch, &|_| true, say);
+}
+
+/// Calls some relocations of a section `unknown`.
+pub(super) fn unknown_of(
+    patch: &PatchRef,
+    section: &mut Section,
+    object: &ObjectRef,
+    reason: Reason,
+    arch: Arch,
+    which: &dyn Fn(&Reloc) -> bool,
+    say: &mut dyn FnMut(Body),
+) {
     let r = section.r.clone();
-    for reloc in section.relocs.values_mut().filter(|reloc| !arch.is_none(reloc.rtype)) {
+    let concerned = |reloc: &&mut Reloc| !arch.is_none(reloc.rtype) && which(reloc);
+    for reloc in section.relocs.values_mut().filter(concerned) {
         if let Some(news) = reloc.settle(&Judgement::unknown(reason, None), None, None, arch, None) {
             say(Body::RelocState(news.state(patch, object, &r, reloc)));
         }

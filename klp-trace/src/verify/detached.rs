@@ -87,6 +87,11 @@ pub(super) const fn since(there: bool) -> &'static str {
     if there { " from before it was loaded again" } else { ", which is not loaded" }
 }
 
+/// Whether a task may still be running the code of a patch that is out of use.
+pub(super) fn may_run(patch: &Patch) -> bool {
+    patch.referenced || patch.detached.as_ref().is_some_and(|how| was_forced(patch, how))
+}
+
 /// Whether the very transition that took the patch out of use was forced.
 fn was_forced(patch: &Patch, how: &Detached) -> bool {
     match how {

@@ -26,6 +26,7 @@ impl Verifier {
         if module.livepatch || address.is_some_and(|address| self.knows(address)) {
             module.livepatch = true;
             say(Body::Module(module));
+            self.third_module(&name, action, address, say);
             match action {
                 ModuleAction::Absent | ModuleAction::Freed => self.drop_patch(&name, address),
                 ModuleAction::Unsettled => self.unsettled(&|patch, _| patch.r.name == name, say),
@@ -33,18 +34,25 @@ impl Verifier {
             }
             return;
         }
+        let usage = module.usage.clone();
         say(Body::Module(module));
         match action {
             ModuleAction::Present | ModuleAction::Loaded => {
                 if self.objects.live(&name, address) {
                     self.forget_symbols(&name);
                     self.want_gated_on(&name);
+                    self.third_came(&name);
+                }
+                if let Some(usage) = usage {
+                    self.objects.entry(&name).usage = Some(usage);
+                    self.say_thirds(say);
                 }
             }
             ModuleAction::Absent | ModuleAction::Freed => {
                 if self.objects.gone(&name) {
                     self.forget_symbols(&name);
                     self.want_gated_on(&name);
+                    self.third_went(&name, say);
                 }
             }
             ModuleAction::Unsettled => self.unsettled(&|_, section| section.object == name, say),
@@ -131,6 +139,7 @@ impl Verifier {
                             self.left(address, say);
                         }
                         self.drop_patch(&object.name, object.address);
+                        self.third_module(&object.name, ModuleAction::Absent, None, say);
                     } else {
                         self.went(&object.name, say);
                     }
@@ -167,7 +176,12 @@ impl Verifier {
         }
         section.elf = metadata.elf.clone();
         for entry in &metadata.entries {
-            section.relocs.insert(entry.index, super::section::Reloc::new(arch, entry, &mut patch.names));
+            let mut reloc = super::section::Reloc::new(arch, entry, &mut patch.names);
+            if let Some(third) = super::third::of(&reloc, &section.object, &patch.r.name) {
+                reloc.third = true;
+                section.thirds.insert(third);
+            }
+            section.relocs.insert(entry.index, reloc);
         }
         patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });
@@ -197,7 +211,8 @@ impl Verifier {
         let key = (Arc::clone(&lookup.object.name), Arc::clone(&lookup.symbol), lookup.sympos);
         self.symbols.insert(key, lookup.outcome);
         lookup.object = self.objects.reference(&lookup.object.name);
-        say(Body::SymbolLookup(lookup));
+        say(Body::SymbolLookup(lookup.clone()));
+        self.third_found(&lookup, say);
     }
 
     pub(super) fn events_lost(&mut self, lost: &EventsLost, say: &mut dyn FnMut(Body)) {
@@ -216,7 +231,11 @@ impl Verifier {
         let objects = &self.objects;
         let arch = self.arch;
         for patch in self.patches.values_mut() {
-            for section in patch.sections.values_mut().filter(|section| &*section.object != VMLINUX) {
+            for section in patch.sections.values_mut() {
+                if &*section.object == VMLINUX {
+                    super::third::distrust(&patch.r, section, arch, say);
+                    continue;
+                }
                 section.wanted = true;
                 section.written_for = 0;
                 let object = objects.reference(&section.object);

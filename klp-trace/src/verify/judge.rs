@@ -27,6 +27,18 @@ pub enum Context {
     Later,
 }
 
+/// Where the module stands that has a relocation's symbol, if that is neither the object that gates the section nor the kernel:
+/// nothing keeps it loaded for the relocation's sake, and nothing is written anew when it comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Third {
+    /// The symbol is the object's or the kernel's.
+    No,
+    /// It is loaded, or it is not known that it is not.
+    There,
+    /// It is not loaded.
+    Gone,
+}
+
 /// Everything that the verdict of one relocation rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
@@ -54,6 +66,8 @@ pub struct Facts {
     pub was_pending: bool,
     /// Whether the relocated section is writable at run time.
     pub writable: bool,
+    /// Whether the symbol is in a module of its own, and where that stands.
+    pub third: Third,
     /// The surroundings.
     pub context: Context,
 }
@@ -143,14 +157,24 @@ impl Seen<'_> {
     }
 
     fn active(&self) -> Conclusion {
+        if self.facts.third == Third::Gone {
+            return self.dangling();
+        }
+        let third = self.facts.third == Third::There;
         let expected = match self.facts.symbol.and_then(|symbol| self.formula(symbol)) {
             Ok(expected) => expected,
+            // The module is another build, and has no such symbol any more.
+            Err(Reason::SymbolNotFound) if third && (self.is_earlier() || self.is_recorded()) => {
+                return (Verdict::Stale, Some(Reason::SymbolMoved), None);
+            }
             Err(reason) => return (Verdict::Unknown, Some(reason), None),
         };
         let (verdict, reason) = if self.actual == expected {
             (Verdict::Applied, None)
         } else if self.actual.is_zero() {
             (Verdict::Missing, None)
+        } else if third && (self.is_earlier() || self.is_recorded()) {
+            (Verdict::Stale, Some(Reason::SymbolMoved))
         } else if self.is_earlier() {
             (Verdict::Stale, None)
         } else if self.is_recorded() {
@@ -159,6 +183,17 @@ impl Seen<'_> {
             (Verdict::Mismatch, self.changed())
         };
         (verdict, reason, Some(expected))
+    }
+
+    /// The module that has the symbol is gone: what was written for it is still there, or somebody wrote since.
+    fn dangling(&self) -> Conclusion {
+        if self.actual.is_zero() {
+            (Verdict::Missing, None, None)
+        } else if self.is_earlier() || self.is_recorded() {
+            (Verdict::Stale, Some(Reason::SymbolModuleGone), None)
+        } else {
+            (Verdict::Mismatch, self.changed(), None)
+        }
     }
 
     fn not_enabled(&self) -> Conclusion {
@@ -177,6 +212,7 @@ impl Seen<'_> {
             right @ ((Verdict::Applied | Verdict::Unknown, ..) | (_, Some(Reason::WrittenAtRunTime), _)) => {
                 right
             }
+            of_third @ (_, Some(reason), _) if reason.is_of_third() => of_third,
             (_, _, expected) if self.is_earlier() || self.is_recorded() => (Verdict::Stale, None, expected),
             wrong => wrong,
         }
@@ -210,6 +246,7 @@ impl Seen<'_> {
     /// thunks, static calls).
     fn later(&self) -> Conclusion {
         match self.active() {
+            of_third @ (_, Some(reason), _) if reason.is_of_third() => of_third,
             (Verdict::Mismatch | Verdict::Missing | Verdict::Stale, _, expected) if !self.facts.writable => {
                 (Verdict::Unknown, Some(Reason::Rewritten), expected)
             }

@@ -23,6 +23,7 @@ impl Verifier {
             if self.objects.get(name).is_some_and(|object| object.presence == Presence::Coming) {
                 self.objects.live(name, None);
             }
+            self.third_came(name);
             let load = self.objects.get(name).map_or(0, |object| object.load);
             for patch in self.patches.values_mut().filter(|patch| patch.enabled && patch.detached.is_none()) {
                 let unwritten = |section: &&mut super::section::Section| {
@@ -41,6 +42,7 @@ impl Verifier {
         self.objects.gone(name);
         self.forget_symbols(name);
         self.want_applied(name);
+        self.third_went(name, say);
         let arch = self.arch;
         for patch in self.patches.values_mut() {
             findings.extend(left_by_failure(arch, patch, &object));
@@ -60,6 +62,7 @@ impl Verifier {
         self.objects.gone(name);
         self.forget_symbols(name);
         self.want_applied(name);
+        self.third_went(name, say);
         let (arch, clears) = (self.arch, self.clears);
         let load = object.load.unwrap_or(0);
         for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
@@ -134,6 +137,7 @@ impl Verifier {
         for section in self.patches.values_mut().flat_map(|patch| patch.sections.values_mut()) {
             let judged_present = |reloc: &super::section::Reloc| {
                 matches!(reloc.verdict, Some(Verdict::Applied | Verdict::Missing))
+                    || reloc.reason.is_some_and(Reason::is_of_third)
             };
             if &*section.object == name && section.relocs.values().any(judged_present) {
                 section.wanted = true;

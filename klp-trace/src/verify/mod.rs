@@ -20,6 +20,7 @@ mod rules;
 mod section;
 mod stall;
 mod suspects;
+mod third;
 mod transition;
 mod verifier;
 mod wrong;
@@ -27,5 +28,5 @@ mod wrong;
 #[cfg(test)]
 mod tests;
 
-pub use judge::{Context, Facts, Judgement, judge};
+pub use judge::{Context, Facts, Judgement, Third, judge};
 pub use verifier::{NeededSymbol, Outcome, Verifier, Want};

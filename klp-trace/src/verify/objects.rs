@@ -1,6 +1,9 @@
 //! Which modules are there, load by load.
 
-use crate::{event::ObjectRef, model::Address};
+use crate::{
+    event::{ModuleUsage, ObjectRef},
+    model::Address,
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where a module stands in its life.
@@ -37,6 +40,8 @@ pub(super) struct Object {
     pub presence: Presence,
     /// What the kernel refused to write during the coming under way.
     pub failures: Vec<Failure>,
+    /// What keeps this load, where that was looked at.
+    pub usage: Option<ModuleUsage>,
 }
 
 impl Object {
@@ -72,7 +77,13 @@ impl Objects {
             load: 0,
             presence: Presence::Absent,
             failures: Vec::new(),
+            usage: None,
         })
+    }
+
+    /// Whether a module is known not to be there: what was never heard of may be.
+    pub(super) fn lacks(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|object| !object.is_there())
     }
 
     /// A reference to the object of that name as it is now.
@@ -90,6 +101,7 @@ impl Objects {
         object.address = address;
         object.presence = Presence::Coming;
         object.failures.clear();
+        object.usage = None;
     }
 
     /// The object is known to be loaded; a new load, when it was not, or at another address. True when new.
@@ -100,6 +112,7 @@ impl Objects {
         if new {
             object.load += 1;
             object.failures.clear();
+            object.usage = None;
         }
         object.address = address.or(object.address);
         object.presence = Presence::Live;
@@ -113,19 +126,29 @@ impl Objects {
     }
 
     /// The object is not there any more. True when it was.
-    pub(super) fn gone(&mut self, name: &str) -> bool {
-        self.0.get_mut(name).is_some_and(|object| {
-            let was = object.presence != Presence::Absent;
-            object.presence = Presence::Absent;
-            object.address = None;
-            was
-        })
+    pub(super) fn gone(&mut self, name: &Arc<str>) -> bool {
+        // That it is not there is known from now on, also of one that was never heard of.
+        let object = self.entry(name);
+        let was = object.presence != Presence::Absent;
+        object.presence = Presence::Absent;
+        object.address = None;
+        was
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_there_is_told_from_what_was_never_heard_of() {
+        let name: Arc<str> = "tmod".into();
+        let mut objects = Objects::default();
+        assert!(!objects.lacks(&name));
+        assert!(!objects.gone(&name) && objects.lacks(&name));
+        assert!(objects.live(&name, None) && !objects.lacks(&name));
+        assert!(objects.gone(&name) && objects.lacks(&name));
+    }
 
     #[test]
     fn loads_are_counted_from_the_first_that_is_seen() {

@@ -94,8 +94,8 @@ pub(super) fn found_stale(
     clears: bool,
     there: bool,
 ) -> Finding {
-    let count = section.count(Verdict::Stale);
-    let first = section.relocs.values().find(|reloc| reloc.verdict == Some(Verdict::Stale));
+    let count = section.left();
+    let first = section.relocs.values().find(|reloc| reloc.is_left());
     let first = first.map(|reloc| Arc::clone(&reloc.r));
     let left =
         Left { stale: count, cleared: 0, first: first.clone().map(|first| (section.r.clone(), first)) };
@@ -208,10 +208,7 @@ pub(super) fn refused(
             ),
             format!("read the kernel's log for its reason; patch {} and {of} may not belong together", patch.name),
         ),
-        (None, Some(absent)) => (
-            format!("{} of patch {} {} in {of}", absent.symbol(), absent.patch.name, absent.what()),
-            format!("disable patch {} and remove its module, then load {of}", absent.patch.name),
-        ),
+        (None, Some(absent)) => absent.refused(of),
         (None, None) => (
             "no relocation was refused: a symbol was not found, a callback failed, or the functions could not be patched"
                 .to_owned(),

@@ -1,6 +1,6 @@
 //! What is known of one load of a patch: its sections and their relocations.
 
-use super::judge::Judgement;
+use super::{judge::Judgement, third::SaidOfThird};
 use crate::{
     arch::{Arch, NextLoad},
     elf::{klp, names, target},
@@ -30,6 +30,8 @@ pub(super) struct Patch {
     pub objects: Option<BTreeSet<Arc<str>>>,
     /// Its module is referenced although it is detached.
     pub referenced: bool,
+    /// What KLP016 was said of, by the object that gates the sections and the module that has the symbols.
+    pub said_third: BTreeMap<(Arc<str>, Arc<str>), SaidOfThird>,
     /// What is said of a patch once: KLP011, and KLP010 of the transition under way.
     pub said: BTreeSet<FindingId>,
     pub names: Names,
@@ -92,6 +94,8 @@ pub(super) struct Section {
     /// How long there is anything to relocate.
     pub lasting: Lasting,
     pub total: u32,
+    /// The modules that symbols of it are in, other than that object and the kernel.
+    pub thirds: BTreeSet<Arc<str>>,
     /// The load of the object for which the kernel reported success in writing this section; 0: none.
     pub written_for: u32,
     /// A read is wanted: records were lost, or nothing was read since something changed.
@@ -116,6 +120,8 @@ pub(super) struct Reloc {
     pub original: [u8; 8],
     /// The object that has the symbol, and whether the symbol's name was well-formed.
     pub symbol_object: Option<Arc<str>>,
+    /// That object is neither the one that gates the section nor the kernel.
+    pub third: bool,
     pub address: Option<Address>,
     pub bytes: Option<[u8; 8]>,
     pub recorded: Option<Address>,
@@ -146,6 +152,7 @@ impl Patch {
             forced_by: None,
             objects: None,
             referenced: false,
+            said_third: BTreeMap::new(),
             said: BTreeSet::new(),
             names: Names::default(),
             sections: BTreeMap::new(),
@@ -158,6 +165,11 @@ impl Reloc {
     /// `__write_relocate_add`), and something was there before, left by a load of the object or in the patch's own file.
     pub(super) fn is_in_the_way(&self, arch: Arch) -> bool {
         arch.next_load() == NextLoad::Refused && (self.leftover || self.is_in_the_file(arch))
+    }
+
+    /// Whether a later look does not change what was said of it, of a relocation against the kernel itself: it is written once.
+    pub(super) fn stands(&self) -> bool {
+        self.said && self.verdict != Some(Verdict::Unknown) && !self.third
     }
 
     /// Whether the patch's own file has something there, which is there still.
@@ -180,6 +192,7 @@ impl Section {
             writable: metadata.writable,
             lasting: Lasting::of(&metadata.target),
             total: metadata.total,
+            thirds: BTreeSet::new(),
             written_for: 0,
             wanted: true,
             relocs: BTreeMap::new(),
@@ -191,6 +204,11 @@ impl Section {
         }
     }
 
+    /// How many hold what an earlier load of the object left.
+    pub(super) fn left(&self) -> u32 {
+        u32::try_from(self.relocs.values().filter(|reloc| reloc.is_left()).count()).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn count(&self, verdict: Verdict) -> u32 {
         let count = self.relocs.values().filter(|reloc| reloc.verdict == Some(verdict)).count();
         u32::try_from(count).unwrap_or(u32::MAX)
@@ -198,6 +216,11 @@ impl Section {
 }
 
 impl Reloc {
+    /// It holds what an earlier load of the object left.
+    pub(super) fn is_left(&self) -> bool {
+        self.verdict == Some(Verdict::Stale) && !self.reason.is_some_and(Reason::is_of_third)
+    }
+
     pub(super) fn new(arch: Arch, entry: &MetaEntry, names: &mut Names) -> Self {
         let (symbol_object, symbol, sympos) = names.symbol(&entry.symbol);
         let rtype = names.rtype(arch, entry.rtype);
@@ -217,6 +240,7 @@ impl Reloc {
             rtype: entry.rtype,
             original,
             symbol_object,
+            third: false,
             address: None,
             bytes: None,
             recorded: None,

@@ -20,7 +20,8 @@ impl Verifier {
         let Some(patch) = self.patches.get(&read.patch.address.0) else { return found };
         let Some(section) = patch.sections.get(&read.section.index) else { return found };
         let Some(context) = context(section, &self.objects, Traits::of(patch), read) else { return found };
-        let world = World { arch: self.arch, symbols: &self.symbols, memory: self.memory };
+        let Self { arch, memory, .. } = *self;
+        let world = World { arch, symbols: &self.symbols, objects: &self.objects, memory };
         let differs = patch.differs();
         for entry in &read.entries {
             let Some(reloc) = section.relocs.get(&entry.index) else { continue };

@@ -14,6 +14,7 @@ mod needed;
 mod story;
 mod surroundings;
 mod suspects;
+mod third;
 mod vmlinux;
 mod witnesses;
 
@@ -21,8 +22,8 @@ use super::Verifier;
 use crate::{
     arch::Arch,
     event::{
-        AddressLookup, Body, Elf, EventsLost, LossCause, ModuleAction, ModuleEvent, Nearest, PatchMetadata,
-        SectionRead, SectionRef, Transition, TransitionStep,
+        AddressLookup, Body, Elf, EventsLost, LossCause, ModuleAction, Nearest, PatchMetadata, SectionRead,
+        SectionRef, Transition, TransitionStep,
     },
     model::{Address, FindingId, Hook, Phase, Reason, Severity, Verdict},
 };
@@ -261,12 +262,7 @@ fn a_patch_that_goes_leaves_no_state() {
     let mut story = Story::new(true);
     story.load_patch();
     assert_eq!(story.verifier.patches().count(), 1);
-    story.feed(Body::Module(ModuleEvent {
-        action: ModuleAction::Freed,
-        name: "lp".into(),
-        address: Some(Address(PATCH)),
-        livepatch: true,
-    }));
+    story.module(ModuleAction::Freed, "lp", Some(PATCH), true);
     assert_eq!(story.verifier.patches().count(), 0);
     assert!(story.verifier.totals().is_empty());
     story.load_patch();

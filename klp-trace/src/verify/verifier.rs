@@ -180,6 +180,17 @@ impl Verifier {
             .collect()
     }
 
+    /// The modules that symbols of relocations are in, other than the objects that gate these and the kernel.
+    pub fn thirds(&self) -> BTreeSet<Arc<str>> {
+        let sections = self.patches.values().flat_map(|patch| patch.sections.values());
+        sections.flat_map(|section| section.thirds.iter().cloned()).collect()
+    }
+
+    /// Those of one section.
+    pub fn section_thirds(&self, patch: Address, section: u32) -> BTreeSet<Arc<str>> {
+        self.section(patch, section).map(|section| section.thirds.clone()).unwrap_or_default()
+    }
+
     /// The sections that have to be read before they can be judged.
     pub fn wants(&self) -> Vec<Want> {
         self.patches
@@ -224,7 +235,7 @@ impl Verifier {
         self.not_looked_up(self.gated_symbols(object))
     }
 
-    fn not_looked_up(&self, mut needed: BTreeSet<NeededSymbol>) -> BTreeSet<NeededSymbol> {
+    pub(super) fn not_looked_up(&self, mut needed: BTreeSet<NeededSymbol>) -> BTreeSet<NeededSymbol> {
         needed.retain(|needed| {
             let key = (Arc::clone(&needed.object), Arc::clone(&needed.symbol), needed.sympos);
             !self.symbols.contains_key(&key)

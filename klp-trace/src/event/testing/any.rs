@@ -177,9 +177,13 @@ fn module() -> impl Strategy<Value = Body> {
         ]
         .as_slice(),
     );
-    (action, name(), of(address()), any::<bool>()).prop_map(|(action, name, address, livepatch)| {
-        Body::Module(ModuleEvent { action, name, address, livepatch })
-    })
+    let usage = (of(any::<i64>()), any::<bool>(), prop::collection::vec(name(), 0..3));
+    let usage = usage.prop_map(|(refcount, permanent, holders)| ModuleUsage { refcount, permanent, holders });
+    (action, name(), of(address()), any::<bool>(), of(usage)).prop_map(
+        |(action, name, address, livepatch, usage)| {
+            Body::Module(ModuleEvent { action, name, address, livepatch, usage })
+        },
+    )
 }
 
 fn hook_event() -> impl Strategy<Value = Body> {

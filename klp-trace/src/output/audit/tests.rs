@@ -107,12 +107,7 @@ fn an_unsettled_object_is_named_and_its_reason_given_once() {
         (unknown.reason, unknown.witnesses) = (Some(Reason::Unsettled), None);
         bodies.push(Body::RelocState(unknown));
     }
-    bodies.push(Body::Module(ModuleEvent {
-        action: ModuleAction::Unsettled,
-        name: "klp_target".into(),
-        address: None,
-        livepatch: false,
-    }));
+    bodies.push(Body::Module(ModuleEvent::new(ModuleAction::Unsettled, "klp_target".into(), None, false)));
     let text = text(&report("", bodies));
     assert!(text.contains("kept coming and going"), "{text}");
     assert_eq!(text.matches("unsettled").count(), 1, "{text}");

@@ -24,9 +24,7 @@ fn story() -> Vec<Event> {
     if let Body::PatchMetadata(meta) = &mut metadata.body {
         meta.total = 14;
     }
-    let module = |action| {
-        Body::Module(ModuleEvent { action, name: "klp_target".into(), address: None, livepatch: false })
-    };
+    let module = |action| Body::Module(ModuleEvent::new(action, "klp_target".into(), None, false));
     let refused = Body::Hook(HookEvent {
         hook: Hook::ApplyRelocateAdd,
         phase: Phase::Exit,
@@ -130,7 +128,7 @@ fn each_session_of_a_recording_has_its_own_summary() {
 fn modules_that_no_patch_is_about_are_not_shown() {
     let module = |name: &str, livepatch| {
         let name = name.into();
-        at(1, Body::Module(ModuleEvent { action: ModuleAction::Loaded, name, address: None, livepatch }))
+        at(1, Body::Module(ModuleEvent::new(ModuleAction::Loaded, name, None, livepatch)))
     };
     let mut text = plain("");
     let mut out = Vec::new();
@@ -191,12 +189,7 @@ fn a_section_that_was_never_read_is_unknown_and_a_removed_patch_is_gone() {
     assert!(out.iter().all(|line| !line.contains("unknown")), "{out:?}");
     text.summary(5, "inconclusive", &mut out);
     assert!(out.iter().any(|line| line.ends_with("? unknown 1")), "{out:?}");
-    let gone = ModuleEvent {
-        action: ModuleAction::Freed,
-        name: patch().name,
-        address: Some(patch().address),
-        livepatch: true,
-    };
+    let gone = ModuleEvent::new(ModuleAction::Freed, patch().name, Some(patch().address), true);
     out.clear();
     text.event(&at(9, Body::Module(gone)), &mut out);
     text.summary(0, "clean", &mut out);

@@ -44,7 +44,7 @@ impl Told {
 
     pub(crate) fn module(&mut self, action: ModuleAction, name: &str, livepatch: bool) {
         let address = Some(testing::patch().address).filter(|_| livepatch);
-        self.say(Body::Module(ModuleEvent { action, name: name.into(), address, livepatch }));
+        self.say(Body::Module(ModuleEvent::new(action, name.into(), address, livepatch)));
     }
 
     pub(crate) fn transition(&mut self, step: TransitionStep) {

@@ -158,12 +158,7 @@ impl<R: Reader> Audit<R> {
             self.tell(module, &name, 0, Err(why.to_owned()), out);
             return;
         };
-        let event = ModuleEvent {
-            action: ModuleAction::Present,
-            name: Arc::clone(&name),
-            address: Some(Address(address)),
-            livepatch: true,
-        };
+        let event = ModuleEvent::new(ModuleAction::Present, Arc::clone(&name), Some(Address(address)), true);
         self.say(Body::Module(event), out);
         let described = self.describe(module, &name, address, out);
         if described.is_err() && Modules::read(&self.root).is_ok_and(|now| now.get(&module.name).is_none()) {
@@ -236,12 +231,7 @@ impl<R: Reader> Audit<R> {
     /// The patch is no longer loaded.
     fn vanished(&mut self, address: u64, name: &Arc<str>, out: Out) {
         self.patches.remove(&address);
-        let event = ModuleEvent {
-            action: ModuleAction::Absent,
-            name: Arc::clone(name),
-            address: Some(Address(address)),
-            livepatch: true,
-        };
+        let event = ModuleEvent::new(ModuleAction::Absent, Arc::clone(name), Some(Address(address)), true);
         self.say(Body::Module(event), out);
     }
 

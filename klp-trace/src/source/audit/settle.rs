@@ -3,8 +3,8 @@
 use super::Audit;
 use crate::{
     event::{
-        Body, Lookup, LossCause, ModuleAction, ModuleEvent, ObjectRef, PatchRef, SectionRead, SectionRef,
-        SymbolLookup,
+        Body, Lookup, LossCause, ModuleAction, ModuleEvent, ModuleUsage, ObjectRef, PatchRef, SectionRead,
+        SectionRef, SymbolLookup,
     },
     kernel::{
         kallsyms::{Query, Symbols, VMLINUX},
@@ -31,19 +31,25 @@ const PAUSE: Duration = Duration::from_millis(3);
 #[derive(Debug, PartialEq, Eq)]
 struct Surroundings {
     object: Presence,
+    /// Modules that symbols of its sections are in, other than it and the kernel.
+    thirds: BTreeMap<Arc<str>, Presence>,
     /// By address: the patch's module, and (where livepatch lists it) whether it is enabled.
     patches: BTreeMap<u64, (Presence, Option<bool>)>,
 }
 
 impl Surroundings {
     fn is_steady(&self) -> bool {
-        self.object.is_steady() && self.patches.values().all(|(patch, _)| patch.state == Some(State::Live))
+        self.object.is_steady()
+            && self.thirds.values().all(Presence::is_steady)
+            && self.patches.values().all(|(patch, _)| patch.state == Some(State::Live))
     }
 }
 
 /// A look at all sections that are gated on one object.
 struct Look {
     present: bool,
+    /// Modules that symbols of its sections are in, other than it and the kernel: what keeps each; none: it is not there.
+    thirds: BTreeMap<Arc<str>, Option<ModuleUsage>>,
     walks: Vec<Walk>,
     /// By address of the patch: where its symbols are.
     lookups: BTreeMap<u64, Vec<SymbolLookup>>,
@@ -69,12 +75,7 @@ impl<R: Reader> Audit<R> {
                 return;
             }
         }
-        let event = ModuleEvent {
-            action: ModuleAction::Unsettled,
-            name: Arc::clone(gate),
-            address: None,
-            livepatch: false,
-        };
+        let event = ModuleEvent::new(ModuleAction::Unsettled, Arc::clone(gate), None, false);
         self.say(Body::Module(event), out);
     }
 
@@ -110,7 +111,18 @@ impl<R: Reader> Audit<R> {
         };
         let patches = members.keys().map(patch).collect::<Option<_>>()?;
         let object = Presence::of(gate, &modules, &self.sysfs);
-        Some((Surroundings { object, patches }, modules))
+        let thirds = self.thirds(members).into_iter().map(|third| {
+            let presence = Presence::of(&third, &modules, &self.sysfs);
+            (third, presence)
+        });
+        Some((Surroundings { object, thirds: thirds.collect(), patches }, modules))
+    }
+
+    /// The modules that symbols of some sections are in, other than their gate and the kernel.
+    fn thirds(&self, members: &BTreeMap<u64, Vec<u32>>) -> BTreeSet<Arc<str>> {
+        let sections =
+            members.iter().flat_map(|(patch, sections)| sections.iter().map(move |index| (*patch, *index)));
+        sections.flat_map(|(patch, index)| self.verifier.section_thirds(Address(patch), index)).collect()
     }
 
     /// Reads everything once (twice where no hook watches); `None` when something moved meanwhile.
@@ -138,12 +150,15 @@ impl<R: Reader> Audit<R> {
         let _ = self.take_all();
         let moved = self.missed()
             || self.stirred.contains(gate)
+            || before.thirds.keys().any(|third| self.stirred.contains(third))
             || members
                 .keys()
                 .filter_map(|address| self.patches.get(address))
                 .any(|patch| self.stirred.contains(&patch.name));
         let (after, _) = self.surroundings(gate, members)?;
-        (!moved && before == after).then_some(Look { present, walks, lookups })
+        let thirds = before.thirds.keys().map(|third| (Arc::clone(third), convert::usage(&modules, third)));
+        let thirds = thirds.collect();
+        (!moved && before == after).then_some(Look { present, thirds, walks, lookups })
     }
 
     /// Whether a hook missed something since this was last asked. That a call's return is not seen is no miss: only its
@@ -225,12 +240,18 @@ impl<R: Reader> Audit<R> {
 
     /// Says what a look found, patch by patch, each with the symbols as they were counted for it.
     fn judge(&mut self, gate: &Arc<str>, look: Look, out: Out) {
-        let Look { present, walks, mut lookups } = look;
+        let Look { present, thirds, walks, mut lookups } = look;
         let address = self.this_module(gate).map(Address).filter(|_| present);
         if &**gate != VMLINUX {
             let action = if present { ModuleAction::Present } else { ModuleAction::Absent };
-            let event = ModuleEvent { action, name: Arc::clone(gate), address, livepatch: false };
+            let event = ModuleEvent::new(action, Arc::clone(gate), address, false);
             self.say(Body::Module(event), out);
+        }
+        for (third, usage) in thirds {
+            let action = if usage.is_some() { ModuleAction::Present } else { ModuleAction::Absent };
+            let address = self.this_module(&third).map(Address).filter(|_| usage.is_some());
+            let event = ModuleEvent::new(action, third, address, false);
+            self.say(Body::Module(ModuleEvent { usage, ..event }), out);
         }
         for walk in walks {
             for lookup in lookups.remove(&walk.begin.module).unwrap_or_default() {

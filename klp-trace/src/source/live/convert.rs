@@ -1,8 +1,8 @@
 //! From what the probes report to events.
 
 use crate::{
-    event::{Blocking, Stalled, Standing, Task, TransitionStep},
-    kernel::sysfs,
+    event::{Blocking, ModuleUsage, Stalled, Standing, Task, TransitionStep},
+    kernel::{modules::Modules, sysfs},
     model::Hook,
     probe::event as raw,
 };
@@ -83,4 +83,14 @@ pub(in crate::source) fn step(transition: &raw::Transition) -> Option<Transition
         (raw::Hook::FreePatch, _) => Some(TransitionStep::Detached),
         _ => None,
     }
+}
+
+/// What keeps a module loaded; none where it is not on the list.
+pub(in crate::source) fn usage(modules: &Modules, name: &str) -> Option<ModuleUsage> {
+    let module = modules.get(name)?;
+    let holders = modules.holders(name);
+    let mut holders: Vec<Arc<str>> =
+        holders.into_iter().map(|holder| Arc::from(crate::elf::names::display(holder.as_bytes()))).collect();
+    holders.sort();
+    Some(ModuleUsage { refcount: module.refcount, permanent: module.permanent, holders })
 }

@@ -17,8 +17,12 @@ impl<R: Reader> Live<R> {
         self.refresh(&modules);
         let livepatches: Vec<&Module> = modules.iter().filter(|module| module.is_livepatch()).collect();
         self.forget_gone(&modules, out);
-        for gate in self.gates.clone() {
-            self.tell_presence(gate, out);
+        for module in self.gates.union(&self.thirds).cloned().collect::<Vec<_>>() {
+            let third = self.thirds.contains(&module).then(|| Arc::clone(&module));
+            self.tell_presence(module, out);
+            if let Some(third) = third.filter(|third| self.modules.contains_key(third)) {
+                self.find_third(&third, out);
+            }
         }
         self.meet_all(&livepatches, out);
     }
@@ -45,14 +49,14 @@ impl<R: Reader> Live<R> {
         }
     }
 
-    fn tell_presence(&mut self, object: Arc<str>, out: Out) {
+    pub(super) fn tell_presence(&mut self, object: Arc<str>, out: Out) {
         if &*object == crate::kernel::kallsyms::VMLINUX {
             return;
         }
         let action =
             if self.modules.contains_key(&object) { ModuleAction::Present } else { ModuleAction::Absent };
         let address = self.address_of(&object);
-        let module = ModuleEvent { action, name: object, address, livepatch: false };
+        let module = ModuleEvent::new(action, object, address, false);
         self.say(None, Body::Module(module), out);
     }
 
@@ -91,12 +95,7 @@ impl<R: Reader> Live<R> {
         let name: Arc<str> = Arc::from(module.name.as_str());
         self.modules.insert(Arc::clone(&name), Some(address));
         self.meet(address, &name);
-        let event = ModuleEvent {
-            action: ModuleAction::Present,
-            name,
-            address: Some(Address(address)),
-            livepatch: true,
-        };
+        let event = ModuleEvent::new(ModuleAction::Present, name, Some(Address(address)), true);
         self.say(None, Body::Module(event), out);
     }
 

@@ -13,6 +13,7 @@ mod reader;
 mod stall;
 pub(super) mod symbols;
 mod take;
+mod third;
 pub(super) mod walks;
 
 pub use probes::hook_info;
@@ -20,7 +21,7 @@ pub use reader::Reader;
 
 use crate::{
     arch::Arch,
-    event::{Body, Event, EventsLost, Session, Task},
+    event::{Body, Event, EventsLost, ModuleUsage, Session, Task},
     kernel::{kmsg::Kmsg, patch_file::Finder, sysfs::Sysfs},
     model::Address,
     probe::event::RawEvent,
@@ -73,6 +74,10 @@ pub struct Live<R> {
     seen_coming: BTreeSet<u64>,
     /// The objects that sections are gated on.
     gates: BTreeSet<Arc<str>>,
+    /// The modules that symbols of relocations are in, other than those and the kernel.
+    thirds: BTreeSet<Arc<str>>,
+    /// What was told last of what keeps these.
+    usages: BTreeMap<Arc<str>, ModuleUsage>,
     /// Calls that write relocations and have not returned: thread and hook.
     writing: BTreeSet<(u32, u32)>,
     /// How often relocations were, or may have been, written.
@@ -104,6 +109,8 @@ impl<R: Reader> Live<R> {
             coming: BTreeSet::new(),
             seen_coming: BTreeSet::new(),
             gates: BTreeSet::new(),
+            thirds: BTreeSet::new(),
+            usages: BTreeMap::new(),
             writing: BTreeSet::new(),
             writes: 0,
             transitioning: None,
@@ -241,12 +248,13 @@ impl<R: Reader> Live<R> {
         self.verifier.feed(Event { mono_ns, task, body }, out);
         if known {
             self.gates = self.verifier.gates();
+            self.thirds = self.verifier.thirds();
         }
     }
 
-    /// Whether a module matters: a livepatch, or an object that one waits for.
+    /// Whether a module matters: a livepatch, an object that one waits for, or a module that has symbols which one uses.
     fn concerns(&self, name: &str, livepatch: bool) -> bool {
-        livepatch || self.gates.contains(name)
+        livepatch || self.gates.contains(name) || self.thirds.contains(name)
     }
 
     fn address_of(&self, object: &str) -> Option<Address> {

@@ -56,6 +56,7 @@ impl<R: Reader> Live<R> {
             self.seen_coming.insert(event.module.address);
             self.modules.insert(Arc::clone(&name), Some(event.module.address));
             self.coming.insert(Arc::clone(&name));
+            self.usages.remove(&name);
         }
         if self.writes(event, &name) {
             self.writing.insert((event.task.pid, event.hook as u32));
@@ -95,7 +96,10 @@ impl<R: Reader> Live<R> {
         if event.hook == raw::Hook::Going && event.module.livepatch {
             self.look_for_missing(Address(event.module.address), out);
         }
-        self.say_hook(event, Phase::Exit, name, out);
+        self.say_hook(event, Phase::Exit, Arc::clone(&name), out);
+        if event.hook == raw::Hook::Coming && self.thirds.contains(&name) {
+            self.find_third(&name, out);
+        }
         if event.hook == raw::Hook::Going && event.module.livepatch {
             self.patches.remove(&event.module.address);
             self.held.retain(|(patch, _), _| *patch != event.module.address);
@@ -161,7 +165,7 @@ impl<R: Reader> Live<R> {
         if self.concerns(&name, event.module.livepatch) {
             let livepatch = event.module.livepatch;
             let action = ModuleAction::Loaded;
-            let module = ModuleEvent { action, name, address: Some(Address(address)), livepatch };
+            let module = ModuleEvent::new(action, name, Some(Address(address)), livepatch);
             let task = Some(convert::task(&event.task));
             self.say_at(event.stamp.mono_ns, task, Body::Module(module), out);
         }
@@ -181,12 +185,8 @@ impl<R: Reader> Live<R> {
             self.modules.remove(&name);
         }
         if self.concerns(&name, livepatch) {
-            let module = ModuleEvent {
-                action: ModuleAction::Freed,
-                name: Arc::clone(&name),
-                address: Some(Address(address)),
-                livepatch,
-            };
+            let (action, name) = (ModuleAction::Freed, Arc::clone(&name));
+            let module = ModuleEvent::new(action, name, Some(Address(address)), livepatch);
             self.say_at(event.stamp.mono_ns, Some(convert::task(&event.task)), Body::Module(module), out);
         }
         self.patches.remove(&address);
@@ -235,12 +235,8 @@ impl<R: Reader> Live<R> {
 
     pub(super) fn forget_patch(&mut self, address: u64, name: &Arc<str>, out: Out) {
         self.patches.remove(&address);
-        let module = ModuleEvent {
-            action: ModuleAction::Absent,
-            name: Arc::clone(name),
-            address: Some(Address(address)),
-            livepatch: true,
-        };
+        let (action, name) = (ModuleAction::Absent, Arc::clone(name));
+        let module = ModuleEvent::new(action, name, Some(Address(address)), true);
         self.say(None, Body::Module(module), out);
     }
 
@@ -285,6 +281,9 @@ impl<R: Reader> Live<R> {
                 self.look_up(&needed, &object, out);
             }
         }
+        if present && walk.lost() == 0 {
+            self.tell_usage(address, index, out);
+        }
         let read = SectionRead {
             patch: PatchRef { name, address, load: 0 },
             section: SectionRef { index, name: Arc::from("") },
@@ -325,13 +324,15 @@ impl<R: Reader> Live<R> {
         if &*object != VMLINUX && !self.gates.contains(&object) {
             let action =
                 if self.modules.contains_key(&object) { ModuleAction::Present } else { ModuleAction::Absent };
-            let module =
-                ModuleEvent { action, address: self.address_of(&object), name: object, livepatch: false };
+            let address = self.address_of(&object);
+            let module = ModuleEvent::new(action, object, address, false);
             self.say(None, Body::Module(module), out);
         }
+        let known = self.thirds.clone();
         for part in metadata {
             self.say(None, Body::PatchMetadata(part), out);
         }
+        self.tell_thirds(&known, out);
         if let Some(step) = step {
             self.tell_step(walk.begin.module, step, out);
             self.tell_listed(walk.begin.module, out);

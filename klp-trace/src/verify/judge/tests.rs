@@ -23,6 +23,7 @@ fn facts(context: Context, bytes: [u8; 8]) -> Facts {
         was_stale: false,
         was_pending: false,
         writable: false,
+        third: Third::No,
         context,
     }
 }
@@ -52,6 +53,37 @@ fn present_and_active() {
     assert_eq!(verdict(&moved), (Some(Mismatch), Some(Reason::WrongSymbol)));
     let gone = Facts { symbol: Err(Reason::SymbolsGone), ..with(RIGHT) };
     assert_eq!(verdict(&gone), (Some(Unknown), Some(Reason::SymbolsGone)));
+}
+
+#[test]
+fn a_symbol_of_a_third_module() {
+    use Verdict::{Applied, Mismatch, Missing, Stale};
+    let (gone, moved) = (Some(Reason::SymbolModuleGone), Some(Reason::SymbolMoved));
+    let earlier = Some(Bytes::new(OTHER, 4));
+    for context in [Context::Active, Context::Detached, Context::Later] {
+        let with = |third, bytes| Facts { third, ..facts(context, bytes) };
+        // What a lookup said before it went, or says of a load that has just come, does not count.
+        for symbol in [Ok(S), Err(Reason::SymbolsGone), Err(Reason::SymbolsHidden)] {
+            let with = |bytes| Facts { symbol, ..with(Third::Gone, bytes) };
+            assert_eq!(verdict(&with(RIGHT)), (Some(Stale), gone), "{context:?}");
+            assert_eq!(verdict(&Facts { earlier, ..with(OTHER) }), (Some(Stale), gone), "{context:?}");
+        }
+        assert_eq!(verdict(&with(Third::There, RIGHT)), (Some(Applied), None), "{context:?}");
+        let elsewhere = |bytes| Facts { symbol: Ok(S + 0x1000), ..with(Third::There, bytes) };
+        assert_eq!(verdict(&elsewhere(RIGHT)), (Some(Stale), moved), "{context:?}");
+        assert_eq!(verdict(&Facts { earlier, ..elsewhere(OTHER) }), (Some(Stale), moved), "{context:?}");
+    }
+    for third in [Third::Gone, Third::There] {
+        let with = |bytes| Facts { third, ..facts(Context::Active, bytes) };
+        assert_eq!(verdict(&with(OTHER)), (Some(Mismatch), None), "neither value");
+        let data = Facts { writable: true, ..with(OTHER) };
+        assert_eq!(verdict(&data), (Some(Mismatch), Some(Reason::WrittenAtRunTime)));
+        assert_eq!(verdict(&with(ZERO)), (Some(Missing), None));
+    }
+    let never = Facts { third: Third::Gone, recorded: Some(0), ..facts(Context::NotEnabled, ZERO) };
+    assert_eq!(verdict(&never), (Some(Verdict::Pending), Some(Reason::NotEnabled)));
+    let left = Facts { third: Third::Gone, ..facts(Context::Absent, RIGHT) };
+    assert_eq!(verdict(&left), (Some(Stale), None), "the object is gone too: its unload left it");
 }
 
 #[test]
@@ -164,7 +196,7 @@ proptest! {
         let context = [Context::Active, Context::NotEnabled, Context::Absent, Context::Failed, Context::Later,
             Context::Detached]
             [usize::try_from(context).unwrap()];
-        let facts = Facts { arch: Arch::X86_64, rtype, addend, place, bytes: Some(bytes), original: [0; 8],
+        let facts = Facts { arch: Arch::X86_64, rtype, addend, place, bytes: Some(bytes), original: [0; 8], third: Third::No,
             symbol: Ok(symbol), recorded, earlier: None, was_stale: false, was_pending: false,
             writable: false, context };
         let size = Arch::X86_64.size(rtype).unwrap();

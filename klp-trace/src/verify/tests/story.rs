@@ -91,12 +91,27 @@ impl Story {
         total: u32,
         writable: bool,
     ) {
+        let symbols: Vec<String> =
+            symbols.iter().map(|symbol| format!(".klp.sym.{object}.{symbol},0")).collect();
+        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+        self.another_of(section, object, &symbols, total, writable);
+    }
+
+    /// The same, with the symbols' whole names.
+    pub(super) fn another_of(
+        &mut self,
+        section: &SectionRef,
+        object: &str,
+        symbols: &[&str],
+        total: u32,
+        writable: bool,
+    ) {
         let entry = |(index, symbol): (u32, &&str)| MetaEntry {
             index,
             offset: Address(u64::from(index) * 8),
             rtype: ABS64,
             addend: 0,
-            symbol: format!(".klp.sym.{object}.{symbol},0").into(),
+            symbol: (*symbol).into(),
             original: Bytes::new([0; 8], 8),
         };
         self.feed(Body::PatchMetadata(PatchMetadata {
@@ -132,7 +147,7 @@ impl Story {
 
     pub(super) fn module(&mut self, action: ModuleAction, name: &str, address: Option<u64>, livepatch: bool) {
         let (name, address) = (name.into(), address.map(Address));
-        self.feed(Body::Module(ModuleEvent { action, name, address, livepatch }));
+        self.feed(Body::Module(ModuleEvent::new(action, name, address, livepatch)));
     }
 
     pub(super) fn symbols(&mut self) {

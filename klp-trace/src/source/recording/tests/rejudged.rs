@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 const PATCHES: [(&str, u64); 2] = [("lp_one", 0xffff_ffff_c080_0000), ("lp_two", 0xffff_ffff_c090_0000)];
 /// Sections by index, with the objects that gate them.
 const SECTIONS: [(u32, &str); 3] = [(7, "tmod"), (8, "tmod"), (9, "vmlinux")];
-const OBJECTS: [&str; 2] = ["tmod", "vmlinux"];
+const OBJECTS: [&str; 3] = ["tmod", "vmlinux", "third"];
 /// R_X86_64_64, R_X86_64_PC32, R_X86_64_NONE, one that the loader does not know.
 const TYPES: [u32; 4] = [1, 2, 0, 77];
 
@@ -70,7 +70,8 @@ fn metadata() -> impl Strategy<Value = Body> {
             offset: Address(u64::from(index) * 8),
             rtype,
             addend: i64::from(index) * -4,
-            symbol: format!(".klp.sym.{gate}.s{},0", index % 2).into(),
+            // The second one is of a module that is neither.
+            symbol: format!(".klp.sym.{}.s{},0", if index == 1 { "third" } else { gate }, index % 2).into(),
             original: Bytes::new([0; 8], 8),
         };
         Body::PatchMetadata(PatchMetadata {
@@ -145,10 +146,13 @@ fn evidence() -> impl Strategy<Value = Body> {
         ]
         .as_slice(),
     );
-    let module = (action, prop::bool::weighted(0.2), patch()).prop_map(|(action, livepatch, patch)| {
-        let (name, address) =
-            if livepatch { (patch.name, Some(patch.address)) } else { ("tmod".into(), None) };
-        Body::Module(ModuleEvent { action, name, address, livepatch })
+    let which = (prop::bool::weighted(0.2), select(["tmod", "third"].as_slice()), of(0_i64..2));
+    let module = (action, which, patch()).prop_map(|(action, (livepatch, name, refcount), patch)| {
+        if livepatch {
+            return Body::Module(ModuleEvent::new(action, patch.name, Some(patch.address), true));
+        }
+        let usage = (name == "third").then(|| ModuleUsage { refcount, permanent: false, holders: vec![] });
+        Body::Module(ModuleEvent { usage, ..ModuleEvent::new(action, name.into(), None, false) })
     });
     let hook = (
         select([Hook::KlpModuleComing, Hook::KlpModuleGoing, Hook::ApplyRelocateAdd].as_slice()),
