@@ -51,9 +51,25 @@ pub fn decompress_within(format: Format, data: &[u8], limit: u64) -> Result<Vec<
             let kib = u32::try_from(limits::DICTIONARY_BYTES >> 10).unwrap_or(u32::MAX);
             collect(format, lzma_rust2::XzReader::new_mem_limit(data, true, kib), limit)
         }
-        Format::Gzip => collect(format, flate2::read::MultiGzDecoder::new(data), limit),
+        Format::Gzip => gzip(data, limit),
         Format::Zstd => zstd(data, limit),
     }
+}
+
+/// gzip files are members, one after another (RFC 1952, section 2.2); zeros behind the last are padding, as gzip and kmod
+/// take them.
+fn gzip(data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
+    let mut out = Vec::new();
+    let mut rest = data;
+    for _ in 0..limits::GZIP_MEMBERS {
+        let mut member = flate2::bufread::GzDecoder::new(rest);
+        collect_into(&mut out, Format::Gzip, &mut member, limit)?;
+        rest = member.into_inner();
+        if rest.iter().all(|b| *b == 0) {
+            return Ok(out);
+        }
+    }
+    Err(Rule::TooMany { what: "gzip members", limit: limits::GZIP_MEMBERS })
 }
 
 /// zstd files are frames, one after another (RFC 8878, section 3); the crate's reader ends after one and leaves the

@@ -14,6 +14,9 @@ pub const DICTIONARY_BYTES: u64 = 128 << 20;
 /// Frames of a zstd file. `zstd` writes one; `pzstd` one for each few MiB.
 pub const ZSTD_FRAMES: u64 = 4096;
 
+/// Members of a gzip file. `gzip` writes one, `bgzip` one for each 64 KiB.
+pub const GZIP_MEMBERS: u64 = 1 << 16;
+
 /// Bytes of a section's name. GNU tools repeat the function's name in it; the longest that C++ or Rust
 /// mangling makes are a few hundred bytes. The kernel sets no limit of its own.
 pub const SECTION_NAME_BYTES: u64 = 4096;
@@ -50,6 +53,9 @@ pub const TREE_DEPTH: usize = 64;
 
 /// Livepatch relocation sections of one file. The kernel's loader counts sections in 16 bits (`e_shnum`).
 pub const SECTIONS: u16 = u16::MAX;
+
+/// Modules of `depends=` that are looked at. The most that a module of a distribution has are about 30.
+pub const DEPENDS: usize = 1024;
 
 /// Bytes of `.modinfo`: a `parm` and an `alias` for each device id; amdgpu's takes about 60 KB.
 pub const MODINFO_BYTES: u64 = 16 << 20;

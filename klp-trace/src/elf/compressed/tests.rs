@@ -46,6 +46,22 @@ fn each_format_round_trips_and_is_told_by_its_magic() {
 }
 
 #[test]
+fn zeros_behind_gzip_are_padding_and_anything_else_is_not() {
+    let data = b"a module".repeat(1000);
+    let packed = compress(Format::Gzip, &data);
+    for zeros in [1, 7, 512, 100_000] {
+        let padded = [packed.clone(), vec![0; zeros]].concat();
+        assert_eq!(decompress(Format::Gzip, &padded), Ok(data.clone()), "{zeros}");
+    }
+    let twice = [packed.clone(), packed.clone(), vec![0; 512]].concat();
+    assert_eq!(decompress(Format::Gzip, &twice).map(|d| d.len()), Ok(2 * data.len()));
+    for more in [&b"\0\0x"[..], b"x", b"\0\x1f\x8b"] {
+        let spoilt = [packed.clone(), more.to_vec()].concat();
+        assert!(matches!(decompress(Format::Gzip, &spoilt), Err(Rule::Decompress { .. })), "{more:?}");
+    }
+}
+
+#[test]
 fn bombs_are_refused_by_the_limit() {
     const SIZE: usize = 1 << 18;
     const LIMIT: u64 = SIZE as u64;
