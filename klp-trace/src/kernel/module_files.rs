@@ -38,6 +38,15 @@ impl Paths {
     /// The folder's files of that module, whatever their folder. Folders behind symbolic links are not entered (they
     /// are the kernel's sources, or loops); files behind symbolic links are taken. A folder that is not there has none.
     pub(super) fn folder(&mut self, folder: &Path, module: &str) {
+        self.walk(folder, &|path| is_file_of(path, module));
+    }
+
+    /// Every module file of the folder, whatever its name.
+    pub(super) fn every(&mut self, folder: &Path) {
+        self.walk(folder, &is_module);
+    }
+
+    fn walk(&mut self, folder: &Path, is_wanted: &dyn Fn(&Path) -> bool) {
         let mut waiting = vec![(folder.to_owned(), 0)];
         let mut seen = 0;
         while let Some((folder, depth)) = waiting.pop() {
@@ -61,7 +70,7 @@ impl Paths {
                 match kind {
                     Ok((path, kind)) if kind.is_dir() && depth < DEPTH => waiting.push((path, depth + 1)),
                     Ok((path, kind)) if kind.is_dir() => self.fail(&path, &"too deep, not looked at"),
-                    Ok((path, _)) if is_file_of(&path, module) && path.is_file() => self.files.push(path),
+                    Ok((path, _)) if is_wanted(&path) && path.is_file() => self.files.push(path),
                     Ok(_) => {}
                     Err(error) => self.fail(&folder, &error),
                 }
@@ -87,10 +96,29 @@ impl Paths {
     }
 }
 
+/// Whether a `modules.builtin` lists a module: a line each, the path that its file would have.
+pub(super) fn is_listed(list: &Path, module: &str) -> bool {
+    let mut text = Vec::new();
+    let read = fs::File::open(list).and_then(|file| file.take(INDEX_BYTES).read_to_end(&mut text));
+    let name = names::normal(&names::bytes(module));
+    read.is_ok()
+        && text.split(|b| *b == b'\n').filter(|line| !line.is_empty()).any(|line| {
+            let path = Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(line));
+            names::module_of_file(path) == name
+        })
+}
+
 /// Whether a file's name is that of the module: dashes and underscores alike, `.ko` and a compression's ending.
 fn is_file_of(path: &Path, module: &str) -> bool {
     let name = path.file_name().map(std::os::unix::ffi::OsStrExt::as_bytes).unwrap_or_default();
-    let endings = [&b".ko"[..], b".ko.xz", b".ko.zst", b".ko.gz"];
-    endings.iter().any(|end| name.ends_with(end))
-        && names::module_of_file(path) == names::normal(&names::bytes(module))
+    is_named_as_module(name) && names::module_of_file(path) == names::normal(&names::bytes(module))
+}
+
+/// Whether a file is named as one of a module.
+fn is_module(path: &Path) -> bool {
+    is_named_as_module(path.file_name().map(std::os::unix::ffi::OsStrExt::as_bytes).unwrap_or_default())
+}
+
+fn is_named_as_module(name: &[u8]) -> bool {
+    [&b".ko"[..], b".ko.xz", b".ko.zst", b".ko.gz"].iter().any(|end| name.ends_with(end))
 }

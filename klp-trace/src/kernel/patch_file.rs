@@ -1,7 +1,7 @@
 //! The file of a loaded module, found and matched by build-id.
 //!
-//! In order: what the user named (`--ko`), `/lib/modules/<release>` (by `modules.dep`, then all of it), and the
-//! folders of kpatch. A build-id alone does not prove a match; see [`crate::elf::matching`].
+//! In order: what the user named (`--ko`; of a folder, files called like the module, then every one that holds it),
+//! `/lib/modules/<release>` (by `modules.dep`, then all of it), and the folders of kpatch. A build-id alone does not prove a match; see [`crate::elf::matching`].
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -9,13 +9,16 @@ use std::ops::Deref;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::module_files::Paths;
+use super::module_files::{self, Paths};
 use crate::elf::matching::BuildIds;
 use crate::elf::symbols::ObjectFile;
 use crate::elf::{self, PatchFile, names};
 
 /// Files that are opened for one module; more are said to be passed over.
 const OPENED: usize = 32;
+
+/// Files of a folder that the user named that are opened for one module, whatever their names.
+const ANY: usize = 256;
 
 /// Where the files of loaded modules are looked for.
 #[derive(Debug, Clone)]
@@ -95,6 +98,14 @@ impl Finder {
         })
     }
 
+    /// The `modules.builtin` that lists a module: it is part of the kernel's image, and there will be no file of it. Looked
+    /// for in the folders that the user named and in `/lib/modules/<release>`.
+    pub fn built_in(&self, module: &str) -> Option<PathBuf> {
+        let named = self.named.iter().filter(|path| path.is_dir()).cloned();
+        let mut lists = named.chain(self.folders("modules")).map(|folder| folder.join("modules.builtin"));
+        lists.find(|list| module_files::is_listed(list, module))
+    }
+
     fn find<T>(&self, module: &str, build_id: Option<&[u8]>, read: &Read<'_, T>) -> Found<T> {
         let mut search =
             Search { module, build_id, read, seen: HashSet::new(), opened: 0, found: Found::default() };
@@ -110,6 +121,12 @@ impl Finder {
             paths.folder(&folder, module);
         }
         search.read_all(paths);
+        // A file may be called otherwise than its module; what the user named is looked at whatever its name.
+        if search.found.best().is_none_or(|file| file.build_ids != BuildIds::Equal) {
+            for folder in self.named.iter().filter(|path| path.is_dir()) {
+                search.read_any(folder);
+            }
+        }
         // modules.dep may be older than a module that was put there since.
         if search.found.best().is_none_or(|file| file.build_ids != BuildIds::Equal) {
             let mut paths = Paths::default();
@@ -174,6 +191,32 @@ impl<T> Search<'_, T> {
                     self.found.files.push(FoundFile { path, build_ids, file });
                 }
                 Err(error) => self.reject(path, error.to_string()),
+            }
+        }
+        self.found.files.sort_by_key(|file| file.build_ids);
+    }
+
+    /// Looks into every module file of a folder for one of this module: by its name, whatever the file's.
+    fn read_any(&mut self, folder: &Path) {
+        let mut opened = 0;
+        let mut paths = Paths::default();
+        paths.every(folder);
+        for path in paths.files {
+            let Ok(meta) = fs::metadata(&path) else { continue };
+            if !self.seen.insert((meta.dev(), meta.ino())) {
+                continue;
+            }
+            opened += 1;
+            if opened > ANY {
+                let why =
+                    format!("more than {ANY} module files in it; name the file of {} itself", self.module);
+                return self.reject(folder.to_owned(), why);
+            }
+            // What is of another module, or cannot be read, was not named for this one.
+            let Ok((file, name, id)) = (self.read)(&path) else { continue };
+            if same_module(&name, self.module) {
+                let build_ids = BuildIds::compare(id.as_deref(), self.build_id);
+                self.found.files.push(FoundFile { path, build_ids, file });
             }
         }
         self.found.files.sort_by_key(|file| file.build_ids);

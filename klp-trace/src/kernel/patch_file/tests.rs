@@ -163,3 +163,45 @@ fn objects_are_found_the_same_way() {
     assert_eq!(best.build_ids, BuildIds::NeitherHas);
     assert_eq!(best.file.occurrences("secret").len(), 1);
 }
+
+#[test]
+fn a_folder_that_was_named_is_searched_for_what_the_files_hold() {
+    let root = Root::new();
+    root.put("ko/lp.ko", &livepatch("livepatch_two", 7));
+    root.put("ko/other.ko", &livepatch("lp_other", 7));
+    root.put("ko/damaged.ko", b"\x7fELF");
+    let finder = root.finder(&["ko"]);
+    assert_eq!(
+        root.found(&finder, "livepatch_two", Some(&[7; 20])),
+        [("ko/lp.ko".to_owned(), BuildIds::Equal)]
+    );
+    // One that is called so and is another build does not hide it.
+    root.put("ko/livepatch-two.ko", &livepatch("livepatch_two", 8));
+    let all = root.found(&finder, "livepatch_two", Some(&[7; 20]));
+    assert_eq!(all[0], ("ko/lp.ko".to_owned(), BuildIds::Equal));
+    assert_eq!(all.len(), 2);
+    let found = finder.patch("livepatch_three", None);
+    assert!(found.files.is_empty() && found.rejected.is_empty(), "what is of others is no news: {found:?}");
+}
+
+#[test]
+fn folders_with_very_many_files_are_told() {
+    let root = Root::new();
+    for n in 0..=ANY {
+        root.put(&format!("ko/lp{n}.ko"), b"");
+    }
+    let found = root.finder(&["ko"]).patch("lp_x", None);
+    assert!(found.rejected.iter().any(|r| r.why.contains("more than 256 module files")), "{found:?}");
+}
+
+#[test]
+fn what_is_built_in_is_listed() {
+    let root = Root::new();
+    root.put("lib/modules/6.1.0-x/modules.builtin", b"kernel/net/unix/unix.ko\nkernel/fs/x-y.ko\n");
+    let finder = root.finder(&["nowhere"]);
+    let list = Some(root.path("lib/modules/6.1.0-x/modules.builtin"));
+    assert_eq!(finder.built_in("unix"), list);
+    assert_eq!(finder.built_in("x_y"), list);
+    assert_eq!(finder.built_in("unix2"), None);
+    assert_eq!(finder.built_in(""), None);
+}
