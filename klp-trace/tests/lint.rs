@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
+#[allow(dead_code, reason = "the cases use more of it")]
 #[path = "lint/ko.rs"]
 mod ko;
 
@@ -35,7 +36,8 @@ fn unpack() -> Ko {
 fn check(ko: &Ko, objects: &[&str]) -> Report {
     let path = Path::new("broken.ko");
     let module = Module::parse(&ko.0, path, false).unwrap_or_else(|error| panic!("{error}"));
-    let objects = Listed { names: objects.iter().map(|&name| name.to_owned()).collect(), incomplete: None };
+    let names = objects.iter().map(|&name| name.to_owned()).collect();
+    let objects = Listed { names, ..Listed::default() };
     lint::check(&Facts::of(&module, objects).unwrap_or_else(|error| panic!("{error}")))
 }
 
@@ -186,11 +188,22 @@ const CASES: &[(&str, &str, &str, Break)] = &[
         let (klp, at) = (ko.section(KLP), ko.offset(ko.section(KLP), 0));
         ko.set_offset(klp, 1, at);
     }),
+    ("object-name", "KLP007", "error", |ko| {
+        ko.rename_symbol(ko.symbol(FREE), ".klp.sym.ve-th.veth_dev_free,1");
+    }),
+    ("type-too-narrow", "KLP015", "error", |ko| ko.set_type(ko.section(KLP), 1, 10)),
+    ("conversion-not-run", "KLP015", "warning", |ko| {
+        ko.rename_section(ko.section(".comment"), ".kpatch.symbols");
+    }),
     ("livepatch-symbol-elsewhere", "KLP015", "error", |ko| {
         let (symbol, own) = (ko.symbol(FREE), ko.section(".rela.text.veth_setup"));
         ko.set_symbol(own, 2, symbol);
     }),
 ];
+
+/// Rules that a change of this one file cannot break alone: tests/cases.rs has files of their own.
+const IN_CASES: &[&str] =
+    &["object-name-too-long", "function-name-too-long", "object-twice", "function-twice", "call-without-nop"];
 
 #[test]
 fn the_file_as_it_was_made_is_clean() {
@@ -218,10 +231,11 @@ fn each_malformed_file_is_caught_with_its_id_and_nothing_else_is_said() {
 fn every_rule_has_its_malformed_file_and_its_paragraph() {
     let cases: BTreeSet<&str> = CASES.iter().map(|case| case.0).collect();
     let rules: BTreeSet<&str> = lint::rules::ALL.iter().map(|rule| rule.about().rule).collect();
-    assert_eq!(cases, rules);
+    let all: BTreeSet<&str> = cases.into_iter().chain(IN_CASES.iter().copied()).collect();
+    assert_eq!(all, rules);
     let page = include_str!("../../docs/lint.md");
-    let sympos = [lint::sympos::ORDER.rule, lint::sympos::NOT_FOUND.rule];
-    for rule in rules.into_iter().chain(sympos) {
+    let others = lint::policy::OTHERS.iter().map(|about| about.rule);
+    for rule in rules.into_iter().chain(others) {
         assert!(page.contains(&format!("`{rule}`")), "docs/lint.md does not name {rule}");
     }
 }

@@ -204,7 +204,7 @@ fn objects_and_their_next_load() {
 fn lint_of_the_file_counts_but_for_what_is_asked_here() {
     let bytes = testing::livepatch();
     let module = Module::parse(&bytes, Path::new("lp.ko"), false).unwrap();
-    let facts = Facts::of(&module, Listed { names: vec!["tmod".to_owned()], incomplete: None }).unwrap();
+    let facts = Facts::of(&module, Listed { names: vec!["tmod".to_owned()], ..Listed::default() }).unwrap();
     let (patch, host) = fit();
     let found = lint::check(&facts);
     assert_eq!(found.worst(), Some(crate::model::Severity::Error), "its text is not zero");

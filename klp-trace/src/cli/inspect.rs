@@ -3,6 +3,7 @@
 mod check_host;
 mod late_cost;
 mod lint;
+mod object_files;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::args::{LookArgs, OutputArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
+use crate::arch::Machine;
 use crate::elf::module::Module;
 use crate::elf::{names, open, tree};
 use crate::output::escape::escape;
@@ -30,6 +32,8 @@ Examples:
       for a spreadsheet
   klp-trace inspect --object-file nfsd.ko --fail-on warning lp.ko
       in a build: exit 1 unless the file is clean, the symbols in the patched module's file too
+  klp-trace inspect --strict --object-file nfsd.ko lp.ko
+      the same, where what was not checked is no pass (exit 5)
   klp-trace inspect --check-host lp.ko
       before it is loaded here: would this kernel take it, and its modules after it? (exit 5: cannot be told)
   klp-trace inspect --late-cost lp.ko
@@ -41,8 +45,8 @@ fn after_help() -> String {
     let codes =
         [Exit::Clean, Exit::Finding, Exit::Usage, Exit::Runtime, Exit::Precondition, Exit::Inconclusive];
     format!(
-        "{EXAMPLES}{}\nA file that cannot be read is 3; the others are read all the same. 4 (no livepatching) and 5 come from --check-host \
-         alone.",
+        "{EXAMPLES}{}\nA file that cannot be read is 3; the others are read all the same. 4 (no livepatching) comes from --check-host \
+         alone, 5 from it and from --strict.",
         exit::help_section(&codes)
     )
 }
@@ -95,26 +99,28 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let error = anyhow::anyhow!("{option} has no csv form");
         return Err(Failure::new(Exit::Usage, error).hint("take --format json"));
     }
+    let named = object_files::read(&args.lint.object_file)?;
     let sink = LineSink::open(args.output.output.as_deref())?;
-    match inspect(args, sink) {
+    match inspect(args, &named, sink) {
         Err(error) if error.is_closed() => Ok(Exit::Clean),
         Err(error) => Err(error.into()),
         Ok(exit) => Ok(exit),
     }
 }
 
-fn inspect(args: &Args, sink: LineSink) -> Result<Exit, SinkError> {
+fn inspect(args: &Args, object_files: &object_files::Named, sink: LineSink) -> Result<Exit, SinkError> {
     let mut printer = Printer::new(sink, args.format, args.summary, args.look.style(&args.output))?;
     let mut exit = Exit::Clean;
+    let mut machines = Vec::new();
     for named in &args.files {
         if !named.is_dir() {
-            exit = exit.worse(file(args, &mut printer, named)?);
+            exit = exit.worse(file(args, &mut printer, &mut machines, named)?);
             continue;
         }
         let found = tree::modules(named);
         let nothing = found.files.is_empty() && found.failed.is_empty();
         for path in &found.files {
-            exit = exit.worse(file(args, &mut printer, path)?);
+            exit = exit.worse(file(args, &mut printer, &mut machines, path)?);
         }
         for (path, why) in &found.failed {
             exit = exit.worse(complain(
@@ -128,11 +134,32 @@ fn inspect(args: &Args, sink: LineSink) -> Result<Exit, SinkError> {
             exit = exit.worse(complain(&mut printer, named, &format!("{}: {why}", names::path(named)))?);
         }
     }
-    printer.finish()?;
+    for (path, machine) in object_files::unused(object_files, &machines) {
+        printer.flush()?;
+        let of = |machine: &Machine| machine.name(*machine == Machine::S390x);
+        let patches: Vec<&str> = machines.iter().map(of).collect();
+        say(&format!(
+            "{}: a module for {}, given by --object-file for patches for {}",
+            names::path(path),
+            of(machine),
+            patches.join(", ")
+        ));
+        exit = exit.worse(Exit::Usage);
+    }
+    let counts = printer.finish()?;
+    if args.lint.strict && counts.livepatches == 0 {
+        say("no livepatch among the files, and --strict wants one");
+        exit = exit.worse(Exit::Finding);
+    }
     Ok(exit)
 }
 
-fn file(args: &Args, printer: &mut Printer, path: &Path) -> Result<Exit, SinkError> {
+fn file(
+    args: &Args,
+    printer: &mut Printer,
+    machines: &mut Vec<Machine>,
+    path: &Path,
+) -> Result<Exit, SinkError> {
     let contents = match open::module(path) {
         Ok(contents) => contents,
         Err(error) => return complain(printer, path, &error.to_string()),
@@ -141,6 +168,9 @@ fn file(args: &Args, printer: &mut Printer, path: &Path) -> Result<Exit, SinkErr
         Ok(module) => module,
         Err(error) => return complain(printer, path, &error.to_string()),
     };
+    if module.is_livepatch() && !machines.contains(&module.machine()) {
+        machines.push(module.machine());
+    }
     let objects = if module.is_livepatch() { module.objects() } else { None };
     if args.late_cost && module.is_livepatch() {
         return match late_cost::measure(&module, objects.as_ref(), &args.lint) {
@@ -170,7 +200,12 @@ fn file(args: &Args, printer: &mut Printer, path: &Path) -> Result<Exit, SinkErr
 fn complain(printer: &mut Printer, path: &Path, why: &str) -> Result<Exit, SinkError> {
     printer.unreadable(path, why)?;
     printer.flush()?;
-    // With standard error gone, the exit code says it still.
-    let _ = writeln!(std::io::stderr(), "klp-trace: {why}");
+    say(why);
     Ok(Exit::Runtime)
+}
+
+/// Says something on standard error.
+fn say(what: &str) {
+    // With standard error gone, the exit code says it still.
+    let _ = writeln!(std::io::stderr(), "klp-trace: {what}");
 }

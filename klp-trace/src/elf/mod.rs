@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod buffer;
+pub mod builders;
 pub mod compressed;
 mod error;
 mod header;

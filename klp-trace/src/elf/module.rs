@@ -261,10 +261,9 @@ impl<'a> Module<'a> {
         self.info(b"name").map_or_else(|| names::module_of_file(self.path()), <[u8]>::to_vec)
     }
 
-    /// The modules that it depends on, by `depends=` of `.modinfo`.
+    /// The modules that it depends on, by `depends=` of `.modinfo`; at most [`limits::DEPENDS`].
     pub fn depends(&self) -> impl Iterator<Item = &'a [u8]> {
-        let list = self.info(b"depends").unwrap_or_default();
-        list.split(|b| *b == b',').filter(|name| !name.is_empty())
+        modinfo::depends(self.modinfo)
     }
 
     /// `NT_GNU_BUILD_ID`.

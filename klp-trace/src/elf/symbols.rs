@@ -13,6 +13,7 @@ use object::elf;
 use super::header::{Elf, Source};
 use super::symtab::Symtab;
 use super::{Error, Rule, limits, modinfo, names, notes, open};
+use crate::arch::Machine;
 
 /// One symbol of a wanted name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Occurrence {
     pub value: u64,
     /// Whether it stays after the module's init.
     pub core: bool,
+    /// Whether its section is loaded to be executed.
+    pub code: bool,
 }
 
 /// A module's file, read for the symbols of some names.
@@ -36,7 +39,12 @@ pub struct ObjectFile {
     pub name: String,
     /// `NT_GNU_BUILD_ID`, when the file has one.
     pub build_id: Option<Vec<u8>>,
+    /// The architecture.
+    pub machine: Machine,
+    /// The modules that it depends on (`depends=`), as the kernel spells them; at most [`limits::DEPENDS`].
+    pub depends: Vec<String>,
     found: BTreeMap<String, Vec<Occurrence>>,
+    suffixed: BTreeMap<String, Vec<String>>,
 }
 
 impl ObjectFile {
@@ -57,13 +65,19 @@ impl ObjectFile {
         self.found.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The names that are this one with a suffix of clang's LTO (`name.llvm.123`), which some kernels take for it; some of
+    /// them.
+    pub fn suffixed(&self, name: &str) -> &[String] {
+        self.suffixed.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
     fn parse_source(source: Source<'_>, wanted: &BTreeSet<String>) -> Result<Self, Error> {
         let elf = Elf::parse(source)?;
-        elf.judged()?;
         let symtab = Symtab::parse(&elf)?;
         let strings = elf.strings(symtab.section.link)?;
         let info = elf.find(b".modinfo")?.map_or(Ok(&[][..]), |s| elf.bytes(s))?;
         let mut found: BTreeMap<String, Vec<Occurrence>> = BTreeMap::new();
+        let mut suffixed: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut count = 0;
         for (index, symbol) in symtab.iter().filter(|(_, s)| s.shndx != elf::SHN_UNDEF.0) {
             let at = symtab.offset(index);
@@ -76,6 +90,12 @@ impl ObjectFile {
                 Err(error) => return Err(error),
             };
             if !wanted.contains(&name) {
+                if let Some((base, _)) = name.split_once(LTO).filter(|(base, _)| wanted.contains(*base)) {
+                    let list = suffixed.entry(base.to_owned()).or_default();
+                    if list.len() < SUFFIXED {
+                        list.push(name);
+                    }
+                }
                 continue;
             }
             count += 1;
@@ -85,6 +105,7 @@ impl ObjectFile {
             }
             let section = elf.section(symbol.shndx.into()).filter(|s| s.index != 0);
             let section_name = section.map(|s| elf.section_name(s.index)).transpose()?;
+            let code = section.is_some_and(|s| s.has(elf::SHF_ALLOC) && s.has(elf::SHF_EXECINSTR));
             let core =
                 section.zip(section_name).is_some_and(|(s, name)| s.has(elf::SHF_ALLOC) && stays(name));
             found.entry(name).or_default().push(Occurrence {
@@ -93,16 +114,25 @@ impl ObjectFile {
                 section: section_name.map(names::display),
                 value: symbol.value,
                 core,
+                code,
             });
         }
         Ok(Self {
             name: modinfo::get(info, b"name")
                 .map_or_else(|| names::display(&names::module_of_file(source.file)), names::display),
             build_id: notes::of_elf(&elf)?.map(<[u8]>::to_vec),
+            machine: elf.machine,
+            depends: modinfo::depends(info).map(|name| names::display(&names::normal(name))).collect(),
             found,
+            suffixed,
         })
     }
 }
+
+/// What clang's LTO puts between a static symbol's name and a number.
+const LTO: &str = ".llvm.";
+/// Suffixed names that are kept for each name.
+const SUFFIXED: usize = 4;
 
 /// Whether the loader keeps a section after init: not `.init*` (`module_init_section()`, a rule of names), and
 /// not the two whose `SHF_ALLOC` it takes away (`rewrite_section_headers()`).

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::num::NonZero;
 
+use super::built_for::BuiltFor;
+use super::listed::Listed;
 use crate::arch::Machine;
 use crate::elf::klp;
 use crate::elf::module::{Rela, Relas};
@@ -17,6 +19,8 @@ pub struct Facts<'a> {
     pub machine: Machine,
     /// Whether `.modinfo` has `livepatch=`: without it the module is none to the kernel.
     pub marked: bool,
+    /// The kernel that it was built for.
+    pub built_for: BuiltFor,
     /// The index of the one symbol table.
     pub symtab: u32,
     /// How many symbols it has.
@@ -33,15 +37,30 @@ pub struct Facts<'a> {
     pub written: Vec<Span>,
     /// The objects that the patch lists.
     pub objects: Listed,
+    /// Steps of the build that were not run, told from what they would have used up.
+    pub unfinished: Vec<Unfinished>,
 }
 
-/// The objects that a patch lists.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listed {
-    /// Their names, escaped; `vmlinux` is the kernel itself.
-    pub names: Vec<String>,
-    /// Why there may be more; `None`: these are all.
-    pub incomplete: Option<String>,
+/// A step of the build that was not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The step.
+    pub step: Step,
+    /// What it would have used up: symbols or sections, escaped; the first of them.
+    pub left: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// A step of the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// What makes livepatch symbols of undefined symbols named `.klp.sym.<object>.<symbol>,<sympos>`.
+    Conversion,
+    /// klp-convert, which takes in `.klp.sym.rela.<gate>.<object>.<symbol>,<sympos>`, or a section of its own.
+    KlpConvert,
+    /// create-klp-module of kpatch-build, which takes in sections of its own.
+    CreateKlpModule,
 }
 
 /// A livepatch relocation section, or what is named like one.
@@ -75,6 +94,8 @@ pub struct Section<'a> {
     pub signs: Signs,
     /// The target's bytes in the file.
     pub(super) bytes: &'a [u8],
+    /// Whether the target's words are big-endian.
+    pub(super) big_endian: bool,
 }
 
 /// What at least one entry of a section has about it: rules look at the single entries only where there is something.
@@ -151,6 +172,11 @@ pub(super) struct Split {
 }
 
 impl Symbol<'_> {
+    /// Bytes of the symbol's own name, counted as it is shown; 0 where the kernel cannot read it.
+    pub fn name_bytes(&self) -> usize {
+        self.split.map_or(0, |split| usize::from(split.name.get()))
+    }
+
     /// What it asks for; `None` where the kernel cannot read it.
     pub fn parts(&self) -> Option<Parts<'_>> {
         let Split { object, name, sympos } = self.split?;
@@ -232,6 +258,11 @@ impl Section<'_> {
         self.flags & klp::SHF_RELA_LIVEPATCH != 0
     }
 
+    /// Whether the kernel would read nothing from it: not one entry.
+    pub fn is_empty(&self) -> bool {
+        self.size < 24
+    }
+
     /// The module that gates it; `None` for vmlinux and for a name that cannot be read.
     pub fn module(&self) -> Option<&str> {
         self.gate.as_ref().map(|gate| gate.object.as_str()).filter(|object| *object != "vmlinux")
@@ -247,6 +278,12 @@ impl Section<'_> {
             return u64::from_le_bytes(*word) << (64 - 8 * size) != 0;
         }
         written.iter().take(usize::try_from(size).unwrap_or(usize::MAX)).any(|b| *b != 0)
+    }
+
+    /// The word of four bytes at an offset of the target, of the file's byte order; `None` past its end.
+    pub fn word(&self, offset: u64) -> Option<u32> {
+        let bytes = *self.bytes.get(usize::try_from(offset).ok()?..)?.first_chunk()?;
+        Some(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
     }
 
     /// Whether an entry writes `size` bytes that are not all within the target.

@@ -68,6 +68,13 @@ impl Report {
         self.findings.iter().filter(|f| !f.allowed)
     }
 
+    /// Notes what was not checked, once.
+    pub fn not_checked(&mut self, unchecked: Unchecked) {
+        if !self.unchecked.contains(&unchecked) {
+            self.unchecked.push(unchecked);
+        }
+    }
+
     /// The worst severity of those that count.
     pub fn worst(&self) -> Option<Severity> {
         self.counted().map(|f| f.severity).max()

@@ -4,16 +4,22 @@
 //! the rules to say. What cannot be checked is said too ([`Unchecked`]); a rule that was not asked has not passed.
 #![forbid(unsafe_code)]
 
+pub mod built_for;
+pub mod built_in;
 pub mod facts;
 mod finding;
 mod kernel;
+pub mod listed;
 pub mod policy;
 mod read;
 pub mod rules;
 pub mod sympos;
+pub mod third;
 
-pub use facts::{Facts, Listed};
+pub use built_for::BuiltFor;
+pub use facts::Facts;
 pub use finding::{Finding, Place, Report, Unchecked, ranges};
+pub use listed::Listed;
 pub use rules::{About, Rule};
 
 /// Asks every rule that needs the file alone.

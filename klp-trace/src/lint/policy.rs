@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::finding::Report;
-use super::{Finding, rules, sympos};
+use super::{Finding, built_in, rules, sympos, third};
 use crate::model::{FindingId, Severity};
 
 /// An id with all its rules, or one rule.
@@ -16,9 +16,13 @@ pub enum Selector {
     Rule(&'static str),
 }
 
+/// The rules that need other files than the patch's.
+pub const OTHERS: &[rules::About] =
+    &[sympos::ORDER, sympos::NOT_FOUND, sympos::IN_INIT, sympos::NOT_CODE, built_in::BUILT_IN, third::THIRD];
+
 /// Every rule, those that need other files among them.
 fn abouts() -> impl Iterator<Item = rules::About> {
-    rules::ALL.iter().map(|rule| rule.about()).chain([sympos::ORDER, sympos::NOT_FOUND])
+    rules::ALL.iter().map(|rule| rule.about()).chain(OTHERS.iter().copied())
 }
 
 impl Selector {
@@ -70,6 +74,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether findings of an id do not count: then it does not matter that they were not looked for.
+    pub fn allows(&self, id: FindingId) -> bool {
+        let all_of = |list: &[Selector]| list.contains(&Selector::Id(id));
+        all_of(&self.allow) && !all_of(&self.deny)
+    }
+
     /// Marks the findings.
     pub fn apply(&self, report: &mut Report) {
         for finding in &mut report.findings {

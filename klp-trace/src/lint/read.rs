@@ -6,9 +6,13 @@ use std::num::NonZero;
 
 use object::elf;
 
-use super::facts::{Facts, Gate, Listed, Section, Signs, Span, Split, Stray, Symbol, Symbols, Target};
+use super::built_for::BuiltFor;
+use super::facts::{
+    Facts, Gate, Section, Signs, Span, Split, Step, Stray, Symbol, Symbols, Target, Unfinished,
+};
+use super::listed::Listed;
 use crate::elf::module::{self, Module, Relas};
-use crate::elf::{Error, Rule, klp, limits, names};
+use crate::elf::{Error, Rule, builders, klp, limits, names};
 use crate::model::escape::escape;
 
 impl<'a> Facts<'a> {
@@ -28,6 +32,7 @@ impl<'a> Facts<'a> {
         Ok(Self {
             machine: module.machine(),
             marked: module.is_livepatch(),
+            built_for: built_for(module),
             symtab: module.symtab_index(),
             symbol_count: module.symbol_count(),
             sections,
@@ -36,9 +41,20 @@ impl<'a> Facts<'a> {
             strays,
             written,
             objects,
+            unfinished: unfinished(module),
         })
     }
 }
+
+/// The kernel of its vermagic.
+fn built_for(module: &Module<'_>) -> BuiltFor {
+    let vermagic = module.info(b"vermagic").unwrap_or_default();
+    let release = vermagic.split(|b| *b == b' ').next().unwrap_or_default();
+    BuiltFor::release(&names::display(release.get(..RELEASE_BYTES).unwrap_or(release)))
+}
+
+/// Bytes of a release that are looked at: `uname` has 64.
+const RELEASE_BYTES: usize = 64;
 
 /// One pass over a section's entries: which symbols they refer to, and whether any rule has something to look at.
 fn section<'a>(module: &Module<'a>, index: u32, relas: Relas<'a>, met: &mut Met) -> Option<Section<'a>> {
@@ -64,6 +80,7 @@ fn section<'a>(module: &Module<'a>, index: u32, relas: Relas<'a>, met: &mut Met)
         symbols: Vec::new(),
         signs: Signs::default(),
         bytes: target.map_or(&[], |t| module.bytes(t.index)),
+        big_endian: module.is_big_endian(),
     };
     let (mut signs, mut furthest) = (Signs::default(), 0u64);
     let mut sizes = [None; 64];
@@ -154,6 +171,42 @@ fn split(name: &klp::SymbolName<'_>, as_it_is: bool) -> Option<Split> {
     Some(Split { object: bytes(object)?, name: bytes(own)?, sympos: name.sympos })
 }
 
+/// The steps of the build that were not run.
+fn unfinished(module: &Module<'_>) -> Vec<Unfinished> {
+    let mut found = Vec::new();
+    let mut note = |step, left: &[u8]| {
+        let at = found.iter().position(|u: &Unfinished| u.step == step).unwrap_or_else(|| {
+            found.push(Unfinished { step, left: Vec::new(), count: 0 });
+            found.len() - 1
+        });
+        let Some(unfinished) = found.get_mut(at) else { return };
+        unfinished.count += 1;
+        if unfinished.left.len() < NAMED {
+            let limit = usize::try_from(limits::SYMBOL_NAME_BYTES).unwrap_or(usize::MAX);
+            unfinished.left.push(names::display(left.get(..limit).unwrap_or(left)));
+        }
+    };
+    for symbol in module.symbols().filter(|s| s.shndx == elf::SHN_UNDEF.0) {
+        let Some(name) = symbol.name else { continue };
+        if name.starts_with(b".klp.sym.rela.") {
+            note(Step::KlpConvert, name);
+        } else if name.starts_with(klp::SYMBOL_PREFIX.as_bytes()) {
+            note(Step::Conversion, name);
+        }
+    }
+    for section in module.sections().iter().filter(|s| s.size > 0 && s.sh_type != elf::SHT_RELA.0) {
+        if builders::is_input_of_kpatch(section.name) {
+            note(Step::CreateKlpModule, section.name);
+        } else if builders::is_input_of_klp_convert(section.name) {
+            note(Step::KlpConvert, section.name);
+        }
+    }
+    found
+}
+
+/// Leftovers that are named; the others are counted.
+const NAMED: usize = 4;
+
 /// What ordinary relocations of loaded sections have to do with livepatch.
 fn ordinary(module: &Module<'_>) -> Result<(Vec<Stray>, Vec<Span>), Error> {
     let own: BTreeSet<u32> =
@@ -164,7 +217,9 @@ fn ordinary(module: &Module<'_>) -> Result<(Vec<Stray>, Vec<Span>), Error> {
     let (mut strays, mut written) = (Vec::new(), Vec::new());
     let mut read = 0u64;
     for section in module.sections().iter().filter(|s| s.sh_type == elf::SHT_RELA.0) {
-        let loaded = module.section(section.info).is_some_and(module::Section::is_alloc);
+        let target = module.section(section.info);
+        // What builders leave behind refers to livepatch symbols by its nature, and nobody reads it.
+        let loaded = target.is_some_and(|t| t.is_alloc() && !builders::is_left_over(t.name));
         let concerned = targets.contains(&section.info) || any_klp;
         if !loaded || !concerned || own.contains(&section.index) {
             continue;

@@ -7,10 +7,12 @@
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::built_for::WHOLE_NAMES;
 use super::facts::{Facts, Parts, Section};
 use super::finding::{Finding, Place, Report, Unchecked};
 use super::rules::About;
 use crate::elf::symbols::{ObjectFile, Occurrence};
+use crate::elf::target;
 use crate::kernel::kallsyms::VMLINUX;
 use crate::kernel::resolve::{self, FileOccurrence, ResolveError, SymbolSet};
 use crate::model::{FindingId, Severity};
@@ -22,6 +24,13 @@ pub const ORDER: About =
 /// The rule of KLP014.
 pub const NOT_FOUND: About =
     About { id: FindingId::Klp014, rule: "symbol-not-in-object", severity: Severity::Error };
+
+/// The rule of KLP014 for what goes after its module's init.
+pub const IN_INIT: About = About { id: FindingId::Klp014, rule: "symbol-in-init", severity: Severity::Error };
+
+/// The rule of KLP014 for functions that are none.
+pub const NOT_CODE: About =
+    About { id: FindingId::Klp014, rule: "function-not-code", severity: Severity::Error };
 
 /// A function that the patch replaces: looked up by the same rules. Names escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +60,26 @@ pub fn check(facts: &Facts, functions: &[Function], find: &mut Find<'_>, report:
     // Thousands of symbols ask of a few objects, and of most hosts' patches no object's file is there: which objects
     // comes first, and what is asked of each only where there is a file.
     let by_object = LazyCell::new(|| by_object(facts, functions));
+    if let Some(why) = &facts.objects.incomplete {
+        let subject = "the patch's functions".to_owned();
+        report.not_checked(Unchecked { id: NOT_FOUND.id, subject, why: why.clone() });
+    }
     for object in objects(facts, functions) {
         let of_object = || by_object.get(object).map(Vec::as_slice).unwrap_or_default();
         match find(object, &|| of_object().iter().map(|a| a.parts.name.to_owned()).collect()) {
             Ok(file) => {
-                let judged =
-                    of_object().iter().filter_map(|a| Some((*a, judge(a, file.occurrences(a.parts.name))?)));
-                let mut found: Vec<(Asked<'_>, Finding)> = judged.collect();
+                let mut found: Vec<(Asked<'_>, Finding)> = Vec::new();
+                for asked in of_object() {
+                    match judge(asked, &file, facts) {
+                        Judged::Fine => {}
+                        Judged::Wrong(finding) => found.push((*asked, *finding)),
+                        Judged::Unknown(why) => report.not_checked(Unchecked {
+                            id: NOT_FOUND.id,
+                            subject: format!("{} of {object}", asked.parts.name),
+                            why,
+                        }),
+                    }
+                }
                 add_relocations(&mut found);
                 report.findings.extend(found.into_iter().map(|(_, finding)| finding));
             }
@@ -122,15 +144,52 @@ fn add_relocations(found: &mut [(Asked<'_>, Finding)]) {
     }
 }
 
-fn judge(asked: &Asked<'_>, file: &[Occurrence]) -> Option<Finding> {
+/// What comes of one question.
+enum Judged {
+    Fine,
+    Wrong(Box<Finding>),
+    Unknown(String),
+}
+
+fn judge(asked: &Asked<'_>, object: &ObjectFile, facts: &Facts) -> Judged {
+    let file = object.occurrences(asked.parts.name);
     // A symbol of a third module, or in a section gated on vmlinux: that module is live when it is asked for.
     let own = asked.by.is_none_or(|(section, _)| section.module() == Some(asked.parts.object));
     let (coming, live) = answers(asked.parts.sympos, own, file);
+    let at = |answer: Answer| answer.ok().and_then(|at| file.get(at));
+    let wrong = |finding| Judged::Wrong(Box::new(finding));
     match (coming, live) {
-        (Ok(a), Ok(b)) if a == b => None,
-        (Err(_), Err(error)) => Some(not_found(asked, error)),
-        _ => Some(order(asked, file, coming, live)),
+        (Ok(a), Ok(b)) if a == b => match at(live) {
+            Some(found) if asked.by.is_none() && !found.code => wrong(not_code(asked, found)),
+            _ => Judged::Fine,
+        },
+        (Err(_), Err(error)) => {
+            let suffixed = object.suffixed(asked.parts.name);
+            if error == ResolveError::NotFound && !suffixed.is_empty() {
+                match facts.built_for.before(WHOLE_NAMES) {
+                    Ok(false) => {}
+                    told => return Judged::Unknown(stripped(suffixed, told.err())),
+                }
+            }
+            wrong(not_found(asked, error, file, suffixed))
+        }
+        (Ok(_), Err(_)) if at(coming).is_some_and(is_init) => wrong(in_init(asked, file)),
+        _ => wrong(order(asked, file, coming, live)),
     }
+}
+
+fn is_init(found: &Occurrence) -> bool {
+    found.section.as_deref().is_some_and(target::is_init)
+}
+
+/// Why a kernel of clang's LTO may find what is not there by that name.
+fn stripped(suffixed: &[String], unknown: Option<String>) -> String {
+    let unknown = unknown.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!(
+        "its file has {} alone; kernels before 6.11 that were built by clang with LTO leave the suffix out where they compare \
+         names, others do not{unknown}",
+        suffixed.join(", ")
+    )
 }
 
 /// Which of an object's symbols of a name is taken: its place among them, or why none is.
@@ -185,19 +244,99 @@ fn order(asked: &Asked<'_>, file: &[Occurrence], coming: Answer, live: Answer) -
     }
 }
 
-fn not_found(asked: &Asked<'_>, error: ResolveError) -> Finding {
+fn not_found(asked: &Asked<'_>, error: ResolveError, file: &[Occurrence], suffixed: &[String]) -> Finding {
     let Parts { object, name, sympos } = asked.parts;
+    let rebuild = format!(
+        "build the patch against the {object} that runs (the compiler may have renamed or inlined the symbol: .isra, \
+         .constprop, .cold)"
+    );
+    let remedy = match error {
+        ResolveError::Ambiguous(_) | ResolveError::PositionNotFound { .. } => match positions(asked, file) {
+            Some(list) => format!("give the position of the one that is meant: {list}"),
+            None => rebuild,
+        },
+        _ if !suffixed.is_empty() => {
+            format!("ask for it by its whole name, {}", suffixed.join(" or "))
+        }
+        _ => rebuild,
+    };
     Finding {
         what: format!("{name}, position {sympos}, is not to be found in {object}'s file: {error}"),
         kernel: format!(
             "refuses it with -EINVAL: with the patch loaded, {object} cannot be loaded; with {object} loaded, the patch \
              cannot"
         ),
-        remedy: format!(
-            "build the patch against the {object} that runs (the compiler may have renamed or inlined the symbol: \
-             .isra, .constprop, .cold)"
-        ),
+        remedy,
         ..finding(NOT_FOUND, asked)
+    }
+}
+
+/// The positions that mean one symbol in both orders, with where each is; `None`: there is none.
+fn positions(asked: &Asked<'_>, file: &[Occurrence]) -> Option<String> {
+    let own = asked.by.is_none_or(|(section, _)| section.module() == Some(asked.parts.object));
+    let mut list: Vec<String> = Vec::new();
+    let mut more = 0usize;
+    for position in 1..=file.len() as u64 {
+        let (Ok(coming), Ok(live)) = answers(position, own, file) else { continue };
+        let Some(found) = file.get(live).filter(|_| coming == live) else { continue };
+        if list.len() == POSITIONS {
+            more += 1;
+            continue;
+        }
+        let section = found.section.as_deref().unwrap_or("no section");
+        list.push(format!("{position} is the one in {section} at {:#x}", found.value));
+    }
+    let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+    (!list.is_empty()).then(|| format!("{}{more}", list.join(", ")))
+}
+
+/// Positions that a remedy lists.
+const POSITIONS: usize = 8;
+
+/// What is in `.init*` alone.
+fn in_init(asked: &Asked<'_>, file: &[Occurrence]) -> Finding {
+    let Parts { object, name, .. } = asked.parts;
+    let section = file.iter().find(|o| is_init(o)).and_then(|o| o.section.as_deref()).unwrap_or(".init");
+    let (what, kernel) = match asked.by {
+        None => (
+            format!("{name} of {object} is in {section}, which is freed when {object}'s init is done"),
+            format!(
+                "finds it only while {object} is loading, and patches code that is gone soon after: ftrace forgets it, the \
+                 disabling of the patch warns (kernel/livepatch/patch.c), and a pointer to freed memory stays. With {object} \
+                 there first, it refuses the patch with -EINVAL"
+            ),
+        ),
+        Some(_) => (
+            format!("{name} of {object} is in {section}, which is freed when {object}'s init is done"),
+            format!(
+                "finds it only while {object} is loading: what is written then leads into freed memory once {object}'s init \
+                 is done. With {object} there first, it refuses the patch with -EINVAL"
+            ),
+        ),
+    };
+    Finding {
+        what,
+        kernel,
+        remedy: "there is no order of loading in which this works: leave what is marked __init alone, and patch what calls it"
+            .to_owned(),
+        ..finding(IN_INIT, asked)
+    }
+}
+
+/// A function that is data.
+fn not_code(asked: &Asked<'_>, found: &Occurrence) -> Finding {
+    let Parts { object, name, .. } = asked.parts;
+    let section = found.section.as_deref().unwrap_or("no section");
+    Finding {
+        what: format!(
+            "{name} of {object} is to be replaced as a function and is none: it is in {section}, which is not code"
+        ),
+        kernel: format!(
+            "finds no place of ftrace in it (\"failed to find location for function '{name}'\") and refuses the patch with \
+             -EINVAL; with the patch there first, it refuses {object}"
+        ),
+        remedy: "replace functions alone; change data in a callback, or by shadow variables".to_owned(),
+        ..finding(NOT_CODE, asked)
     }
 }
 

@@ -167,7 +167,9 @@ impl Printer {
     /// Ends; text of several files with their number.
     pub fn finish(mut self) -> Result<Counts, SinkError> {
         let Counts { livepatches, others, unreadable } = self.counts;
-        if self.format == Format::Text && livepatches + others + unreadable > 1 {
+        let files = livepatches + others + unreadable;
+        // A summary without a line would be nothing at all.
+        if self.format == Format::Text && (files > 1 || self.summary && files > livepatches) {
             text::totals(&mut self.sink, self.counts)?;
         }
         self.sink.finish()?;

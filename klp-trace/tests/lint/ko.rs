@@ -65,7 +65,7 @@ impl Ko {
     }
 
     /// Moves a section's bytes to the end of the file with `more` behind them; where `more` begins in the section.
-    fn grow(&mut self, section: usize, more: &[u8]) -> usize {
+    pub fn grow(&mut self, section: usize, more: &[u8]) -> usize {
         let (at, size) = (self.at(section), self.get(section, field::SIZE));
         while !self.0.len().is_multiple_of(8) {
             self.0.push(0);
@@ -123,6 +123,38 @@ impl Ko {
 
     pub fn set_symbol(&mut self, section: usize, entry: usize, symbol: usize) {
         self.put(self.entry_at(section, entry) + 12, symbol, 4);
+    }
+
+    pub fn addend(&self, section: usize, entry: usize) -> usize {
+        self.number(self.entry_at(section, entry) + 16, 8)
+    }
+
+    pub fn set_addend(&mut self, section: usize, entry: usize, addend: usize) {
+        self.put(self.entry_at(section, entry) + 16, addend, 8);
+    }
+
+    /// Gives a section other bytes, at the end of the file.
+    pub fn replace(&mut self, section: usize, bytes: &[u8]) {
+        self.set(section, field::SIZE, 0);
+        self.grow(section, bytes);
+    }
+
+    /// Names another kernel in `vermagic=`; none where the release is empty.
+    pub fn set_release(&mut self, release: &str) {
+        let info = self.section(".modinfo");
+        let (at, size) = (self.at(info), self.get(info, field::SIZE));
+        let kept = self.0[at..at + size].split(|b| *b == 0).filter(|entry| !entry.starts_with(b"vermagic="));
+        let mut entries: Vec<Vec<u8>> = kept.map(<[u8]>::to_vec).filter(|entry| !entry.is_empty()).collect();
+        if !release.is_empty() {
+            entries.push(format!("vermagic={release} SMP").into_bytes());
+        }
+        let bytes: Vec<u8> = entries.into_iter().flat_map(|entry| [entry, vec![0]].concat()).collect();
+        self.replace(info, &bytes);
+    }
+
+    /// Sets the section of a symbol by its index; 0 makes it undefined.
+    pub fn set_symbol_section(&mut self, symbol: usize, section: usize) {
+        self.define_symbol(symbol, section);
     }
 
     /// A byte of a section.

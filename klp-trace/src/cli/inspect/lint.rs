@@ -4,15 +4,16 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::arch::Machine;
 use crate::cli::args::FailOn;
 use crate::cli::exit::Exit;
 use crate::elf::module::{Module, Objects};
 use crate::elf::symbols::ObjectFile;
 use crate::elf::{Error, names};
-use crate::kernel::patch_file::{Finder, Found, FoundFile};
+use crate::kernel::patch_file::{Finder, Found, FoundFile, Rejected};
 use crate::lint::policy::{Policy, Selector};
 use crate::lint::sympos::{self, Function};
-use crate::lint::{self, Facts, Listed, Report};
+use crate::lint::{self, Facts, Listed, Report, built_in, third};
 
 /// What is asked of lint.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -34,6 +35,10 @@ pub struct LintArgs {
     /// Exit with 1 when there is a finding of this severity or worse: info, warning, error
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
     pub fail_on: FailOn,
+
+    /// Exit with 5 when something was not checked, and with 1 when there is no livepatch among the files
+    #[arg(long)]
+    pub strict: bool,
 }
 
 impl LintArgs {
@@ -44,7 +49,14 @@ impl LintArgs {
 
     /// The end that a report leads to.
     pub fn exit(&self, report: &Report) -> Exit {
-        if report.worst() >= Some(self.fail_on.into()) { Exit::Finding } else { Exit::Clean }
+        let policy = self.policy();
+        if report.worst() >= Some(self.fail_on.into()) {
+            Exit::Finding
+        } else if self.strict && report.unchecked.iter().any(|u| !policy.allows(u.id)) {
+            Exit::Inconclusive
+        } else {
+            Exit::Clean
+        }
     }
 }
 
@@ -54,15 +66,23 @@ pub fn check(
     objects: Option<&Objects<'_>>,
     args: &LintArgs,
 ) -> Result<Option<Report>, Error> {
-    let concerned = module.is_livepatch() || !module.klp_sections().is_empty();
-    if !concerned && module.unmarked().next().is_none() {
+    let facts = Facts::of(module, listed(objects))?;
+    if !module.is_livepatch() && facts.sections.is_empty() && facts.unfinished.is_empty() {
         return Ok(None);
     }
-    let facts = Facts::of(module, listed(objects))?;
     let mut report = lint::check(&facts);
     let finder = finder(module, args);
-    let mut find = |object: &str, wanted: &dyn Fn() -> BTreeSet<String>| file_of(&finder, object, wanted);
+    let machine = module.machine();
+    let mut find = |object: &str, wanted: &dyn Fn() -> BTreeSet<String>| match finder.built_in(object) {
+        Some(list) => {
+            Err(format!("it is built into the kernel ({}), there is no file of it", names::path(&list)))
+        }
+        None => file_of(&finder, machine, object, wanted),
+    };
     sympos::check(&facts, &functions(objects), &mut find, &mut report);
+    third::check(&facts, &third::imports(module), &mut find, &mut report);
+    let built_in = |object: &str| finder.built_in(object).map(|list| names::path(&list));
+    built_in::check(&facts, &built_in, &mut report);
     args.policy().apply(&mut report);
     Ok(Some(report))
 }
@@ -74,32 +94,12 @@ pub(super) fn finder(module: &Module<'_>, args: &LintArgs) -> Finder {
 
 /// The objects that the patch lists.
 pub(super) fn listed(objects: Option<&Objects<'_>>) -> Listed {
-    match objects {
-        Some(objects) => Listed {
-            names: objects.list.iter().map(|o| names::display(o.name)).collect(),
-            incomplete: objects
-                .incomplete
-                .map(|why| format!("the list of patched objects may lack some: {why}")),
-        },
-        None => Listed {
-            names: Vec::new(),
-            incomplete: Some(
-                "the file does not tell which objects it patches; its code lists them".to_owned(),
-            ),
-        },
-    }
+    Listed::of(objects)
 }
 
 /// The functions that it replaces.
 pub(super) fn functions(objects: Option<&Objects<'_>>) -> Vec<Function> {
-    let list = objects.map_or(&[][..], |o| &o.list);
-    let of = |object: &crate::elf::module::PatchedObject<'_>| {
-        let name = names::display(object.name);
-        let own = object.functions.iter();
-        own.map(|f| Function { object: name.clone(), name: names::display(f.name), sympos: f.sympos })
-            .collect::<Vec<_>>()
-    };
-    list.iter().flat_map(of).collect()
+    Listed::of(objects).functions()
 }
 
 /// The kernel that the patch was built for: the first word of its vermagic.
@@ -111,10 +111,18 @@ pub(super) fn release(module: &Module<'_>) -> String {
 /// An object's file with the symbols of some names.
 fn file_of(
     finder: &Finder,
+    machine: Machine,
     object: &str,
     wanted: &dyn Fn() -> BTreeSet<String>,
 ) -> Result<ObjectFile, String> {
-    best(&finder.object(object, None, LazyCell::new(wanted))).map(|found| found.file.clone())
+    let mut found = finder.object(object, None, LazyCell::new(wanted));
+    let (fit, other) = std::mem::take(&mut found.files).into_iter().partition(|f| f.file.machine == machine);
+    found.files = fit;
+    let why = "it is of another architecture".to_owned();
+    found
+        .rejected
+        .extend(other.into_iter().map(|f: FoundFile<_>| Rejected { path: f.path, why: why.clone() }));
+    best(&found).map(|found| found.file.clone())
 }
 
 /// Where an object's file is.

@@ -25,11 +25,8 @@ impl Rule for NotListed {
                 continue;
             }
             if let Some(why) = &facts.objects.incomplete {
-                let unchecked =
-                    Unchecked { id: self.about().id, subject: module.to_owned(), why: why.clone() };
-                if !report.unchecked.contains(&unchecked) {
-                    report.unchecked.push(unchecked);
-                }
+                let (id, subject, why) = (self.about().id, module.to_owned(), why.clone());
+                report.not_checked(Unchecked { id, subject, why });
                 continue;
             }
             let dashes = if module.contains('-') {

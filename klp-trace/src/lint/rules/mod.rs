@@ -5,17 +5,21 @@
 //! `simplify_symbols()`) and the architectures' `apply_relocate_add()`, 6.1 to 7.3.
 
 mod entries;
+mod fits;
 mod gates;
 mod overlap;
 mod sections;
 mod strays;
+mod structures;
 mod symbols;
 mod targets;
+mod unfinished;
 
 use std::collections::BTreeMap;
 
+use super::built_for::Version;
 use super::facts::{Facts, Section, Signs};
-use super::finding::{Finding, Place, Report};
+use super::finding::{Finding, Place, Report, Unchecked};
 use crate::elf::module::Rela;
 use crate::model::{FindingId, Severity};
 
@@ -41,6 +45,7 @@ pub trait Rule: Sync {
 /// Every rule that needs the file alone, in the order of docs/lint.md.
 pub const ALL: &[&dyn Rule] = &[
     &gates::NotListed,
+    &structures::ObjectName,
     &targets::Init,
     &targets::PerCpu,
     &targets::NotLoaded,
@@ -64,11 +69,29 @@ pub const ALL: &[&dyn Rule] = &[
     &entries::NotZero,
     &overlap::Overlap,
     &strays::Stray,
+    &fits::TooNarrow,
+    &fits::CallWithoutNop,
+    &structures::ObjectTooLong,
+    &structures::FunctionTooLong,
+    &structures::ObjectTwice,
+    &structures::FunctionTwice,
+    &unfinished::ConversionNotRun,
 ];
 
 /// A rule of [`FindingId::Klp015`] that is an error.
 const fn malformed(rule: &'static str) -> About {
     About { id: FindingId::Klp015, rule, severity: Severity::Error }
+}
+
+/// Whether the patch's kernel is older than a change. Where that cannot be told, the rule says that it was not asked.
+fn before(about: About, change: Version, subject: &str, facts: &Facts, report: &mut Report) -> Option<bool> {
+    match facts.built_for.before(change) {
+        Ok(before) => Some(before),
+        Err(why) => {
+            report.not_checked(Unchecked { id: about.id, subject: subject.to_owned(), why });
+            None
+        }
+    }
 }
 
 /// What a rule says of one place; [`say`] adds what the rule is.

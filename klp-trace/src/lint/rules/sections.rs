@@ -23,8 +23,19 @@ fn each(
     said: impl Fn(&Section) -> Said,
 ) {
     let found = facts.sections.iter().filter(|s| wrong(s));
-    report.findings.extend(found.map(|s| say(about, Said { section: Said::of(s).section, ..said(s) })));
+    report.findings.extend(found.map(|s| {
+        let mut said = Said { section: Said::of(s).section, ..said(s) };
+        // Without an entry nothing is read and nothing written: the file is odd, and no harm comes of it.
+        let severity = if s.is_empty() { about.severity.min(Severity::Warning) } else { about.severity };
+        if s.is_empty() {
+            said = Said { kernel: NOTHING.to_owned(), ..said };
+        }
+        say(About { severity, ..about }, said)
+    }));
 }
+
+/// What the kernel does with a section that has no entries.
+const NOTHING: &str = "finds no entry in the section: it reads nothing and writes nothing";
 
 /// Named `.klp.rela.*`, without the flag.
 pub(super) struct Unmarked;
@@ -72,8 +83,10 @@ impl Rule for ModuleUnmarked {
         if facts.marked || facts.livepatch_sections().next().is_none() {
             return;
         }
+        let nothing = facts.livepatch_sections().all(Section::is_empty);
+        let severity = if nothing { Severity::Warning } else { Severity::Error };
         report.findings.push(say(
-            self.about(),
+            About { severity, ..self.about() },
             Said {
                 what: "the file has livepatch relocations, but its .modinfo has no livepatch=Y".to_owned(),
                 kernel: "loads it as an ordinary module that keeps neither its symbols nor its section headers; \
@@ -124,23 +137,19 @@ impl Rule for Name {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        each(
-            self.about(),
-            facts,
-            report,
-            |s| s.is_marked() && s.gate.is_none(),
-            |_| {
-                Said {
-            what: "the section has SHF_RELA_LIVEPATCH, and its name is not .klp.rela.<object>.<section>".to_owned(),
-            kernel: "reads the name with \".klp.rela.%55[^.]\" and refuses to load the patch: insmod fails with -EINVAL \
-                     (\"section … has an incorrectly formatted name\")"
-                .to_owned(),
-            remedy: "name it .klp.rela.<object>.<section>, the object being vmlinux or the module that is patched"
-                .to_owned(),
-            ..Said::default()
+        // The name is read before the entries, if there are any or not.
+        for section in facts.sections.iter().filter(|s| s.is_marked() && s.gate.is_none()) {
+            let said = Said {
+                what: "the section has SHF_RELA_LIVEPATCH, and its name is not .klp.rela.<object>.<section>".to_owned(),
+                kernel: "reads the name with \".klp.rela.%55[^.]\" and refuses to load the patch: insmod fails with \
+                         -EINVAL (\"section … has an incorrectly formatted name\")"
+                    .to_owned(),
+                remedy: "name it .klp.rela.<object>.<section>, the object being vmlinux or the module that is patched"
+                    .to_owned(),
+                ..Said::of(section)
+            };
+            report.findings.push(say(self.about(), said));
         }
-            },
-        );
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{About, Rule, Said, gathered, gathered_in, malformed, say};
+use super::{About, Rule, Said, before, gathered, gathered_in, malformed, say};
 use crate::elf::klp::SHN_LIVEPATCH;
+use crate::lint::built_for::{EARLY_VMLINUX, LONG_NAMES};
 use crate::lint::facts::{Facts, Section, Signs, Symbol};
 use crate::lint::finding::Report;
 use crate::lint::kernel::{REBUILD, refused, when};
@@ -88,6 +89,9 @@ impl Rule for NotLivepatch {
     }
 }
 
+/// Bytes of a symbol's name that kernels before 6.1 read (`%127[^,]`).
+const SHORT_NAME: usize = 127;
+
 /// A name that is not `.klp.sym.<object>.<symbol>,<sympos>`.
 pub(super) struct Name;
 
@@ -97,7 +101,15 @@ impl Rule for Name {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        let wrong = these(facts, |s| s.shndx == SHN_LIVEPATCH && s.parts().is_none());
+        let long = |s: &Symbol| s.shndx == SHN_LIVEPATCH && s.name_bytes() > SHORT_NAME;
+        let is_old = match facts.symbols.iter().find(|s| long(s)) {
+            Some(first) => {
+                let subject = first.parts().map_or("symbols of more than 127 bytes", |parts| parts.object);
+                before(self.about(), LONG_NAMES, subject, facts, report) == Some(true)
+            }
+            None => false,
+        };
+        let wrong = these(facts, |s| s.shndx == SHN_LIVEPATCH && (s.parts().is_none() || is_old && long(s)));
         for (section, index, relocations) in of_symbols(facts, &wrong) {
             let Some(symbol) = facts.symbols.get(index) else { continue };
             let said = Said {
@@ -105,8 +117,9 @@ impl Rule for Name {
                 symbol: Some(symbol.raw.to_string()),
                 what: format!(
                     "symbol {index} ({}) is not named .klp.sym.<object>.<symbol>,<sympos> within 55 bytes of object and \
-                     511 of symbol",
-                    symbol.raw
+                     {} of symbol",
+                    symbol.raw,
+                    if symbol.parts().is_some() { SHORT_NAME } else { 511 }
                 ),
                 kernel: format!(
                     "{} (\"symbol … has an incorrectly formatted name\"): it reads the name with \
@@ -131,8 +144,13 @@ impl Rule for OfVmlinux {
 
     fn check(&self, facts: &Facts, report: &mut Report) {
         let wrong = these(facts, |s| s.parts().is_some_and(|parts| parts.object == "vmlinux"));
-        let found = of_symbols(facts, &wrong);
-        for (section, index, relocations) in found.into_iter().filter(|(s, ..)| s.module().is_some()) {
+        let mut found = of_symbols(facts, &wrong);
+        found.retain(|(s, ..)| s.module().is_some());
+        let Some(module) = found.first().and_then(|(s, ..)| s.module()) else { return };
+        if before(self.about(), EARLY_VMLINUX, module, facts, report) != Some(false) {
+            return;
+        }
+        for (section, index, relocations) in found {
             let Some(symbol) = facts.symbols.get(index) else { continue };
             let said = Said {
                 relocations,

@@ -1,7 +1,8 @@
 //! KLP012: sections that the kernel cannot write to, or has done with when it does.
 
-use super::{About, Rule, Said, say};
+use super::{About, Rule, Said, before, say};
 use crate::elf::target;
+use crate::lint::built_for::{EARLY_VMLINUX, PER_CPU};
 use crate::lint::facts::{Facts, Section, Target};
 use crate::lint::finding::{Finding, Place, Report};
 use crate::model::{FindingId, Severity};
@@ -54,7 +55,7 @@ impl Rule for Init {
                     format!(
                         "frees {} when the patch's init is done. If {module} is there before, it writes in time; each \
                          time {module} comes later, it is refused over what is in that memory now, or the kernel \
-                         overwrites it without a word; and each time {module} goes, kernels that clear relocations read \
+                         overwrites it silently; and each time {module} goes, kernels that clear relocations read \
                          it: an oops",
                         t.name
                     ),
@@ -74,14 +75,20 @@ impl Rule for PerCpu {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
+        let of = |s: &Section, t: &Target, module: bool| {
+            target::is_per_cpu(&t.name) && s.module().is_some() == module
+        };
+        let early = each(self.about(), facts, |s, t| of(s, t, false), |_, _| Default::default());
+        let never = early.is_empty()
+            || before(self.about(), PER_CPU, ".data..percpu, gated on vmlinux", facts, report) == Some(true);
         report.findings.extend(each(
             self.about(),
             facts,
-            |_, t| target::is_per_cpu(&t.name),
+            |s, t| of(s, t, true) || never && of(s, t, false),
             |s, t| {
                 let kernel = match s.module() {
                     None => "takes the section's SHF_ALLOC away and, before 6.16, passes over relocations of what is not \
-                             allocated: they are never written, without a word"
+                             allocated: they are never written, and nothing is said"
                         .to_owned(),
                     Some(module) => format!(
                         "copies the section to each processor when the patch is loaded, and frees the template: when \
@@ -116,7 +123,7 @@ impl Rule for NotLoaded {
             |_, t| unloaded(t) && !target::is_per_cpu(&t.name),
             |s, t| {
                 let kernel = match s.module() {
-                    None => "passes the section over when the patch is loaded, without a word".to_owned(),
+                    None => "passes the section over when the patch is loaded, and says nothing".to_owned(),
                     Some(module) => format!(
                         "passes the section over when the patch is loaded; when {module} is there, it writes to where \
                          the file's image was, which is freed (x86: BUG in text_poke; elsewhere, into whatever is \
@@ -172,6 +179,10 @@ impl Rule for KlpArch {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
+        let Some((_, first)) = facts.leftovers.first() else { return };
+        if before(self.about(), EARLY_VMLINUX, first, facts, report) != Some(false) {
+            return;
+        }
         for (index, name) in &facts.leftovers {
             report.findings.push(say(
                 self.about(),

@@ -7,7 +7,7 @@ use crate::elf::module::Module;
 use crate::elf::testing::{self, Made};
 use crate::lint::Listed;
 
-/// An object's file: 1 .text, 2 .init.text.
+/// An object's file: 1 .text, 2 .init.text, 3 .data.
 fn object(symbols: &[(&str, u16)]) -> Vec<u8> {
     let list: Vec<(&str, u16, u64)> =
         [("", 0)].iter().chain(symbols).map(|(name, section)| (*name, *section, 0)).collect();
@@ -15,8 +15,9 @@ fn object(symbols: &[(&str, u16)]) -> Vec<u8> {
     testing::build(vec![
         testing::section(".text", 1, 6, vec![0x90; 32]),
         testing::section(".init.text", 1, 6, vec![0x90; 32]),
+        testing::section(".data", 1, 3, vec![0; 32]),
         testing::section(".modinfo", 1, 2, b"name=tmod\0".to_vec()),
-        Made { link: 5, entsize: 24, ..testing::section(".symtab", 2, 0, table) },
+        Made { link: 6, entsize: 24, ..testing::section(".symtab", 2, 0, table) },
         testing::section(".strtab", 3, 0, strings),
     ])
 }
@@ -83,6 +84,55 @@ fn replaced_functions_are_looked_up_too() {
     let function = |name: &str| Function { object: "tmod".to_owned(), name: name.to_owned(), sympos: 0 };
     let found = said(&symbols, &[function("f"), function("gone"), function("secret")]);
     assert_eq!(found, [klp008("f", Severity::Warning), klp014("gone")]);
+}
+
+#[test]
+fn what_is_in_init_alone_is_of_use_in_no_order() {
+    let symbols = [("secret", INIT), ("twice", CORE), ("twice", CORE), ("f", INIT), ("g", CORE), ("g", INIT)];
+    let function = |name: &str, sympos| Function { object: "tmod".to_owned(), name: name.to_owned(), sympos };
+    let found = said(&symbols, &[function("f", 0), function("g", 2)]);
+    let init = |name: &str| ("KLP014".to_owned(), IN_INIT.rule, Severity::Error, Some(name.to_owned()));
+    assert_eq!(found, [init("secret"), init("f"), init("g")]);
+}
+
+#[test]
+fn functions_are_code() {
+    const DATA: u16 = 3;
+    let symbols = [("secret", DATA), ("twice", CORE), ("twice", CORE), ("datum", DATA)];
+    let function = Function { object: "tmod".to_owned(), name: "datum".to_owned(), sympos: 1 };
+    let found = said(&symbols, &[function]);
+    let data = ("KLP014".to_owned(), NOT_CODE.rule, Severity::Error, Some("datum".to_owned()));
+    assert_eq!(found, [data], "a relocation's symbol may be data, a function may not");
+}
+
+#[test]
+fn names_with_the_suffix_of_clangs_lto_are_known_to_some_kernels() {
+    let patch = testing::livepatch();
+    let module = Module::parse(&patch, Path::new("lp.ko"), false).unwrap();
+    let file = object(&[("secret.llvm.42", CORE), ("twice", CORE), ("twice", CORE), ("twice.cold", CORE)]);
+    let mut find = |_: &str, wanted: &dyn Fn() -> BTreeSet<String>| {
+        ObjectFile::parse(&file, Path::new("tmod.ko"), &wanted()).map_err(|e| e.to_string())
+    };
+    let mut on = |release: &str| {
+        let mut facts = Facts::of(&module, Listed::default()).unwrap();
+        facts.built_for = crate::lint::BuiltFor::release(release);
+        let mut report = Report::default();
+        check(&facts, &[], &mut find, &mut report);
+        let said = report
+            .findings
+            .iter()
+            .map(|f| f.remedy.clone())
+            .chain(report.unchecked.iter().map(|u| u.why.clone()));
+        (report.findings.len(), report.unchecked.len(), said.collect::<String>())
+    };
+    for release in ["6.1.0", "6.10.9", "5.15.0", "5.14.0-427.el9.x86_64", ""] {
+        let (found, unsure, why) = on(release);
+        assert_eq!((found, unsure), (0, 1), "{release}");
+        assert!(why.contains("secret.llvm.42"), "{why}");
+    }
+    let (found, unsure, remedy) = on("6.11.0");
+    assert_eq!((found, unsure), (1, 0));
+    assert!(remedy.contains("ask for it by its whole name, secret.llvm.42"), "{remedy}");
 }
 
 #[test]

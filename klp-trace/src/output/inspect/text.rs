@@ -69,7 +69,8 @@ fn objects(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Resu
             n => format!("{},{n}", escape(f.name)),
         });
         let list: Vec<_> = list.collect();
-        sink.line(format!("    {}: {}", escape(object.name), list.join(" ")).as_bytes())?;
+        let list = if list.is_empty() { "no function, callbacks alone".to_owned() } else { list.join(" ") };
+        sink.line(format!("    {}: {list}", escape(object.name)).as_bytes())?;
     }
     match objects.incomplete {
         Some(why) => sink
@@ -141,10 +142,15 @@ fn other(found: &Inspected<'_, '_>) -> String {
     format!("{file}: not a livepatch (module {}, {})", escape(&found.name), found.machine())
 }
 
-/// One line a livepatch; other modules are only counted.
+/// One line a livepatch, and what has anything of one; other modules are only counted.
 pub(super) fn summary(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
     let module = found.module;
-    let Some(built) = &found.built_by else { return Ok(()) };
+    let Some(built) = &found.built_by else {
+        // What lint speaks of is shown, whatever the kernel takes it for.
+        let Some(report) = found.lint else { return Ok(()) };
+        let text = format!("{}; lint: {}", other(found), crate::output::lint::summary(report, style));
+        return sink.line(text.as_bytes());
+    };
     let mut text = format!(
         "{}: livepatch {} for {}, {}: ",
         names::path(module.path()),

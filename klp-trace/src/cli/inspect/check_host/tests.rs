@@ -77,7 +77,11 @@ impl FakeHost {
         };
         let list = Objects {
             origin: crate::elf::module::Origin::KlpPatch,
-            list: vec![crate::elf::module::PatchedObject { name: b"tmod", functions: Vec::new() }],
+            list: vec![crate::elf::module::PatchedObject {
+                name: b"tmod",
+                is_kernel: false,
+                functions: Vec::new(),
+            }],
             incomplete: None,
         };
         let report = ask(&module, Some(&list), &LintArgs::default(), &host).unwrap();

@@ -6,7 +6,7 @@ use crate::elf::limits;
 use crate::elf::module::Module;
 
 /// A pointer: its offset, the symbol and the addend that make it.
-type Pointer = (u64, u32, i64);
+pub(super) type Pointer = (u64, u32, i64);
 
 /// The pointers of a module, sorted section by section as they are asked for.
 pub(super) struct Pointers<'m, 'a> {
@@ -45,6 +45,14 @@ impl<'m, 'a> Pointers<'m, 'a> {
         list.get(list.partition_point(|p| p.0 < offset)).filter(|p| p.0 == offset).copied()
     }
 
+    /// The pointers in `bytes` bytes from `offset` of section `index` on.
+    pub(super) fn within(&mut self, index: u32, offset: u64, bytes: u64) -> &[Pointer] {
+        let list = self.of(index);
+        let (from, to) = (offset, offset.saturating_add(bytes));
+        let (from, to) = (list.partition_point(|p| p.0 < from), list.partition_point(|p| p.0 < to));
+        list.get(from..to).unwrap_or_default()
+    }
+
     /// The section and offset that the pointer at `offset` of section `index` leads to.
     pub(super) fn place(&mut self, index: u32, offset: u64) -> Option<(u32, u64)> {
         let pointer = self.at(index, offset)?;
@@ -55,7 +63,7 @@ impl<'m, 'a> Pointers<'m, 'a> {
     pub(super) fn string(&mut self, index: u32, offset: u64) -> Option<&'a [u8]> {
         let (section, at) = self.place(index, offset)?;
         let tail = self.module.bytes(section).get(usize::try_from(at).ok()?..)?;
-        let within = tail.get(..usize::try_from(limits::SYMBOL_NAME_BYTES).ok()?).unwrap_or(tail);
+        let within = tail.get(..usize::try_from(limits::ANY_SYMBOL_NAME_BYTES).ok()?).unwrap_or(tail);
         let text = within.get(..memchr::memchr(0, within)?)?;
         (!text.is_empty()).then_some(text)
     }

@@ -87,3 +87,104 @@ fn structures_written_by_hand() {
     let no_code: Vec<_> = relas.iter().map(|r| if r.0 == 520 { (520, 3, 0) } else { *r }).collect();
     assert_eq!(listed(&file(".x", Vec::new(), 2, &no_code)), None, "an owner alone makes no livepatch");
 }
+
+#[test]
+fn objects_with_callbacks_alone_are_objects() {
+    // kpatch-build: one callback of "tmod", then the eight zero bytes of the linker's script.
+    let file_of = |data: usize, relas: &[(u64, u32, i64)]| {
+        let file = file(".kpatch.callbacks.post_patch", vec![0; data], 5, relas);
+        listed(&file)
+    };
+    let none: List = vec![("tmod".to_owned(), vec![])];
+    assert_eq!(file_of(24, &[(0, 1, 16), (8, 3, 0)]), Some((Origin::KpatchCallbacks, none.clone(), false)));
+    assert_eq!(
+        file_of(40, &[(0, 1, 16), (8, 3, 0), (16, 1, 32), (24, 3, 0)]),
+        Some((Origin::KpatchCallbacks, none.clone(), false)),
+        "two callbacks of one object"
+    );
+    assert!(file_of(16, &[(0, 1, 16)]).is_some_and(|f| f.2), "a callback of nobody");
+    // klp-build: no functions, no pointer to any.
+    let made = file("__klp_objects", vec![0; 64], 5, &[(0, 3, 0), (16, 1, 0)]);
+    assert_eq!(listed(&made), Some((Origin::KlpObjects, none.clone(), false)));
+    // By hand: an empty array of functions, a callback.
+    let by_hand = [(0, 4, 0), (8, 2, 64), (64, 3, 0), (72, 2, 512), (64 + 24, 1, 0)];
+    assert_eq!(listed(&file(".x", Vec::new(), 2, &by_hand)), Some((Origin::KlpPatch, none, false)));
+    assert_eq!(listed(&file(".x", Vec::new(), 2, &by_hand[..4])), None, "neither function nor callback");
+}
+
+/// A patch of two objects, `tmod` with two functions and the kernel with one, by structures of these lengths.
+fn laid_out(object: u64, func: u64) -> Vec<u8> {
+    let first = 16 + 3 * object;
+    let second = first + 3 * func;
+    let at = |offset: u64| i64::try_from(offset).expect("small");
+    let mut relas =
+        vec![(0, 4, 0), (8, 2, 16), (16, 3, 0), (24, 2, at(first)), (16 + object + 8, 2, at(second))];
+    for begin in [first, first + func, second] {
+        relas.extend([(begin, 3, 5), (begin + 8, 1, 0)]);
+    }
+    // Room for all of it behind section 2's first bytes.
+    let made = file(".x", Vec::new(), 2, &relas);
+    grown(made, second + 2 * func)
+}
+
+/// The same file with a `.data` of so many zero bytes.
+fn grown(mut made: Vec<u8>, size: u64) -> Vec<u8> {
+    let at = made.len() as u64;
+    made.resize(made.len() + usize::try_from(size).unwrap(), 0);
+    for (field, value) in [(24, at), (32, size)] {
+        let header = testing::header_at(&made, 2, field);
+        testing::put(&mut made, header, &value.to_le_bytes());
+    }
+    made
+}
+
+#[test]
+fn structures_are_read_by_the_length_that_they_have() {
+    for (object, func) in [(168, 152), (136, 136), (256, 240), (200, 184), (168, 176)] {
+        let (origin, list, incomplete) = listed(&laid_out(object, func)).expect("objects");
+        let functions = |n: usize| vec![("first".to_owned(), 0); n];
+        let expected: List = vec![("tmod".to_owned(), functions(2)), ("vmlinux".to_owned(), functions(1))];
+        assert_eq!((origin, incomplete), (Origin::KlpPatch, false), "{object}, {func}");
+        assert_eq!(list, expected, "{object}, {func}");
+    }
+}
+
+#[test]
+fn a_length_that_cannot_be_told_is_no_list() {
+    // So long that a known length fits too, with one function and more behind it.
+    assert!(listed(&laid_out(312, 296)).is_some_and(|found| found.2));
+    // A pointer where no structure has one.
+    let relas = [(0, 4, 0), (8, 2, 64), (64, 3, 0), (72, 2, 512), (512, 3, 5), (520, 1, 0), (536, 1, 0)];
+    let (_, list, incomplete) = listed(&file(".x", Vec::new(), 2, &relas)).expect("objects");
+    assert!(incomplete && list.len() == 1, "{list:?}");
+    // One function, and what may be another behind the end that a shorter length gives it.
+    let relas = [
+        (0, 4, 0),
+        (8, 2, 64),
+        (64, 3, 0),
+        (72, 2, 300),
+        (300, 3, 5),
+        (308, 1, 0),
+        (700, 3, 11),
+        (708, 1, 0),
+    ];
+    let (_, list, incomplete) = listed(&file(".x", Vec::new(), 2, &relas)).expect("objects");
+    assert!(incomplete && list[0].1.len() == 1, "{list:?}");
+}
+
+#[test]
+fn an_object_called_vmlinux_by_hand_is_not_the_kernel() {
+    let name = b"vmlinux\0";
+    let mut relas = vec![(0, 4, 0), (8, 2, 64), (64, 2, 1000), (72, 2, 512), (512, 3, 5), (520, 1, 0)];
+    let mut made = file(".x", Vec::new(), 2, &relas);
+    let at = testing::contents_at(&made, 2) + 1000;
+    testing::put(&mut made, at, name);
+    let is_kernel = |file: &[u8]| {
+        let module = Module::parse(file, Path::new("lp.ko"), false).expect("a module");
+        let objects = module.objects().expect("objects");
+        (objects.list[0].name.to_vec(), objects.list[0].is_kernel)
+    };
+    assert_eq!(is_kernel(&made), (b"vmlinux".to_vec(), false));
+    relas.remove(2);
+    assert_eq!(is_kernel(&file(".x", Vec::new(), 2, &relas)), (b"vmlinux".to_vec(), true));
+}
