@@ -22,6 +22,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Holds what klp-trace inspect --check-host foretells against what insmod does on real kernels
+    Agreement(commands::agreement::Args),
     /// Builds the eBPF object, or checks that the committed one matches its source
     Ebpf(commands::ebpf::Args),
     /// Builds the fixture modules for a kernel series
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Agreement(args) => commands::agreement::run(&args),
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
         Command::Fuzz(args) => commands::fuzz::run(&args),

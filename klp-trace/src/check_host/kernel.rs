@@ -95,36 +95,53 @@ pub(super) fn name(patch: &Patch, host: &Host) -> Check {
     }
 }
 
+/// Those of the modules that it depends on that are not loaded.
+pub(super) fn absent<'p>(patch: &'p Patch, host: &'p Host) -> impl Iterator<Item = &'p str> {
+    let here = |name: &&String| host.objects.get(*name).is_some_and(|object| object.loaded.is_some());
+    patch.depends.iter().filter(move |name| !here(name)).map(String::as_str)
+}
+
 /// The modules that it depends on.
 pub(super) fn depends(patch: &Patch, host: &Host) -> Option<Check> {
     const ABOUT: &str = "depends";
-    let missing: Vec<&str> = patch
-        .depends
-        .iter()
-        .filter(|name| host.objects.get(*name).is_none_or(|o| o.loaded.is_none()))
-        .map(String::as_str)
-        .collect();
-    let without: Vec<&str> = missing
-        .iter()
-        .copied()
-        .filter(|name| host.objects.get(*name).is_none_or(|o| o.file.is_err()))
-        .collect();
     if patch.depends.is_empty() {
         return None;
     }
-    Some(match (missing.is_empty(), without.is_empty()) {
-        (true, _) => Check::new(ABOUT, Answer::Yes, format!("loaded: {}", patch.depends.join(", "))),
-        (false, true) => {
-            let what = format!("not loaded, but modprobe finds their files: {}", missing.join(", "));
-            Check::new(ABOUT, Answer::Warning, what)
-                .remedy("load them first, or load the patch by modprobe; insmod fails with -ENOENT")
-        }
-        (false, false) => {
-            let what = format!("neither loaded nor to be found: {}", without.join(", "));
-            Check::new(ABOUT, Answer::No, format!("{what}: the load fails with -ENOENT (\"Unknown symbol\")"))
-                .remedy("install them")
-        }
+    let missing: Vec<&str> = absent(patch, host).collect();
+    if missing.is_empty() {
+        return Some(Check::new(ABOUT, Answer::Yes, format!("loaded: {}", patch.depends.join(", "))));
+    }
+    if let Err(why) = &host.modules {
+        let what = format!("whether {} are loaded: {why}", missing.join(", "));
+        return Some(Check::new(ABOUT, Answer::Unknown, what).remedy("mount procfs at /proc"));
+    }
+    let without = missing.iter().filter(|name| host.objects.get(**name).is_none_or(|o| o.file.is_err()));
+    let without: Vec<&str> = without.copied().collect();
+    let refused = "insmod fails with -ENOENT (\"Unknown symbol\")";
+    Some(if without.is_empty() {
+        Check::new(ABOUT, Answer::No, format!("not loaded: {}; {refused}", missing.join(", "))).remedy(format!(
+            "load first: modprobe -a {}; or install the patch, run depmod, and load it by modprobe, which does so",
+            missing.join(" ")
+        ))
+    } else {
+        let what = format!("neither loaded nor to be found: {}; {refused}", without.join(", "));
+        Check::new(ABOUT, Answer::No, what).remedy("install them, then load them first")
     })
+}
+
+/// `init_module()` and `register_ftrace_function()`: two switches that refuse every patch (kernel/module/main.c,
+/// kernel/trace/ftrace.c).
+pub(super) fn switches(host: &Host) -> Option<Check> {
+    const ABOUT: &str = "switches";
+    if host.modules_disabled {
+        let what = "kernel.modules_disabled is 1: insmod fails with -EPERM until the next boot";
+        return Some(Check::new(ABOUT, Answer::No, what).remedy("boot without it"));
+    }
+    if host.ftrace_disabled {
+        let what = "kernel.ftrace_enabled is 0: no function can be patched (-EBUSY)";
+        return Some(Check::new(ABOUT, Answer::No, what).remedy("sysctl kernel.ftrace_enabled=1"));
+    }
+    None
 }
 
 /// `__klp_enable_patch()`: one transition at a time.

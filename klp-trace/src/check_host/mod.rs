@@ -6,17 +6,22 @@
 //! read is unknown, with the reason; it is never taken for a yes.
 #![forbid(unsafe_code)]
 
+mod functions;
+mod imports;
 mod kernel;
 mod objects;
 mod symbols;
+mod third;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::elf::ftrace_sites::Reach;
 use crate::elf::symbols::ObjectFile;
 use crate::kernel::modules::State;
 use crate::kernel::sysfs;
+use crate::lint::facts::Symbol;
 use crate::lint::{self, Facts};
 
 /// Names the form of the JSON; see docs/inspect.md.
@@ -33,8 +38,10 @@ pub struct Patch {
     pub vermagic: Option<String>,
     /// Whether it has `__versions`: then the kernel does not compare the release.
     pub versions: bool,
-    /// `depends=`.
+    /// `depends=`, as the kernel spells modules' names.
     pub depends: Vec<String>,
+    /// The undefined symbols that insmod has to find, livepatch's own and weak ones left out.
+    pub imports: Vec<String>,
     /// The functions that it replaces.
     pub functions: Vec<lint::sympos::Function>,
 }
@@ -56,6 +63,14 @@ pub struct Host {
     pub patches: Result<Vec<sysfs::Patch>, String>,
     /// How many symbols of a name an object has in `/proc/kallsyms`, for each that the patch asks for.
     pub listed: Result<BTreeMap<(String, String), usize>, String>,
+    /// How many places of a function ftrace can reach, for each that the patch replaces in the kernel or a loaded module.
+    pub traceable: Result<BTreeMap<(String, String), usize>, String>,
+    /// The patch's ordinary symbols that are exported, and by which module; none: by the kernel itself.
+    pub exports: Result<BTreeMap<String, Option<String>>, String>,
+    /// Whether `kernel.ftrace_enabled` is 0.
+    pub ftrace_disabled: bool,
+    /// Whether `kernel.modules_disabled` is 1.
+    pub modules_disabled: bool,
     /// Whether the kernel clears late relocations when their object goes.
     pub clears: Result<bool, String>,
     /// The objects that the patch has to do with, and what it depends on.
@@ -67,6 +82,10 @@ pub struct Host {
 pub struct Object {
     /// What is loaded; none when it is not.
     pub loaded: Option<Build>,
+    /// Whether `modules.builtin` has it: it never is a module.
+    pub builtin: bool,
+    /// The modules that hold it: `/sys/module/NAME/holders`.
+    pub holders: Vec<String>,
     /// The file that modprobe would load; or why there is none.
     pub file: Result<File, String>,
 }
@@ -80,8 +99,12 @@ pub struct File {
     pub build: Build,
     /// `vermagic=`, as it stands.
     pub vermagic: Option<String>,
+    /// `depends=`, as the kernel spells modules' names.
+    pub depends: Vec<String>,
     /// Those of its symbols that the patch asks for.
     pub symbols: ObjectFile,
+    /// What ftrace can do with each of them, in the order of the symbol table.
+    pub reach: BTreeMap<String, Vec<Reach>>,
 }
 
 /// What tells one build of a module from another.
@@ -161,20 +184,35 @@ pub fn ask(facts: &Facts, patch: &Patch, host: &Host, lint: &lint::Report) -> Re
     let mut checks = vec![kernel::livepatching(host), kernel::machine(patch, host)];
     checks.push(kernel::vermagic(patch, host));
     checks.push(kernel::name(patch, host));
+    checks.extend(kernel::switches(host));
     checks.extend(kernel::depends(patch, host));
+    checks.push(imports::check(patch, host));
     checks.push(kernel::transition(host));
     checks.push(symbols::file(lint));
     if host.livepatch == Ok(false) {
         // What its kernel would do with symbols and objects is no question.
         return report(patch, host, checks);
     }
-    for (name, object) in host.objects.iter().filter(|(name, _)| !patch.depends.contains(name)) {
+    let concerned = concerned(facts, patch);
+    for (name, object) in host.objects.iter().filter(|(name, _)| concerned.contains(name.as_str())) {
         checks.push(objects::build(name, object, host));
         checks.extend(symbols::of(name, facts, patch, host));
+        checks.extend(functions::of(name, patch, host));
         checks.extend(objects::next_load(name, facts, patch, host));
     }
     checks.extend(symbols::of(VMLINUX, facts, patch, host));
+    checks.extend(functions::of(VMLINUX, patch, host));
+    checks.extend(third::checks(facts, patch, host));
     report(patch, host, checks)
+}
+
+/// The objects that the patch patches, writes for, or asks symbols of: not those that it merely depends on.
+pub fn concerned<'f>(facts: &'f Facts<'_>, patch: &'f Patch) -> BTreeSet<&'f str> {
+    let symbols = facts.symbols.iter().filter_map(Symbol::parts).map(|parts| parts.object);
+    let gates = facts.livepatch_sections().filter_map(|s| s.gate.as_ref()).map(|gate| gate.object.as_str());
+    let functions = patch.functions.iter().map(|function| function.object.as_str());
+    let listed = facts.objects.names.iter().map(String::as_str);
+    symbols.chain(gates).chain(functions).chain(listed).collect()
 }
 
 fn report(patch: &Patch, host: &Host, checks: Vec<Check>) -> Report {

@@ -11,6 +11,12 @@ pub(super) fn build(name: &str, object: &Object, host: &Host) -> Check {
         let what = format!("whether it is loaded, and which build: {why}");
         return Check::new(ABOUT, Answer::Unknown, what).remedy("mount procfs at /proc").of(name);
     }
+    if object.builtin && object.loaded.is_none() {
+        let what = "built into this kernel (modules.builtin): no module of this name ever comes, and nothing of it is patched";
+        return Check::new(ABOUT, Answer::No, what)
+            .remedy("build the patch against this kernel's own configuration: its functions are vmlinux's")
+            .of(name);
+    }
     let check = match (&object.loaded, &object.file) {
         (None, Ok(file)) => {
             let what = format!("not loaded; {} ({}) would be", file.path, file.build.shown());

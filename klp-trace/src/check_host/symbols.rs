@@ -124,6 +124,9 @@ fn now(object: &str, asked: &BTreeMap<(&str, u64), bool>, host: &Host) -> Check 
     said(FIRST, asked, &wrong.collect::<Vec<_>>(), "/proc/kallsyms", AFTER)
 }
 
+/// The text that tells an ambiguous name, for its own remedy.
+const AMBIGUOUS: &str = "no position to tell them apart";
+
 fn wrong(name: &str, at: u64, error: &ResolveError) -> String {
     format!("{name},{at}: {error}")
 }
@@ -144,13 +147,17 @@ fn said(
     }
     let what =
         format!("{} of {} not as asked for in {place}: {}; {then}", wrong.len(), asked.len(), few(wrong));
-    Check::new(about, Answer::No, what).remedy(
-        "build the patch against the module and kernel that run here (docs/lint.md, KLP008 and KLP014)",
-    )
+    let remedy = if wrong.iter().all(|why| why.contains(AMBIGUOUS)) {
+        "give the position of the one that is meant (old_sympos, or the number in .klp.sym.*): /proc/kallsyms lists them in \
+         the order that counts (docs/lint.md, KLP008)"
+    } else {
+        "build the patch against the module and kernel that run here (docs/lint.md, KLP008 and KLP014)"
+    };
+    Check::new(about, Answer::No, what).remedy(remedy)
 }
 
 /// Some of them, and how many more there are.
-fn few(all: &[String]) -> String {
+pub(super) fn few(all: &[String]) -> String {
     let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match all.len().saturating_sub(NAMED) {
         0 => named,

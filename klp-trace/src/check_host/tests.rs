@@ -32,6 +32,10 @@ fn build(id: &str) -> Build {
     Build { build_id: Some(id.to_owned()), srcversion: None }
 }
 
+fn object_of(loaded: Option<Build>, file: Result<File, String>) -> Object {
+    Object { loaded, builtin: false, holders: Vec::new(), file }
+}
+
 fn fit() -> (Patch, Host) {
     let patch = Patch {
         name: "lp_test".to_owned(),
@@ -39,6 +43,7 @@ fn fit() -> (Patch, Host) {
         vermagic: Some("6.1 SMP ".to_owned()),
         versions: false,
         depends: Vec::new(),
+        imports: vec!["printk".to_owned()],
         functions: Vec::new(),
     };
     let listed = [(("tmod", "secret"), 1), (("tmod", "twice"), 2), (("vmlinux", "printk"), 1)];
@@ -46,7 +51,9 @@ fn fit() -> (Patch, Host) {
         path: "tmod.ko".to_owned(),
         build: build("aa"),
         vermagic: Some("6.1 SMP ".to_owned()),
+        depends: Vec::new(),
         symbols: object(&FIT),
+        reach: [("secret".to_owned(), vec![Reach::Site]), ("twice".to_owned(), vec![Reach::Site; 2])].into(),
     };
     let host = Host {
         release: "6.1".to_owned(),
@@ -59,8 +66,12 @@ fn fit() -> (Patch, Host) {
             .iter()
             .map(|((o, n), count)| (((*o).to_owned(), (*n).to_owned()), *count))
             .collect()),
+        traceable: Ok(BTreeMap::new()),
+        exports: Ok([("printk".to_owned(), None)].into()),
+        ftrace_disabled: false,
+        modules_disabled: false,
         clears: Ok(true),
-        objects: [("tmod".to_owned(), Object { loaded: Some(build("aa")), file: Ok(file) })].into(),
+        objects: [("tmod".to_owned(), object_of(Some(build("aa")), Ok(file)))].into(),
     };
     (patch, host)
 }
@@ -122,6 +133,122 @@ fn the_kernel_and_the_module_loader() {
     assert_eq!(said(|_, h| h.patches = Ok(vec![other(true)])), [("transition", No)]);
     assert_eq!(said(|_, h| h.patches = why()), [("transition", Unknown), ("next load", Unknown)]);
     assert_eq!(said(|p, _| p.depends.push("absent".to_owned())), [("depends", No)]);
+}
+
+#[test]
+fn what_it_depends_on_and_imports() {
+    let other = |h: &mut Host, loaded: Option<Build>, file: bool| {
+        let file = if file { tmod(h).file.clone() } else { why() };
+        h.objects.insert("other".to_owned(), object_of(loaded, file));
+    };
+    let depends = |p: &mut Patch| p.depends.push("other".to_owned());
+    assert_eq!(said(|p, h| (depends(p), other(h, Some(build("bb")), false)).1), []);
+    // insmod does not load it, though modprobe would.
+    assert_eq!(said(|p, h| (depends(p), other(h, None, true)).1), [("depends", No)]);
+    assert_eq!(said(|p, h| (depends(p), other(h, None, false)).1), [("depends", No)]);
+    // What is patched is looked at, also where the patch depends on it.
+    let both = |p: &mut Patch, h: &mut Host| {
+        p.depends.push("tmod".to_owned());
+        h.listed.as_mut().unwrap().insert(("tmod".to_owned(), "secret".to_owned()), 0);
+    };
+    assert_eq!(said(both), [("symbols, object first", No)]);
+
+    assert_eq!(said(|p, _| p.imports.push("nowhere".to_owned())), [("exports", No)]);
+    assert_eq!(said(|_, h| h.exports = why()), [("exports", Unknown)]);
+    assert_eq!(said(|p, h| (p.imports.clear(), h.exports = why()).1), []);
+    let raw = ".klp.sym.tmod.secret,0".to_owned();
+    let bytes = testing::livepatch();
+    let module = Module::parse(&bytes, Path::new("lp.ko"), false).unwrap();
+    let facts = Facts::of(&module, Listed::default()).unwrap();
+    let (mut patch, host) = fit();
+    patch.imports.push(raw);
+    let report = ask(&facts, &patch, &host, &lint::Report::default());
+    let check = report.checks.iter().find(|c| c.about == "exports").unwrap();
+    assert!(check.remedy.as_ref().unwrap().contains("klp-convert"), "{check:?}");
+}
+
+#[test]
+fn switches_and_built_in_modules() {
+    assert_eq!(said(|_, h| h.ftrace_disabled = true), [("switches", No)]);
+    assert_eq!(said(|_, h| h.modules_disabled = true), [("switches", No)]);
+    let built_in = |h: &mut Host| (tmod(h).builtin, tmod(h).loaded) = (true, None);
+    assert_eq!(said(|_, h| built_in(h)), [("build", No)]);
+}
+
+#[test]
+fn functions_that_ftrace_does_not_reach() {
+    let function = |object: &str, name: &str| lint::sympos::Function {
+        object: object.to_owned(),
+        name: name.to_owned(),
+        sympos: 0,
+    };
+    let replaced = |p: &mut Patch, h: &mut Host, reach: Reach| {
+        p.functions = vec![function("tmod", "secret")];
+        tmod(h).file.as_mut().unwrap().reach.insert("secret".to_owned(), vec![reach]);
+    };
+    assert_eq!(said(|p, h| replaced(p, h, Reach::Site)), []);
+    for reach in [Reach::NoSite, Reach::Data, Reach::Init] {
+        assert_eq!(said(|p, h| replaced(p, h, reach)), [("functions", No)], "{reach:?}");
+    }
+    let no_list = |p: &mut Patch, h: &mut Host| {
+        replaced(p, h, Reach::Site);
+        tmod(h).file.as_mut().unwrap().reach.clear();
+    };
+    assert_eq!(said(no_list), [("functions", Unknown)]);
+    // Of what the file does not tell, the kernel's list does: of the kernel itself, and of another build that is loaded.
+    let of = |object: &str, name: &str, sites| ((object.to_owned(), name.to_owned()), sites);
+    let kernel = |p: &mut Patch, h: &mut Host, sites: usize| {
+        p.functions = vec![function("vmlinux", "printk")];
+        h.traceable = Ok(if sites == 0 { BTreeMap::new() } else { [of("vmlinux", "printk", sites)].into() });
+    };
+    assert_eq!(said(|p, h| kernel(p, h, 1)), []);
+    assert_eq!(said(|p, h| kernel(p, h, 0)), [("functions", No)]);
+    assert_eq!(said(|p, h| (kernel(p, h, 1), h.traceable = why()).1), [("functions", Unknown)]);
+    let some = |p: &mut Patch, h: &mut Host| {
+        p.functions = vec![lint::sympos::Function { sympos: 1, ..function("tmod", "twice") }];
+        tmod(h).loaded = Some(build("bb"));
+        h.traceable = Ok([of("tmod", "twice", 1)].into());
+    };
+    assert_eq!(said(some), [("build", Unknown), ("functions", Unknown)]);
+}
+
+/// The small livepatch with the symbol of its first section in the module `third`.
+fn asked_of_third(change: impl FnOnce(&mut Patch, &mut Host)) -> Vec<(String, Answer)> {
+    let bytes = testing::livepatch();
+    let from = b".klp.sym.tmod.secret,0";
+    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    let mut bytes = bytes;
+    testing::put(&mut bytes, at, b".klp.sym.thrd.secret,0");
+    let module = Module::parse(&bytes, Path::new("lp.ko"), false).unwrap();
+    let facts = Facts::of(&module, Listed::default()).unwrap();
+    let (mut patch, mut host) = fit();
+    let file = tmod(&mut host).file.clone();
+    host.objects.insert("thrd".to_owned(), object_of(Some(build("aa")), file));
+    host.modules.as_mut().unwrap().insert("thrd".to_owned(), State::Live);
+    host.listed.as_mut().unwrap().insert(("thrd".to_owned(), "secret".to_owned()), 1);
+    change(&mut patch, &mut host);
+    let report = ask(&facts, &patch, &host, &lint::Report::default());
+    let other = report.checks.iter().filter(|c| c.answer != Yes);
+    other.map(|c| (c.about.to_owned(), c.answer)).collect()
+}
+
+#[test]
+fn symbols_of_a_third_module() {
+    let about = |answer| vec![("symbols' module".to_owned(), answer)];
+    assert_eq!(asked_of_third(|_, _| ()), about(Warning), "nothing holds it");
+    assert_eq!(asked_of_third(|_, h| h.objects.get_mut("thrd").unwrap().loaded = None), about(No));
+    assert_eq!(asked_of_third(|_, h| h.modules = why())[1..].last(), about(Unknown).last());
+    // Held by the object that the section waits for, or by the patch.
+    let held = |h: &mut Host| h.objects.get_mut("thrd").unwrap().holders.push("tmod".to_owned());
+    assert_eq!(asked_of_third(|_, h| held(h)), []);
+    let other = |h: &mut Host| h.objects.get_mut("thrd").unwrap().holders.push("unrelated".to_owned());
+    assert_eq!(asked_of_third(|_, h| other(h)), about(Warning));
+    let depends = |h: &mut Host| tmod(h).file.as_mut().unwrap().depends.push("thrd".to_owned());
+    assert_eq!(asked_of_third(|_, h| depends(h)), []);
+    let imported = |h: &mut Host| h.exports = Ok([("printk".to_owned(), Some("thrd".to_owned()))].into());
+    assert_eq!(asked_of_third(|_, h| imported(h)), []);
+    // depends= alone makes no holder.
+    assert_eq!(asked_of_third(|p, _| p.depends.push("thrd".to_owned())), about(Warning));
 }
 
 #[test]

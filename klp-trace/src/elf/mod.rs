@@ -8,6 +8,7 @@ pub mod buffer;
 pub mod builders;
 pub mod compressed;
 mod error;
+pub mod ftrace_sites;
 mod header;
 pub mod klp;
 pub mod limits;

@@ -18,3 +18,4 @@ pub mod resolve;
 pub mod settings;
 pub mod sysfs;
 pub mod tasks;
+pub mod traceable;

@@ -132,7 +132,7 @@ fn measure(series: Series, what: Bench, more: Vec<GuestFile>, memory_mib: u32) -
     let (kernel, fixtures) = bench.kernels.get(&series).context("the kernel is missing")?;
     let work = testbed::cache_dir().join("bench").join(series.to_string());
     std::fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
-    let plan = Plan { runs: Vec::new(), bench: Some(what) };
+    let plan = Plan { bench: Some(what), ..Plan::default() };
     let mut files = runner::files(&plan, fixtures, &work)?;
     files.extend(more);
     let outcome = testbed::boot(&Boot {

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod agreement;
 pub mod bench;
 pub mod boots;
 pub mod demo;

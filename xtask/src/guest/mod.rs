@@ -4,6 +4,7 @@
 //! what it saw: exit codes, the kernel's log, memory through /proc/kcore. It judges nothing.
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod audit;
 mod bench;
 mod bench_audit;
@@ -62,6 +63,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&args.plan)
         .with_context(|| format!("cannot read {}", args.plan.display()))?;
     let plan: Plan = serde_json::from_str(&text).context("the plan cannot be read")?;
+    if let Some(cases) = &plan.agreement {
+        return write(Path::new("/out/agreement.json"), &agreement::run(cases)?);
+    }
     if let Some(what) = &plan.bench {
         return write(Path::new("/out/bench.json"), &bench::run(what)?);
     }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::agreement::Case;
+
 /// The plan of one boot, `/plan.json` in the guest.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
@@ -14,6 +16,9 @@ pub struct Plan {
     /// What is measured.
     #[serde(default)]
     pub bench: Option<Bench>,
+    /// What klp-trace is asked about, and inserted.
+    #[serde(default)]
+    pub agreement: Option<Vec<Case>>,
 }
 
 /// What is measured in a guest; the results are in `bench.json`.

@@ -214,7 +214,7 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
         bench.kernels.get(&batch.series).with_context(|| format!("no kernel {}", batch.series))?;
     std::fs::create_dir_all(work).with_context(|| format!("cannot make {}", work.display()))?;
     let runs = batch.instances.iter().map(|instance| instance.run.clone()).collect();
-    let mut files = files(&Plan { runs, bench: None }, fixtures, work)?;
+    let mut files = files(&Plan { runs, ..Plan::default() }, fixtures, work)?;
     let bpftool = ("bpftool".to_owned(), "/usr/sbin/bpftool".to_owned());
     for (package, program) in batch.vm.tools.iter().chain([&bpftool]) {
         files.extend(tool(package, program, work)?);

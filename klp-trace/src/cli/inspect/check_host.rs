@@ -1,5 +1,7 @@
 //! `inspect --check-host`: reads what a host says of itself.
 
+mod listed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -7,17 +9,17 @@ use super::lint::{self, LintArgs};
 use crate::arch;
 use crate::check_host::{self, Build, File, Host, Object, Patch, Report};
 use crate::cli::exit::Exit;
+use crate::elf::ftrace_sites::{Reach, Sites};
 use crate::elf::module::{Module, Objects};
 use crate::elf::{Error, names, notes, open, tree};
-use crate::kernel::kallsyms::{Query, VMLINUX};
+use crate::kernel::kallsyms::VMLINUX;
 use crate::kernel::modules::Modules;
 use crate::kernel::patch_file::Finder;
 use crate::kernel::sysfs::Sysfs;
 use crate::lint::Facts;
 use crate::lint::facts::Symbol;
 
-/// What clears late relocations, where it is.
-const CLEARS: &str = "clear_relocate_add";
+use listed::Wanted;
 
 /// A host: this one, or files made for a test.
 pub(super) struct Where {
@@ -51,7 +53,8 @@ pub(super) fn ask(
         machine: module.machine().name(module.is_big_endian()),
         vermagic: module.info(b"vermagic").map(names::display),
         versions: [&b"__versions"[..], b"__version_ext_crcs"].iter().any(|name| module.find(name).is_some()),
-        depends: module.depends().map(names::display).collect(),
+        depends: depends(module),
+        imports: imports(module),
         functions: lint::functions(objects),
     };
     let mut found = crate::lint::check(&facts);
@@ -83,6 +86,7 @@ fn read(facts: &Facts<'_>, patch: &Patch, args: &LintArgs, host: &Where) -> Host
     let sysfs = Sysfs::new(root);
     let wanted = wanted(facts, patch);
     let modules = modules(root);
+    let builtin = builtin(root, release);
     let objects: BTreeMap<String, Object> = wanted
         .iter()
         .filter(|(name, _)| *name != VMLINUX)
@@ -90,12 +94,14 @@ fn read(facts: &Facts<'_>, patch: &Patch, args: &LintArgs, host: &Where) -> Host
             let loaded = modules.as_ref().is_ok_and(|m| m.contains_key(name));
             let object = Object {
                 loaded: loaded.then(|| loaded_build(&sysfs, name)),
+                builtin: builtin.contains(name),
+                holders: holders(root, name),
                 file: file(&finder, name, symbols),
             };
             (name.clone(), object)
         })
         .collect();
-    let counted = count(root, &wanted);
+    let listed = listed::read(root, &wanted, patch);
     Host {
         release: names::display(release.as_bytes()),
         machine: names::display(machine.as_bytes()),
@@ -107,27 +113,73 @@ fn read(facts: &Facts<'_>, patch: &Patch, args: &LintArgs, host: &Where) -> Host
         },
         vermagic: vermagic(root, release, &objects),
         patches: sysfs.patches().map_err(|error| error.to_string()),
-        clears: counted.as_ref().map(|(_, has)| arch::clears(machine, *has)).map_err(Clone::clone),
-        listed: counted.map(|(listed, _)| listed),
+        clears: listed.as_ref().map(|listed| arch::clears(machine, listed.clears)).map_err(Clone::clone),
+        exports: listed.as_ref().map_err(Clone::clone).and_then(|listed| listed.exports.clone()),
+        traceable: listed.as_ref().map_err(Clone::clone).and_then(|listed| listed.traceable.clone()),
+        listed: listed.map(|listed| listed.counts),
+        ftrace_disabled: is_off(root, "ftrace_enabled", "0"),
+        modules_disabled: is_off(root, "modules_disabled", "1"),
         modules,
         objects,
     }
 }
 
+/// `depends=`, as the kernel spells modules' names: modpost writes files' names, which may have dashes.
+fn depends(module: &Module<'_>) -> Vec<String> {
+    module.depends().map(|name| names::display(&names::normal(name))).collect()
+}
+
+/// The undefined symbols that insmod has to find. What other loaders than x86's put in themselves is left out
+/// (`ignore_undef_symbol()`, kernel/module/main.c; ppc64's table of contents).
+fn imports(module: &Module<'_>) -> Vec<String> {
+    const WEAK: u8 = 2;
+    const MADE: [&[u8]; 2] = [b"_GLOBAL_OFFSET_TABLE_", b".TOC."];
+    let undefined = module.symbols().filter(|s| s.shndx == 0 && s.info >> 4 != WEAK);
+    let names = undefined.filter_map(|s| s.name).filter(|name| !name.is_empty() && !MADE.contains(name));
+    names.map(names::display).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// The names that are asked for, by object; dependencies and patched objects with none among them.
-fn wanted(facts: &Facts<'_>, patch: &Patch) -> BTreeMap<String, BTreeSet<String>> {
-    let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+fn wanted(facts: &Facts<'_>, patch: &Patch) -> Wanted {
+    let mut wanted = Wanted::new();
     for parts in facts.symbols.iter().filter_map(Symbol::parts) {
         wanted.entry(parts.object.to_string()).or_default().insert(parts.name.to_string());
     }
     for function in &patch.functions {
         wanted.entry(function.object.clone()).or_default().insert(function.name.clone());
     }
-    let gates = facts.livepatch_sections().filter_map(|s| s.gate.as_ref()).map(|gate| &gate.object);
-    for object in facts.objects.names.iter().chain(gates).chain(&patch.depends) {
-        wanted.entry(object.clone()).or_default();
+    for object in check_host::concerned(facts, patch) {
+        wanted.entry(object.to_owned()).or_default();
+    }
+    for module in &patch.depends {
+        wanted.entry(module.clone()).or_default();
     }
     wanted
+}
+
+/// Whether a switch of /proc/sys/kernel stands so that it refuses livepatches.
+fn is_off(root: &Path, switch: &str, off: &str) -> bool {
+    std::fs::read_to_string(root.join("proc/sys/kernel").join(switch)).is_ok_and(|text| text.trim() == off)
+}
+
+/// The names of what is built into the kernel and could be modules, as the kernel spells them: `modules.builtin` has the path
+/// of each one's file.
+fn builtin(root: &Path, release: &str) -> BTreeSet<String> {
+    let path = root.join("lib/modules").join(release).join("modules.builtin");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| names::display(&names::module_of_file(Path::new(line)))).collect()
+}
+
+/// The modules that hold a module.
+fn holders(root: &Path, name: &str) -> Vec<String> {
+    if name.is_empty() || name.starts_with('.') || name.contains('/') {
+        return Vec::new();
+    }
+    let Ok(entries) = root.join("sys/module").join(name).join("holders").read_dir() else {
+        return Vec::new();
+    };
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    names.map(|name| names::path(Path::new(&name))).collect()
 }
 
 fn modules(root: &Path) -> Result<BTreeMap<String, crate::kernel::modules::State>, String> {
@@ -160,8 +212,22 @@ fn file(finder: &Finder, name: &str, wanted: &BTreeSet<String>) -> Result<File, 
         path: names::path(&best.path),
         build: build(&module),
         vermagic: module.info(b"vermagic").map(names::display),
+        depends: depends(&module),
+        reach: reach(&module, wanted),
         symbols: best.file.clone(),
     })
+}
+
+/// What ftrace can do with each symbol of the names; nothing where the file's lists cannot be read.
+fn reach(module: &Module<'_>, wanted: &BTreeSet<String>) -> BTreeMap<String, Vec<Reach>> {
+    let mut reach: BTreeMap<String, Vec<Reach>> = BTreeMap::new();
+    let Ok(sites) = Sites::read(module) else { return reach };
+    for symbol in module.symbols().filter(|symbol| symbol.shndx != 0) {
+        if let Some(name) = symbol.name.map(names::display).filter(|name| wanted.contains(name)) {
+            reach.entry(name).or_default().push(sites.reach(module, &symbol));
+        }
+    }
+    reach
 }
 
 fn build(module: &Module<'_>) -> Build {
@@ -198,26 +264,6 @@ fn vermagic(
 
 /// Files that are opened to find one with a vermagic.
 const TRIED: usize = 8;
-
-/// How many symbols of each name the kernel lists, and whether it has what clears.
-type Counted = (BTreeMap<(String, String), usize>, bool);
-
-fn count(root: &Path, wanted: &BTreeMap<String, BTreeSet<String>>) -> Result<Counted, String> {
-    let mut query = Query::new();
-    query.want(VMLINUX, CLEARS);
-    let all = || wanted.iter().flat_map(|(object, symbols)| symbols.iter().map(move |name| (object, name)));
-    for (object, name) in all() {
-        query.want(names::bytes(object), names::bytes(name));
-    }
-    let found = query.count(root).map_err(|error| error.to_string())?;
-    if !found.present(VMLINUX) {
-        return Err("/proc/kallsyms lists nothing of the kernel itself".to_owned());
-    }
-    let count =
-        |object: &String, name: &String| found.addresses(names::bytes(object), names::bytes(name)).len();
-    let listed = all().map(|(object, name)| ((object.clone(), name.clone()), count(object, name))).collect();
-    Ok((listed, !found.addresses(VMLINUX, CLEARS).is_empty()))
-}
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,8 @@ fn object() -> Vec<u8> {
 const SYMBOLS: &str = "\
 0000000000000000 T printk
 0000000000000000 T clear_relocate_add
+0000000000000000 r __ksymtab_klp_enable_patch
+0000000000000000 r __ksymtab_ordinary
 0000000000000000 t secret\t[tmod]
 0000000000000000 t twice\t[tmod]
 0000000000000000 t twice\t[tmod]
