@@ -28,7 +28,8 @@ pub fn run(cases: &[Case]) -> anyhow::Result<Vec<Seen>> {
             for order in [Order::ObjectFirst, Order::PatchFirst] {
                 kmsg.drain()?;
                 let mut one = once(case, order, with).with_context(|| case.name.clone())?;
-                before.remove_modules().with_context(|| format!("after {}", case.name))?;
+                let wake = || drop(case.wake.as_ref().map(|path| std::fs::write(path, "1")));
+                before.remove_modules_with(wake).with_context(|| format!("after {}", case.name))?;
                 one.dmesg = kmsg.drain()?;
                 seen.push(one);
             }

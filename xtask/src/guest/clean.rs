@@ -34,10 +34,16 @@ impl Before {
 
     /// Disables and removes what was loaded since, whatever is attached.
     pub fn remove_modules(&self) -> anyhow::Result<()> {
+        self.remove_modules_with(|| ())
+    }
+
+    /// The same, doing something again and again meanwhile.
+    pub fn remove_modules_with(&self, meanwhile: impl Fn()) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while system::modules().iter().any(|module| !self.modules.contains(module)) {
             ensure!(Instant::now() < deadline, "modules do not let themselves be removed");
             self.once();
+            meanwhile();
             std::thread::sleep(Duration::from_millis(100));
         }
         Ok(())

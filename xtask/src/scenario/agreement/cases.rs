@@ -63,13 +63,18 @@ pub fn cases(folder: &Path, guest: &str, table: &Table) -> anyhow::Result<Vec<Ca
             objects: objects.iter().filter(|stem| !needed.contains(*stem)).map(|stem| file(stem)).collect(),
             gates: gates.into_iter().collect(),
             spared: spared.unwrap_or_default(),
+            wake: table.wake.get(&name).cloned(),
             proof: table.proof.get(&name).map(|proof| proof.read.clone()),
             name,
         });
     }
     ensure!(!cases.is_empty(), "no livepatch in {}", folder.display());
-    let named =
-        table.spared.keys().chain(table.proof.keys()).chain(table.unknown.iter().map(|row| &row.case));
+    let named = table
+        .spared
+        .keys()
+        .chain(table.proof.keys())
+        .chain(table.wake.keys())
+        .chain(table.unknown.iter().map(|row| &row.case));
     for name in named {
         ensure!(cases.iter().any(|case| case.name == *name), "the table names {name}, which is no fixture");
     }

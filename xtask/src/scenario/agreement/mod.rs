@@ -34,6 +34,8 @@ pub struct Case {
     pub gates: Vec<String>,
     /// The orders in which it is not inserted.
     pub spared: Vec<Order>,
+    /// A file that is written to while the patch is taken away, so that its transition ends.
+    pub wake: Option<String>,
     /// A file that is read once all is loaded.
     pub proof: Option<String>,
 }

@@ -16,6 +16,8 @@ pub struct Table {
     pub spared: BTreeMap<String, Spared>,
     /// By patch: what must be read where it is in use. Else that livepatch calls each object patched is all.
     pub proof: BTreeMap<String, Proof>,
+    /// By patch: a file that 1 is written to while it is taken away, for threads that sleep in what it replaced.
+    pub wake: BTreeMap<String, String>,
     /// What the tool may leave open, and nothing else.
     pub unknown: Vec<Unknown>,
 }
