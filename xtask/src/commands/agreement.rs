@@ -1,7 +1,7 @@
 //! `cargo xtask agreement`: `klp-trace inspect --check-host` against insmod, for every livepatch among the fixtures.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -115,7 +115,6 @@ fn on(bench: &Bench, series: Series, only: &[String]) -> anyhow::Result<Counts> 
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let path: PathBuf = path.to_owned();
-    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| path.display().to_string())
 }

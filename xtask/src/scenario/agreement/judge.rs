@@ -99,7 +99,9 @@ fn round(
                             && check.what.contains(&row.reason)
                     };
                     match table.unknown.iter().position(fits) {
-                        Some(row) => drop(met.insert(row)),
+                        Some(row) => {
+                            met.insert(row);
+                        }
                         None => wrong.push(format!(
                             "{order}: unknown, which is not in tests/agreement.toml: {} {}: {}",
                             check.object, check.about, check.what
