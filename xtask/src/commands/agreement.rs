@@ -87,6 +87,7 @@ fn on(bench: &Bench, series: Series, only: &[String]) -> anyhow::Result<Counts> 
         modules: Vec::new(),
         command: [guest::AGENT, "guest"].map(ToOwned::to_owned).to_vec(),
         append: guest::PASSWORD.to_owned(),
+        cpu: testbed::CPU,
         smp: 1,
         memory_mib: 1024,
         timeout: Duration::from_mins(40),
