@@ -86,7 +86,6 @@ fn read(facts: &Facts<'_>, patch: &Patch, args: &LintArgs, host: &Where) -> Host
     let sysfs = Sysfs::new(root);
     let wanted = wanted(facts, patch);
     let modules = modules(root);
-    let builtin = builtin(root, release);
     let objects: BTreeMap<String, Object> = wanted
         .iter()
         .filter(|(name, _)| *name != VMLINUX)
@@ -94,7 +93,7 @@ fn read(facts: &Facts<'_>, patch: &Patch, args: &LintArgs, host: &Where) -> Host
             let loaded = modules.as_ref().is_ok_and(|m| m.contains_key(name));
             let object = Object {
                 loaded: loaded.then(|| loaded_build(&sysfs, name)),
-                builtin: builtin.contains(name),
+                builtin: finder.built_in(name).is_some(),
                 holders: holders(root, name),
                 file: file(&finder, name, symbols),
             };
@@ -160,14 +159,6 @@ fn wanted(facts: &Facts<'_>, patch: &Patch) -> Wanted {
 /// Whether a switch of /proc/sys/kernel stands so that it refuses livepatches.
 fn is_off(root: &Path, switch: &str, off: &str) -> bool {
     std::fs::read_to_string(root.join("proc/sys/kernel").join(switch)).is_ok_and(|text| text.trim() == off)
-}
-
-/// The names of what is built into the kernel and could be modules, as the kernel spells them: `modules.builtin` has the path
-/// of each one's file.
-fn builtin(root: &Path, release: &str) -> BTreeSet<String> {
-    let path = root.join("lib/modules").join(release).join("modules.builtin");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| names::display(&names::module_of_file(Path::new(line)))).collect()
 }
 
 /// The modules that hold a module.
