@@ -2,10 +2,11 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_ns},
+    helpers::generated::{bpf_get_current_pid_tgid, bpf_get_current_task},
 };
 use klp_trace_ebpf::{
     Hook, InFlight, InFlightKey, Phase,
+    hook::slot,
     record::{FLAG_LIVEPATCH, KIND_ENTER, KIND_EXIT},
 };
 
@@ -13,9 +14,9 @@ use crate::{
     diag,
     emit::{self, Call},
     gated,
-    layout::{CLEANUP_HOOKED, is_livepatch_section, kept_names},
-    maps::{CALLS, Tally, remember},
-    section::{self, Walk},
+    layout::{CLEANUP_HOOKED, TASK_START, field, is_livepatch_section, kept_names},
+    maps::{CALLS, Tally, remember, walk_id},
+    section::Walk,
 };
 
 /// Arguments of apply_relocate_add and clear_relocate_add.
@@ -43,16 +44,18 @@ fn notice_missed_exit(hook: Hook, tally: &mut Tally) {
 
 #[inline(always)]
 fn stash(hook: Hook, args: Relocate, tally: &mut Tally) {
+    // SAFETY: takes no arguments.
+    let task = unsafe { bpf_get_current_task() };
     let value = InFlight {
-        // SAFETY: takes no arguments.
-        ktime_ns: unsafe { bpf_ktime_get_ns() },
+        task,
+        start_time: field(task, &TASK_START).unwrap_or(0),
         sechdrs: args.sechdrs,
         module: args.module,
         symindex: args.symindex,
         relsec: args.relsec,
     };
     if CALLS.insert(&key(hook), &value, 0).is_err() {
-        tally.map_full += 1;
+        tally.calls_full += 1;
     }
 }
 
@@ -70,15 +73,23 @@ pub fn stashed(hook: Hook) -> Option<Relocate> {
     })
 }
 
-/// Entry of apply or clear.
+/// Entry of apply or clear. They run for every relocation section of every module: nothing comes before the flag's test, and
+/// without the flag nothing after it. Only a kretprobe (`by_stash`) knows its call by what the entry left in the map: what a call
+/// whose exit was missed left there must not be taken for this one's.
 #[inline(always)]
-pub fn enter_relocate(hook: Hook, args: Relocate) {
+pub fn enter_relocate(hook: Hook, args: Relocate, by_stash: bool) {
+    let livepatch = is_livepatch_section(args.sechdrs, args.relsec);
+    if !livepatch && !by_stash {
+        return;
+    }
     let mut tally = Tally::new();
     notice_missed_exit(hook, &mut tally);
-    if is_livepatch_section(args.sechdrs, args.relsec) {
+    if livepatch {
         stash(hook, args, &mut tally);
         let call = Call { relsec: args.relsec, ..Call::default() };
         emit::hook(KIND_ENTER, hook, args.module, call, &mut tally);
+    } else if tally.missed_exits == 0 {
+        return;
     }
     tally.settle(hook, Phase::Enter);
 }
@@ -86,12 +97,13 @@ pub fn enter_relocate(hook: Hook, args: Relocate) {
 /// Exit of apply or clear: the section is read. A late one runs under klp_mutex.
 #[inline(always)]
 pub fn exit_relocate(ctx: &impl EbpfContext, hook: Hook, args: Relocate, ret: i64) {
-    let mut tally = Tally::new();
-    if is_livepatch_section(args.sechdrs, args.relsec) {
-        let _ = CALLS.remove(&key(hook));
-        relocated(hook, args, ret, &mut tally);
-        diag::relocated(ctx, hook, args.relsec, ret, &tally);
+    if !is_livepatch_section(args.sechdrs, args.relsec) {
+        return;
     }
+    let mut tally = Tally::new();
+    let _ = CALLS.remove(&key(hook));
+    relocated(hook, args, ret, &mut tally);
+    diag::relocated(ctx, hook, args.relsec, ret, &tally);
     tally.settle(hook, Phase::Exit);
 }
 
@@ -100,7 +112,7 @@ fn relocated(hook: Hook, args: Relocate, ret: i64, tally: &mut Tally) {
     // Without klp_info this is the loader's own apply of vmlinux sections. The module may yet fail to load without a
     // trace, so its sections are remembered from the tracepoint module_load on.
     let secstrings = kept_names(args.module);
-    let id = section::walk_id();
+    let id = walk_id(slot(hook, Phase::Exit));
     let mut w = Walk::new(hook as u32, id, args.module, args.relsec, args.sechdrs, secstrings);
     let mut walks = 0;
     if w.open(args.symindex) {

@@ -12,10 +12,14 @@ pub struct Counters {
     pub drops: u64,
     /// Reads of kernel memory that failed where the kernel's structures promised memory (for a chunk: at least one)
     pub read_errors: u64,
-    /// Entries that did not fit into the sections' or the calls' map
-    pub map_full: u64,
+    /// Sections that did not fit into their map
+    pub sections_full: u64,
     /// Calls of the function whose exit was never seen, noticed when the same thread entered it again
     pub missed_exits: u64,
     /// Calls of helpers that the kernel refused, such as a loop over too many entries
     pub helper_errors: u64,
+    /// Calls that did not fit into their map
+    pub calls_full: u64,
+    /// Walks begun: what makes each one's identity its own
+    pub walks: u64,
 }

@@ -5,15 +5,16 @@
 
 use aya_ebpf::{cty::c_void, programs::RawTracePointContext};
 use klp_trace_ebpf::{
-    CHUNK, Hook, ModuleFacts, Phase, SYMBOL_NAME, Symbol,
+    CHUNK, Hook, ModuleFacts, SYMBOL_NAME, Symbol,
+    hook::{DEMAND_MODULE, DEMAND_SYMBOL, DEMAND_WALK},
     record::{FLAG_READ_ERROR, KIND_MODULE, KIND_SYMBOL},
 };
 
 use crate::{
     emit,
     layout::{
-        ABSENT, MOD_NUM_SYMTAB, MOD_STRTAB, MOD_TEXT, MOD_TEXT_SIZE, SH_ADDR, SYM, copy_str, field, header,
-        is_livepatch_section, klp_info, read,
+        ABSENT, MOD_NUM_SYMTAB, MOD_STRTAB, MOD_TEXT, MOD_TEXT_SIZE, SH_ADDR, SYM, TASK_EXIT_STATE, TASK_PID,
+        TASK_START, copy_str, field, header, is_livepatch_section, klp_info, read,
     },
     maps::{EVENTS, Tally, remember},
     sample,
@@ -31,8 +32,8 @@ const STEP_BEGIN: u64 = 1 << 32;
 const STEP_END: u64 = 2 << 32;
 
 #[inline(always)]
-fn settled(tally: &Tally, sent: i32) -> i32 {
-    tally.settle(Hook::Demand, Phase::Enter);
+fn settled(slot: u32, tally: &Tally, sent: i32) -> i32 {
+    tally.settle_slot(slot);
     if tally.drops != 0 { ENOSPC } else { sent }
 }
 
@@ -58,12 +59,15 @@ pub extern "C" fn demand_walk(ctx: *mut c_void) -> i32 {
     if step == STEP_BEGIN {
         remember(module, relsec, &mut tally);
         emit::begin(&w, 0, 0, &mut tally);
-        return settled(&tally, SENT);
+        return settled(DEMAND_WALK, &tally, SENT);
     }
     if step == STEP_END {
         w.sent = ctx.arg(4);
         emit::end(&w, &mut tally);
-        return settled(&tally, SENT);
+        return settled(DEMAND_WALK, &tally, SENT);
+    }
+    if w.capped() {
+        return EIO;
     }
     let chunk = step as u32;
     if u64::from(chunk) * CHUNK as u64 >= u64::from(w.total) || u64::from(chunk) != step {
@@ -73,15 +77,15 @@ pub extern "C" fn demand_walk(ctx: *mut c_void) -> i32 {
     tally.records += w.records;
     tally.drops += w.drops;
     tally.read_errors += w.read_errors;
-    settled(&tally, SENT)
+    settled(DEMAND_WALK, &tally, SENT)
 }
 
-/// A symbol of a patch: (module, index).
+/// A symbol of a patch: (module, index, question).
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "raw_tp/module_load")]
 pub extern "C" fn demand_symbol(ctx: *mut c_void) -> i32 {
     let ctx = RawTracePointContext::new(ctx);
-    let (module, index): (u64, u32) = (ctx.arg(0), ctx.arg(1));
+    let (module, index, question): (u64, u32, u64) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
     let Some(info) = klp_info(module) else { return EIO };
     // A livepatch keeps its whole symbol table, under the same indices (kernel/module/livepatch.c).
     let Some(symtab) = header::<u64>(info.sechdrs, info.symndx, SH_ADDR) else { return EIO };
@@ -98,12 +102,12 @@ pub extern "C" fn demand_symbol(ctx: *mut c_void) -> i32 {
     let mut tally = Tally::new();
     let Some(mut slot) = EVENTS.reserve::<Symbol>(0) else {
         tally.drops += 1;
-        return settled(&tally, SENT);
+        return settled(DEMAND_SYMBOL, &tally, SENT);
     };
     let r = slot.as_mut_ptr();
     // SAFETY: reserved memory of a Symbol; every field is written.
     unsafe {
-        emit::head(&raw mut (*r).head, KIND_SYMBOL, Hook::Demand, 0);
+        emit::head(&raw mut (*r).head, KIND_SYMBOL, Hook::Demand, question);
         (*r).module = module;
         (*r).value = value;
         (*r).index = index;
@@ -114,15 +118,15 @@ pub extern "C" fn demand_symbol(ctx: *mut c_void) -> i32 {
     }
     slot.submit(0);
     tally.records += 1;
-    settled(&tally, SENT)
+    settled(DEMAND_SYMBOL, &tally, SENT)
 }
 
-/// What a `struct module` says: (module).
+/// What a `struct module` says: (module, question).
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "raw_tp/module_load")]
 pub extern "C" fn demand_module(ctx: *mut c_void) -> i32 {
     let ctx = RawTracePointContext::new(ctx);
-    let module: u64 = ctx.arg(0);
+    let (module, question): (u64, u64) = (ctx.arg(0), ctx.arg(1));
     let (state, flags) = emit::module_state(module);
     if flags & FLAG_READ_ERROR != 0 {
         return EIO;
@@ -141,12 +145,12 @@ pub extern "C" fn demand_module(ctx: *mut c_void) -> i32 {
     let mut tally = Tally::new();
     let Some(mut slot) = EVENTS.reserve::<ModuleFacts>(0) else {
         tally.drops += 1;
-        return settled(&tally, SENT);
+        return settled(DEMAND_MODULE, &tally, SENT);
     };
     let r = slot.as_mut_ptr();
     // SAFETY: reserved memory of a ModuleFacts; every field is written.
     unsafe {
-        emit::head(&raw mut (*r).head, KIND_MODULE, Hook::Demand, 0);
+        emit::head(&raw mut (*r).head, KIND_MODULE, Hook::Demand, question);
         (*r).module = module;
         (*r).text = text;
         (*r).state = state;
@@ -159,5 +163,18 @@ pub extern "C" fn demand_module(ctx: *mut c_void) -> i32 {
     }
     slot.submit(0);
     tally.records += 1;
-    settled(&tally, SENT)
+    settled(DEMAND_MODULE, &tally, SENT)
+}
+
+/// Whether a thread is still there, and has not ended: (task, pid, start_time). 1: it is. No record. A `task_struct` that was
+/// freed holds anything, but not these three.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "raw_tp/module_load")]
+pub extern "C" fn demand_alive(ctx: *mut c_void) -> i32 {
+    let ctx = RawTracePointContext::new(ctx);
+    let (task, pid, start): (u64, u32, u64) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    let alive = field::<u32>(task, &TASK_PID) == Some(pid)
+        && field::<u64>(task, &TASK_START) == Some(start)
+        && field::<u32>(task, &TASK_EXIT_STATE) == Some(0);
+    if alive { SENT } else { NOTHING }
 }

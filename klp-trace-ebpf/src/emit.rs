@@ -10,7 +10,7 @@ use aya_ebpf::{
 };
 use klp_trace_ebpf::{
     Begin, End, Head, Hook, HookRecord, MODULE_NAME, SECTION_NAME, Task,
-    record::{FLAG_KLP_INFO, FLAG_LIVEPATCH, FLAG_READ_ERROR, KIND_BEGIN, KIND_END},
+    record::{FLAG_CAPPED, FLAG_KLP_INFO, FLAG_LIVEPATCH, FLAG_READ_ERROR, KIND_BEGIN, KIND_END},
 };
 
 use crate::{
@@ -168,6 +168,9 @@ pub fn begin(w: &Walk, cause: u64, ret: i64, tally: &mut Tally) {
         let mut flags = FLAG_KLP_INFO;
         if w.secstrings == 0 {
             flags = 0;
+        }
+        if w.capped() {
+            flags |= FLAG_CAPPED;
         }
         (*r).flags = flags;
         section_name(&raw mut (*r).section, w, w.relsec);

@@ -1,16 +1,21 @@
 //! Every known section gated on one module, read again: on a kernel that never clears, the only witness. Sections of
 //! patches that were disabled or replaced are among them: the kernel forgets those patches, the map does not.
+//!
+//! The map is gone through whole, some seven short reads a section of any patch, which is little beside the unload of a module.
+//! The helper may pass over an element, or give one twice, while another CPU takes elements out and puts others in (a patch is
+//! loaded or freed outside klp_mutex, kernel/bpf/hashtab.c: elements are allotted anew). A section read twice is judged twice
+//! to the same; one passed over is read by user space a moment later, which misses it (verify/lifecycle.rs, `want_applied`).
 
 use aya_ebpf::{
     cty::{c_long, c_void},
     helpers::{bpf_for_each_map_elem, bpf_loop},
 };
-use klp_trace_ebpf::{Hook, SectionKey, SectionValue};
+use klp_trace_ebpf::{Hook, Phase, SectionKey, SectionValue, hook::slot};
 
 use crate::{
     layout::{Info, MOD_NAME, SH_NAME, copy, copy_header, copy_str, is_livepatch_section, klp_info},
-    maps::{SECTIONS, Tally, remember, zero},
-    section::{self, Walk},
+    maps::{SECTIONS, Tally, remember, walk_id, zero},
+    section::Walk,
 };
 
 /// Length of `.klp.rela.`, which the object's name and a dot follow.
@@ -71,10 +76,12 @@ extern "C" fn each_gated(
     // SAFETY: the helper passes a key of the map and reread()'s Gate.
     let (module, relsec, gate) = unsafe { ((*key).module, (*key).relsec as u32, &mut *gate) };
     let Some(info) = klp_info(module) else { return 0 };
-    if !gated(&info, relsec, gate) {
+    // The key of a patch whose end was missed: another has its address now, with fewer sections perhaps.
+    if relsec >= info.shnum || !gated(&info, relsec, gate) {
         return 0;
     }
-    let mut w = Walk::new(gate.hook, section::walk_id(), module, relsec, info.sechdrs, info.secstrings);
+    let id = walk_id(gate.hook * 2 + Phase::Exit as u32);
+    let mut w = Walk::new(gate.hook, id, module, relsec, info.sechdrs, info.secstrings);
     if is_livepatch_section(info.sechdrs, relsec) && w.open(info.symndx) {
         w.run(gate.module, gate.ret, gate.tally);
         gate.walks += 1;
@@ -163,7 +170,8 @@ extern "C" fn each_section(relsec: u32, load: *mut c_void) -> c_long {
     }
     remember(load.module, relsec, load.tally);
     let (hook, info) = (Hook::ModuleLoad as u32, &load.info);
-    let mut w = Walk::new(hook, section::walk_id(), load.module, relsec, info.sechdrs, info.secstrings);
+    let id = walk_id(slot(Hook::ModuleLoad, Phase::Enter));
+    let mut w = Walk::new(hook, id, load.module, relsec, info.sechdrs, info.secstrings);
     if w.open(info.symndx) {
         w.run(0, 0, load.tally);
         load.walks += 1;

@@ -100,9 +100,19 @@ pub enum Phase {
     Exit = 1,
 }
 
-/// Number of entries of the counters' map: one for each hook and phase. Each is written by one program alone,
-/// which the kernel never runs twice at once on one CPU: so plain additions lose nothing.
+/// Number of entries of the counters' map: one for each hook and phase, and one more for [`Hook::Demand`], which has three
+/// programs that count. Each is written by one program alone, which the kernel never runs twice at once on one CPU: so plain
+/// additions lose nothing.
 pub const SLOTS: u32 = 32;
+
+/// The counters' index of the program that reads a section on demand.
+pub const DEMAND_WALK: u32 = slot(Hook::Demand, Phase::Enter);
+/// The same of the program that reads a symbol.
+pub const DEMAND_SYMBOL: u32 = slot(Hook::Demand, Phase::Exit);
+/// The same of the program that reads a `struct module`: behind those of all hooks.
+pub const DEMAND_MODULE: u32 = slot(Hook::FreePatch, Phase::Exit) + 1;
+
+const _: () = assert!(DEMAND_MODULE < SLOTS);
 
 /// The counters' index of a hook's phase.
 pub const fn slot(hook: Hook, phase: Phase) -> u32 {

@@ -57,7 +57,7 @@ macro_rules! relocate_hook {
                 relsec: ctx.arg(3),
                 module: ctx.arg(4),
             };
-            calls::enter_relocate($hook, args);
+            calls::enter_relocate($hook, args, false);
             0
         }
 
@@ -79,7 +79,7 @@ macro_rules! relocate_hook {
             if let (Some(sechdrs), Some(symindex), Some(relsec), Some(module)) =
                 (ctx.arg(0), ctx.arg(2), ctx.arg(3), ctx.arg(4))
             {
-                calls::enter_relocate($hook, Relocate { sechdrs, symindex, relsec, module });
+                calls::enter_relocate($hook, Relocate { sechdrs, symindex, relsec, module }, true);
             }
             0
         }

@@ -45,10 +45,18 @@ globals! {
     TASK_TGID: u32 = ABSENT;
     /// loginuid
     TASK_LOGINUID: u32 = ABSENT;
+    /// pid: the thread's number in the first PID namespace
+    TASK_PID: u32 = 0;
+    /// start_time
+    TASK_START: u32 = 0;
+    /// exit_state: not zero once the thread has ended
+    TASK_EXIT_STATE: u32 = 0;
     /// `struct klp_patch`: mod
     PATCH_MOD: u32 = 0;
     /// free_work
     PATCH_FREE_WORK: u32 = ABSENT;
+    /// replace
+    PATCH_REPLACE: u32 = 0;
     /// `struct klp_object`: name
     OBJECT_NAME: u32 = 0;
     /// Address of the variable klp_transition_patch, or zero

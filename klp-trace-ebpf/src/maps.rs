@@ -1,9 +1,9 @@
 //! The maps. Nothing is pinned: all of it ends with the process that loaded it.
 
 use aya_ebpf::{
-    helpers::generated::bpf_ktime_get_ns,
+    helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns},
     macros::map,
-    maps::{HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
 use klp_trace_ebpf::{
     Counters, Hook, InFlight, InFlightKey, Phase, SectionKey, SectionValue,
@@ -21,6 +21,11 @@ pub static SECTIONS: HashMap<SectionKey, SectionValue> = HashMap::with_max_entri
 /// Calls entered and not yet left.
 #[map]
 pub static CALLS: HashMap<InFlightKey, InFlight> = HashMap::with_max_entries(1024, 0);
+
+/// When something was lost last, on any CPU (`CLOCK_MONOTONIC`, nanoseconds): user space asks this one number at each wake-up,
+/// and for what was lost only when it has changed.
+#[map]
+pub static LOST: Array<u64> = Array::with_max_entries(1, 0);
 
 /// What each hook's phase counted.
 #[map]
@@ -45,9 +50,10 @@ pub struct Tally {
     pub records: u32,
     pub drops: u32,
     pub read_errors: u32,
-    pub map_full: u32,
+    pub sections_full: u32,
     pub missed_exits: u32,
     pub helper_errors: u32,
+    pub calls_full: u32,
 }
 
 impl Tally {
@@ -59,26 +65,54 @@ impl Tally {
             records: zero,
             drops: zero,
             read_errors: zero,
-            map_full: zero,
+            sections_full: zero,
             missed_exits: zero,
             helper_errors: zero,
+            calls_full: zero,
         }
     }
 
-    /// Adds to the counters of this CPU. The kernel never runs a program twice at once on one CPU, and each slot has
-    /// one program.
+    /// Adds to the counters of this CPU for a hook's program.
     #[inline(always)]
     pub fn settle(&self, hook: Hook, phase: Phase) {
-        let Some(c) = COUNTERS.get_ptr_mut(slot(hook, phase)) else { return };
+        self.settle_slot(slot(hook, phase));
+    }
+
+    /// Adds to the counters of this CPU. The kernel never runs a program twice at once on one CPU, and each slot has
+    /// one program (klp-trace-ebpf, hook.rs).
+    #[inline(always)]
+    pub fn settle_slot(&self, slot: u32) {
+        let lost = self.drops | self.sections_full | self.missed_exits | self.helper_errors | self.calls_full;
+        if lost != 0
+            && let Some(last) = LOST.get_ptr_mut(0)
+        {
+            // SAFETY: a valid map value, eight bytes and aligned, so that it is written at once; whichever CPU writes last, it
+            // has changed. The helper takes no arguments.
+            unsafe { last.write_volatile(bpf_ktime_get_ns()) };
+        }
+        let Some(c) = COUNTERS.get_ptr_mut(slot) else { return };
         // SAFETY: a valid map value, and ours alone on this CPU (above).
         let c = unsafe { &mut *c };
         c.hits += 1;
         c.records += u64::from(self.records);
         c.drops += u64::from(self.drops);
         c.read_errors += u64::from(self.read_errors);
-        c.map_full += u64::from(self.map_full);
+        c.sections_full += u64::from(self.sections_full);
         c.missed_exits += u64::from(self.missed_exits);
         c.helper_errors += u64::from(self.helper_errors);
+        c.calls_full += u64::from(self.calls_full);
+    }
+}
+
+/// An identity that no other walk has which is under way: the number of the program's walks on this CPU (of which the last 32
+/// bits are kept), the CPU, the program's slot. Its last byte is a slot, never 0xff: those are the walks that user space names.
+#[inline(always)]
+pub fn walk_id(slot: u32) -> u64 {
+    let Some(c) = COUNTERS.get_ptr_mut(slot) else { return 0 };
+    // SAFETY: a valid map value, and ours alone on this CPU (Tally::settle_slot); the helper takes no arguments.
+    unsafe {
+        (*c).walks += 1;
+        (*c).walks << 32 | u64::from(bpf_get_smp_processor_id()) << 8 | u64::from(slot)
     }
 }
 
@@ -89,6 +123,6 @@ pub fn remember(module: u64, relsec: u32, tally: &mut Tally) {
     // SAFETY: takes no arguments.
     let value = SectionValue { ktime_ns: unsafe { bpf_ktime_get_ns() } };
     if SECTIONS.insert(&key, &value, 0).is_err() {
-        tally.map_full += 1;
+        tally.sections_full += 1;
     }
 }

@@ -33,6 +33,17 @@ pub const FLAG_KLP_INFO: u32 = 2;
 /// A read of the kernel's own structures failed: fields that depend on it are zero.
 pub const FLAG_READ_ERROR: u32 = 4;
 
+/// [`Begin::flags`]: the section's header gives it more than [`MAX_ENTRIES`]: no section of a patch, but memory that was freed.
+/// `total` is [`MAX_ENTRIES`] then, and no chunk follows.
+pub const FLAG_CAPPED: u32 = 8;
+/// [`Transition::flags`]: `klp_patch.replace` could be read.
+pub const FLAG_REPLACE_READ: u32 = 16;
+/// [`Transition::flags`]: `klp_patch.replace`: the patch replaces all others.
+pub const FLAG_REPLACE: u32 = 32;
+
+/// Entries that a section may have to be walked: 24 MiB of them, and `bpf_loop` under klp_mutex has an end.
+pub const MAX_ENTRIES: u32 = 1 << 20;
+
 /// [`Chunk::rela_error`]: the entries could not be read.
 pub const RELA_UNREADABLE: u32 = 1;
 
@@ -44,7 +55,7 @@ pub struct Head {
     pub kind: u32,
     /// [`crate::Hook`]'s number
     pub hook: u32,
-    /// Identity of the walk, or zero outside of one
+    /// Identity of the walk, or of the question that a [`Symbol`] or [`ModuleFacts`] answers; zero: neither
     pub walk: u64,
     /// `CLOCK_MONOTONIC` nanoseconds
     pub ktime_ns: u64,
@@ -242,7 +253,7 @@ pub struct Transition {
     pub module: u64,
     /// The state aimed at (1 patched, 0 unpatched), or `apply` of `klp_write_object_relocs`; -1: not known
     pub state: i32,
-    /// `FLAG_READ_ERROR` or zero
+    /// `FLAG_READ_ERROR`, `FLAG_REPLACE_READ`, `FLAG_REPLACE`
     pub flags: u32,
     /// `module.name` of the patch, NUL-terminated
     pub name: [u8; MODULE_NAME],

@@ -1,13 +1,7 @@
 //! One livepatch relocation section: what it is, and the walk over it.
 
-use aya_ebpf::{
-    cty::c_void,
-    helpers::{
-        bpf_loop,
-        generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns},
-    },
-};
-use klp_trace_ebpf::CHUNK;
+use aya_ebpf::{cty::c_void, helpers::bpf_loop};
+use klp_trace_ebpf::{CHUNK, record::MAX_ENTRIES};
 
 use crate::{
     emit,
@@ -46,14 +40,6 @@ pub struct Walk {
     pub records: u32,
 }
 
-/// An identity that no other walk of this boot has: two walks of one CPU never begin in the same nanosecond.
-/// Its last byte is never 0xff: those are the walks that user space names.
-#[inline(always)]
-pub fn walk_id() -> u64 {
-    // SAFETY: they take no arguments.
-    unsafe { bpf_ktime_get_ns() << 8 | u64::from(bpf_get_smp_processor_id() % 255) }
-}
-
 impl Walk {
     /// A walk over section `relsec` of `module`.
     #[inline(always)]
@@ -90,16 +76,23 @@ impl Walk {
             rc |= copy_header((&raw mut self.target).cast(), 4, sechdrs, relsec, SH_INFO);
             rc |= copy_header((&raw mut self.symtab).cast(), 8, sechdrs, symindex, SH_ADDR);
             rc |= copy_header((&raw mut self.base).cast(), 8, sechdrs, self.target, SH_ADDR);
-            self.total = (self.size / RELA) as u32;
+            let total = self.size / RELA;
+            self.total = if total > MAX_ENTRIES as u64 { MAX_ENTRIES } else { total as u32 };
             rc >= 0
         }
+    }
+
+    /// Whether the header gives the section more entries than any has: then it is no section any more.
+    #[inline(always)]
+    pub fn capped(&self) -> bool {
+        self.size / RELA > MAX_ENTRIES as u64
     }
 
     /// Sends the section: begin, its relocations, end.
     #[inline(always)]
     pub fn run(&mut self, cause: u64, ret: i64, tally: &mut Tally) {
         emit::begin(self, cause, ret, tally);
-        let chunks = self.total.div_ceil(CHUNK as u32);
+        let chunks = if self.capped() { 0 } else { self.total.div_ceil(CHUNK as u32) };
         let context = (&raw mut *self).cast::<c_void>();
         // SAFETY: the callback has bpf_loop's signature and takes a Walk.
         let rc = unsafe { bpf_loop(chunks, sample::step as *mut c_void, context, 0) };

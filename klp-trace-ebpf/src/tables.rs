@@ -28,12 +28,15 @@ pub struct InFlightKey {
     pub hook: u32,
 }
 
-/// Its arguments, which a kretprobe cannot see.
+/// Its arguments, which a kretprobe cannot see, and its thread: gone, it will never leave the call. The number alone would not
+/// tell: it is that of the first PID namespace, which user space need not be in, and is given to others later.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InFlight {
-    /// `CLOCK_MONOTONIC` nanoseconds at entry
-    pub ktime_ns: u64,
+    /// `struct task_struct *`
+    pub task: u64,
+    /// `task_struct.start_time`, nanoseconds
+    pub start_time: u64,
     /// `Elf64_Shdr *`, for apply and clear
     pub sechdrs: u64,
     /// `struct module *`

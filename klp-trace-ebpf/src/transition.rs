@@ -6,13 +6,14 @@ use aya_ebpf::{
 };
 use klp_trace_ebpf::{
     Hook, MODULE_NAME, Phase, Transition,
-    record::{FLAG_READ_ERROR, KIND_TRANSITION},
+    record::{FLAG_READ_ERROR, FLAG_REPLACE, FLAG_REPLACE_READ, KIND_TRANSITION},
 };
 
 use crate::{
     emit,
     layout::{
-        OBJECT_NAME, PATCH_FREE_WORK, PATCH_MOD, TARGET_STATE, TRANSITION_PATCH, copy_str, field, read,
+        OBJECT_NAME, PATCH_FREE_WORK, PATCH_MOD, PATCH_REPLACE, TARGET_STATE, TRANSITION_PATCH, copy_str,
+        field, read,
     },
     maps::{EVENTS, Tally},
 };
@@ -30,6 +31,7 @@ fn report(hook: Hook, patch: u64, object: u64, state: i32) {
 #[inline(always)]
 fn send(hook: Hook, patch: u64, object: u64, state: i32, tally: &mut Tally) {
     let module: Option<u64> = if patch == 0 { None } else { field(patch, &PATCH_MOD) };
+    let replace: Option<u8> = if patch == 0 { None } else { field(patch, &PATCH_REPLACE) };
     // A null name means vmlinux.
     let name: Option<u64> = if object == 0 { Some(0) } else { field(object, &OBJECT_NAME) };
     let Some(mut slot) = EVENTS.reserve::<Transition>(0) else {
@@ -44,7 +46,13 @@ fn send(hook: Hook, patch: u64, object: u64, state: i32, tally: &mut Tally) {
         (*r).patch = patch;
         (*r).module = module.unwrap_or(0);
         (*r).state = state;
-        (*r).flags = if module.is_none() || name.is_none() { FLAG_READ_ERROR } else { 0 };
+        let mut flags = if module.is_none() || name.is_none() { FLAG_READ_ERROR } else { 0 };
+        flags |= match replace {
+            Some(0) => FLAG_REPLACE_READ,
+            Some(_) => FLAG_REPLACE_READ | FLAG_REPLACE,
+            None => 0,
+        };
+        (*r).flags = flags;
         emit::module_name(&raw mut (*r).name, module.unwrap_or(0));
         copy_str((&raw mut (*r).object).cast(), MODULE_NAME as u32, name.unwrap_or(0));
     }

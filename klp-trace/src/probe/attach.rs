@@ -11,6 +11,7 @@ use super::{
     hooks::{self, COMINGS, SPECS, Spec, find},
     layout::Layout,
     loss::Ledger,
+    refusal::Refusal,
     ring::Ring,
 };
 use crate::arch::Arch;
@@ -57,9 +58,9 @@ impl Probes {
             for spec in SPECS {
                 let absent = spec.is_function() && !functions.contains_key(spec.hook.name());
                 let status = if spec.hook == Hook::Cleanup && !cleanup {
-                    spec.missing(refusal.clone().unwrap_or_else(absence))
+                    spec.missing(refusal.clone().unwrap_or_else(absence), Refusal::Other)
                 } else if absent && spec.may_be_absent() {
-                    spec.missing(absence())
+                    spec.missing(absence(), Refusal::Other)
                 } else {
                     spec.attach(&mut bpf, ids.as_ref(), how)
                 };
@@ -124,7 +125,9 @@ impl Probes {
     ) -> Result<Self, ProbeError> {
         for name in demand::PROGRAMS {
             let program: &mut RawTracePoint = find(&mut bpf, name).map_err(|e| object(&e))?;
-            program.load().map_err(|e| permission("load the reading programs", hooks::reason(&e)))?;
+            program.load().map_err(|e| {
+                permission("load the reading programs", Refusal::of(&e) != Refusal::Other, hooks::reason(&e))
+            })?;
         }
         let map = bpf.take_map("EVENTS").ok_or_else(|| ProbeError::Object("no map EVENTS".to_owned()))?;
         let ring = RingBuf::try_from(map).map_err(|e| ProbeError::Object(e.to_string()))?;
@@ -133,7 +136,8 @@ impl Probes {
         } else {
             None
         };
-        Ok(Self { bpf, ring: Ring::new(ring), statuses, clears, ledger: Ledger::default(), walks: 0, logger })
+        let ring = Ring::new(ring);
+        Ok(Self { bpf, ring, statuses, clears, ledger: Ledger::default(), lost: 0, questions: 0, logger })
     }
 }
 
@@ -185,9 +189,10 @@ fn load(
         .override_global("CLEANUP_HOOKED", &hooked, true)
         .override_global("AYA_LOG_LEVEL", &level, true)
         .map_max_entries("EVENTS", options.ring_bytes)
+        .map_max_entries("SECTIONS", options.max_sections)
         .verifier_log_level(VerifierLogLevel::STATS)
         .load(OBJECT)
-        .map_err(|e| permission("create BPF maps", chain(&e)))
+        .map_err(|e| permission("create BPF maps", Refusal::denied(&e), chain(&e)))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -208,8 +213,8 @@ fn object(error: &aya::programs::ProgramError) -> ProbeError {
 }
 
 /// EPERM and EACCES are the host's doing, everything else the object's.
-fn permission(what: &str, reason: String) -> ProbeError {
-    if denied(&reason) {
+fn permission(what: &str, denied: bool, reason: String) -> ProbeError {
+    if denied {
         ProbeError::NotPermitted { what: what.to_owned(), reason }
     } else {
         ProbeError::Object(reason)
@@ -218,17 +223,11 @@ fn permission(what: &str, reason: String) -> ProbeError {
 
 fn refused(status: &HookStatus) -> ProbeError {
     let reason = status.reason.clone().unwrap_or_default();
-    if denied(&reason) && reason.contains("perf_event_open") {
-        ProbeError::PerfParanoid { hook: status.name, reason }
-    } else if denied(&reason) {
-        ProbeError::NotPermitted { what: format!("hook {}", status.name), reason }
-    } else {
-        ProbeError::Hook { hook: status.name, reason }
+    match status.refusal {
+        Refusal::PerfEvent => ProbeError::PerfParanoid { hook: status.name, reason },
+        Refusal::Denied => ProbeError::NotPermitted { what: format!("hook {}", status.name), reason },
+        Refusal::Other => ProbeError::Hook { hook: status.name, reason },
     }
-}
-
-fn denied(reason: &str) -> bool {
-    ["os error 1)", "os error 13)"].iter().any(|code| reason.contains(code))
 }
 
 #[cfg(test)]

@@ -165,6 +165,7 @@ fn begin(hook: Hook, r: &wire::Begin) -> WalkBegin {
             target_base: r.target_base,
             target_size: r.target_size,
             target_flags: r.target_flags,
+            capped: r.flags & wire::FLAG_CAPPED != 0,
         },
     }
 }
@@ -201,6 +202,7 @@ fn rela(&[offset, info, addend]: &[u64; 3]) -> Rela {
 
 fn symbol(r: &wire::Symbol) -> Result<Symbol, &'static str> {
     Ok(Symbol {
+        question: WalkId(r.head.walk),
         stamp: stamp(&r.head),
         module: r.module,
         index: r.index,
@@ -215,6 +217,7 @@ fn symbol(r: &wire::Symbol) -> Result<Symbol, &'static str> {
 
 fn module_facts(r: &wire::ModuleFacts) -> ModuleFacts {
     ModuleFacts {
+        question: WalkId(r.head.walk),
         stamp: stamp(&r.head),
         module: module(r.module, r.state, r.flags, &r.name),
         text: (r.text != 0).then_some((r.text, r.text_size)),
@@ -237,6 +240,7 @@ fn transition(hook: Hook, r: &wire::Transition) -> Transition {
             1 => Some(true),
             _ => None,
         },
+        replace: (r.flags & wire::FLAG_REPLACE_READ != 0).then_some(r.flags & wire::FLAG_REPLACE != 0),
     }
 }
 

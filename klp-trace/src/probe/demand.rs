@@ -8,14 +8,16 @@ use aya::{RawTracePointRunOptions, TestRun as _, programs::RawTracePoint};
 use super::{
     DemandError, ModuleFacts, Probes, RawEvent, SectionInfo, Symbol, WalkId,
     hooks::{find, reason},
+    ring::PAUSE,
 };
 use klp_trace_ebpf::CHUNK;
 
 /// Their names in the object.
-pub(super) const PROGRAMS: [&str; 3] = [WALK, SYMBOL, MODULE];
+pub(super) const PROGRAMS: [&str; 4] = [WALK, SYMBOL, MODULE, ALIVE];
 const WALK: &str = "demand_walk";
 const SYMBOL: &str = "demand_symbol";
 const MODULE: &str = "demand_module";
+const ALIVE: &str = "demand_alive";
 
 /// Steps of a walk besides its chunks (klp-trace-ebpf, demand.rs).
 const STEP_BEGIN: u64 = 1 << 32;
@@ -47,10 +49,11 @@ impl Probes {
     /// What the `struct module` at an address says. Any address may be asked for: a wrong one is an error, no harm.
     pub fn module(&mut self, module: u64, sink: &mut Sink<'_>) -> Result<ModuleFacts, DemandError> {
         let unreadable = DemandError::Unreadable { address: module };
-        if !self.ask(MODULE, &[module], sink)? {
+        let question = self.next_question();
+        if !self.ask(MODULE, &[module, question.0], sink)? {
             return Err(unreadable);
         }
-        match self.wait(sink, &|event| matches!(event, RawEvent::Module(_)))? {
+        match self.wait(sink, &|event| answers(event, question))? {
             RawEvent::Module(facts) => Ok(facts),
             _ => Err(unreadable),
         }
@@ -61,7 +64,7 @@ impl Probes {
         let facts = self.module(module, sink)?;
         let mut sections = Vec::new();
         for relsec in 0..facts.sections {
-            let walk = self.next_walk();
+            let walk = self.next_question();
             if self.ask(WALK, &[module, u64::from(relsec), STEP_BEGIN, walk.0], sink)? {
                 let wanted = |event: &RawEvent| matches!(event, RawEvent::WalkBegin(b) if b.walk == walk);
                 if let RawEvent::WalkBegin(begin) = self.wait(sink, &wanted)? {
@@ -80,7 +83,7 @@ impl Probes {
         relsec: u32,
         sink: &mut Sink<'_>,
     ) -> Result<SectionRead, DemandError> {
-        let walk = self.next_walk();
+        let walk = self.next_question();
         let args = |step: u64| [module, u64::from(relsec), step, walk.0, 0];
         if !self.ask(WALK, &args(STEP_BEGIN), sink)? {
             return Err(DemandError::NotLivepatch { address: module, relsec });
@@ -114,19 +117,27 @@ impl Probes {
 
     /// A symbol of a patch: its name, and the value that the kernel resolved last.
     pub fn symbol(&mut self, module: u64, index: u32, sink: &mut Sink<'_>) -> Result<Symbol, DemandError> {
-        if !self.ask(SYMBOL, &[module, u64::from(index)], sink)? {
+        let question = self.next_question();
+        if !self.ask(SYMBOL, &[module, u64::from(index), question.0], sink)? {
             return Err(DemandError::Unreadable { address: module });
         }
-        match self.wait(sink, &|event| matches!(event, RawEvent::Symbol(_)))? {
+        match self.wait(sink, &|event| answers(event, question))? {
             RawEvent::Symbol(symbol) => Ok(symbol),
             _ => Err(DemandError::Unreadable { address: module }),
         }
     }
 
-    /// An identity that no walk of the programs has: theirs end in a byte below 0xff.
-    fn next_walk(&mut self) -> WalkId {
-        self.walks += 1;
-        WalkId(self.walks << 8 | 0xff)
+    /// Whether a thread is still there: its `task_struct`, its number in the first PID namespace, its `start_time`.
+    pub(super) fn is_alive(&mut self, task: u64, tid: u32, start: u64) -> Result<bool, DemandError> {
+        // It sends no record, so that nothing can be in the way.
+        self.ask(ALIVE, &[task, u64::from(tid), start], &mut |_| {})
+    }
+
+    /// An identity that no walk of the programs has: theirs end in a byte below 0xff. A record that comes after its question was
+    /// given up is not taken for the answer to the next one.
+    fn next_question(&mut self) -> WalkId {
+        self.questions += 1;
+        WalkId(self.questions << 8 | 0xff)
     }
 
     /// Runs a program; whether it sent a record. Makes room in the ring buffer as needed.
@@ -145,8 +156,9 @@ impl Probes {
                 SENT => return Ok(true),
                 NOTHING => return Ok(false),
                 ENOSPC if started.elapsed() < PATIENCE => {
+                    // Nothing there and no room: the next record is still being written.
                     if self.ring.drain(sink) == 0 {
-                        std::thread::yield_now();
+                        std::thread::sleep(PAUSE);
                     }
                 }
                 ENOSPC => return Err(DemandError::RingFull),
@@ -161,15 +173,8 @@ impl Probes {
         sink: &mut Sink<'_>,
         wanted: &dyn Fn(&RawEvent) -> bool,
     ) -> Result<RawEvent, DemandError> {
-        let started = Instant::now();
-        loop {
-            match self.ring.next() {
-                Some(event) if wanted(&event) => return Ok(event),
-                Some(event) => sink(event),
-                None if started.elapsed() < PATIENCE => std::thread::yield_now(),
-                None => return Err(DemandError::Stalled),
-            }
-        }
+        let until = Instant::now() + PATIENCE;
+        answer(&mut || self.ring.wait(until), sink, wanted)
     }
 
     /// Hands events over until one is the answer, which is handed over as well.
@@ -178,19 +183,78 @@ impl Probes {
         sink: &mut Sink<'_>,
         answer: &mut dyn FnMut(&RawEvent) -> Option<T>,
     ) -> Result<T, DemandError> {
-        let started = Instant::now();
-        loop {
-            match self.ring.next() {
-                Some(event) => {
-                    let found = answer(&event);
-                    sink(event);
-                    if let Some(found) = found {
-                        return Ok(found);
-                    }
-                }
-                None if started.elapsed() < PATIENCE => std::thread::yield_now(),
-                None => return Err(DemandError::Stalled),
+        let until = Instant::now() + PATIENCE;
+        while let Some(event) = self.ring.wait(until) {
+            let found = answer(&event);
+            sink(event);
+            if let Some(found) = found {
+                return Ok(found);
             }
         }
+        Err(DemandError::Stalled)
+    }
+}
+
+/// Whether a record is the answer to this question, and not to one that was given up.
+fn answers(event: &RawEvent, question: WalkId) -> bool {
+    match event {
+        RawEvent::Symbol(symbol) => symbol.question == question,
+        RawEvent::Module(facts) => facts.question == question,
+        _ => false,
+    }
+}
+
+/// The first of the events that is wanted; those before it go to the sink.
+fn answer(
+    next: &mut dyn FnMut() -> Option<RawEvent>,
+    sink: &mut Sink<'_>,
+    wanted: &dyn Fn(&RawEvent) -> bool,
+) -> Result<RawEvent, DemandError> {
+    while let Some(event) = next() {
+        if wanted(&event) {
+            return Ok(event);
+        }
+        sink(event);
+    }
+    Err(DemandError::Stalled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::event::{KernelName, Stamp};
+
+    fn symbol(question: u64, index: u32) -> RawEvent {
+        RawEvent::Symbol(Symbol {
+            question: WalkId(question),
+            stamp: Stamp { mono_ns: 0, cpu: 0 },
+            module: 1,
+            index,
+            name: KernelName(b"name".to_vec()),
+            name_cut: false,
+            value: 0,
+            info: 0,
+            shndx: 0,
+            unreadable: false,
+        })
+    }
+
+    #[test]
+    fn a_late_answer_is_not_taken_for_that_of_the_next_question() {
+        // Symbol 7 was asked for and given up; its record comes before that of symbol 8, the next question.
+        let mut events = vec![symbol(0x1ff, 7), symbol(0x2ff, 8)].into_iter();
+        let mut passed = Vec::new();
+        let found = answer(&mut || events.next(), &mut |event| passed.push(event), &|event| {
+            answers(event, WalkId(0x2ff))
+        });
+        assert_eq!(found, Ok(symbol(0x2ff, 8)));
+        assert_eq!(passed, [symbol(0x1ff, 7)]);
+    }
+
+    #[test]
+    fn no_answer_is_an_error() {
+        let mut events = vec![symbol(0x1ff, 7)].into_iter();
+        let found = answer(&mut || events.next(), &mut |_| {}, &|event| answers(event, WalkId(0x2ff)));
+        assert_eq!(found, Err(DemandError::Stalled));
     }
 }

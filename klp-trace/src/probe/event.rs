@@ -186,6 +186,8 @@ pub struct SectionInfo {
     pub target_size: u64,
     /// Its `sh_flags`
     pub target_flags: u64,
+    /// Its header gives it more entries than any section has (`MAX_ENTRIES`): it was being freed, and none was read
+    pub capped: bool,
 }
 
 /// Relocations of a walk.
@@ -253,6 +255,8 @@ pub struct WalkEnd {
 /// A symbol of a patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Symbol {
+    /// The question that it answers
+    pub question: WalkId,
     /// When and where
     pub stamp: Stamp,
     /// The patch's `struct module`
@@ -276,6 +280,8 @@ pub struct Symbol {
 /// What a `struct module` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleFacts {
+    /// The question that they answer
+    pub question: WalkId,
     /// When and where
     pub stamp: Stamp,
     /// The module
@@ -307,4 +313,6 @@ pub struct Transition {
     pub object: Option<KernelName>,
     /// The state aimed at (true: patched), or whether relocations are applied rather than cleared
     pub target: Option<bool>,
+    /// Whether the patch replaces all others (`klp_patch.replace`); none: not known
+    pub replace: Option<bool>,
 }

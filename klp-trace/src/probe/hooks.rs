@@ -6,7 +6,7 @@ use aya::{
 };
 use klp_trace_ebpf::Hook;
 
-use super::{Attach, HookStatus, Mechanism};
+use super::{Attach, HookStatus, Mechanism, refusal::Refusal};
 
 /// A hooked place and its programs.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ impl Spec {
 
     /// Attaches it, the exit before the entry: an exit without its entry is harmless. Fentry needs the functions' ids.
     pub fn attach(self, bpf: &mut Ebpf, btf: Option<&Btf>, how: Attach) -> HookStatus {
-        let mut reasons = Vec::new();
+        let (mut reasons, mut refusal) = (Vec::new(), Refusal::Other);
         for mechanism in self.mechanisms(how) {
             let attached = match (mechanism, btf) {
                 (Mechanism::Tracepoint, _) => self.attach_tracepoint(bpf),
@@ -79,20 +79,24 @@ impl Spec {
             };
             match attached {
                 Ok(programs) => return self.attached(bpf, mechanism, programs),
-                Err(e) => reasons.push(format!("{}: {}", mechanism.name(), reason(&e))),
+                Err(e) => {
+                    refusal = refusal.max(Refusal::of(&e));
+                    reasons.push(format!("{}: {}", mechanism.name(), reason(&e)));
+                }
             }
         }
-        self.missing(reasons.join("; "))
+        self.missing(reasons.join("; "), refusal)
     }
 
     /// The status of a hook that is not attached.
-    pub fn missing(self, reason: String) -> HookStatus {
+    pub fn missing(self, reason: String, refusal: Refusal) -> HookStatus {
         HookStatus {
             hook: self.hook,
             name: self.hook.name(),
             mandatory: self.mandatory,
             mechanism: None,
             reason: Some(reason),
+            refusal,
             verified_insns: None,
             programs: Vec::new(),
         }
@@ -106,6 +110,7 @@ impl Spec {
             mandatory: self.mandatory,
             mechanism: Some(mechanism),
             reason: None,
+            refusal: Refusal::Other,
             verified_insns: programs.iter().filter_map(verified).max(),
             programs,
         }
@@ -206,9 +211,7 @@ pub(super) fn reason(error: &ProgramError) -> String {
     match error {
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = verifier_log.to_string();
-            // What the verifier refuses is in its last lines, before its statistics.
-            let last = log.lines().rev().map(str::trim).find(|l| !l.is_empty() && !is_statistics(l));
-            match last {
+            match verdict(&log) {
                 // Its error number says nothing more: EACCES here is the verifier's word for nearly everything.
                 Some(line) => format!("the verifier refuses the program: {line}"),
                 None => format!("the kernel refuses the program: {io_error}"),
@@ -227,6 +230,11 @@ pub(super) fn reason(error: &ProgramError) -> String {
             text
         }
     }
+}
+
+/// What the verifier refuses is in its last lines, before its statistics; none: it was not asked.
+pub(super) fn verdict(log: &str) -> Option<&str> {
+    log.lines().rev().map(str::trim).find(|line| !line.is_empty() && !is_statistics(line))
 }
 
 fn is_statistics(line: &str) -> bool {

@@ -10,7 +10,7 @@ const ABSENT: u32 = u32::MAX;
 const X86_64_WIDE_TYPES: u64 = 1 << 1 | 1 << 24;
 
 /// Members without which nothing can be read: global, struct, member.
-const NEEDED: [(&str, &str, &str); 12] = [
+const NEEDED: [(&str, &str, &str); 16] = [
     ("MOD_STATE", "module", "state"),
     ("MOD_NAME", "module", "name"),
     ("MOD_KLP", "module", "klp"),
@@ -22,6 +22,10 @@ const NEEDED: [(&str, &str, &str); 12] = [
     ("KLP_SECSTRINGS", "klp_modinfo", "secstrings"),
     ("KLP_SYMNDX", "klp_modinfo", "symndx"),
     ("PATCH_MOD", "klp_patch", "mod"),
+    ("PATCH_REPLACE", "klp_patch", "replace"),
+    ("TASK_PID", "task_struct", "pid"),
+    ("TASK_START", "task_struct", "start_time"),
+    ("TASK_EXIT_STATE", "task_struct", "exit_state"),
     ("OBJECT_NAME", "klp_object", "name"),
 ];
 

@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, fs, os::fd::AsRawFd, os::fd::BorrowedFd};
 
-use klp_trace_ebpf::{
-    Counters, Hook, Phase,
-    hook::{SLOTS, slot},
-};
+use klp_trace_ebpf::{Counters, Hook};
 
 /// What one hook missed since the last question. Each of them means that records or calls are missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,9 +15,11 @@ pub struct Lost {
     pub missed_exits: u64,
     /// Reads of kernel memory that failed; the entries concerned say so themselves
     pub read_errors: u64,
-    /// Sections or calls that did not fit into the programs' maps
-    pub map_full: u64,
-    /// Helpers that refused, such as a loop over more than 8,388,608 chunks
+    /// Sections that did not fit into the programs' map of them
+    pub sections_full: u64,
+    /// Calls that did not fit into the programs' map of them
+    pub calls_full: u64,
+    /// Helpers that refused, such as one that goes through a map
     pub helper_errors: u64,
 }
 
@@ -36,7 +35,8 @@ impl Lost {
             recursion: self.recursion.saturating_sub(before.recursion),
             missed_exits: self.missed_exits.saturating_sub(before.missed_exits),
             read_errors: self.read_errors.saturating_sub(before.read_errors),
-            map_full: self.map_full.saturating_sub(before.map_full),
+            sections_full: self.sections_full.saturating_sub(before.sections_full),
+            calls_full: self.calls_full.saturating_sub(before.calls_full),
             helper_errors: self.helper_errors.saturating_sub(before.helper_errors),
         }
     }
@@ -82,30 +82,64 @@ pub(super) fn total(hook: Hook, enter: &Counters, exit: &Counters, recursion: u6
         recursion,
         missed_exits: enter.missed_exits + exit.missed_exits,
         read_errors: enter.read_errors + exit.read_errors,
-        map_full: enter.map_full + exit.map_full,
+        // A section that does not fit is read at each question all the same: that it does not fit is said once.
+        sections_full: if hook == Hook::Demand {
+            enter.sections_full.min(1)
+        } else {
+            enter.sections_full + exit.sections_full
+        },
+        calls_full: enter.calls_full + exit.calls_full,
         helper_errors: enter.helper_errors + exit.helper_errors,
     }
 }
 
 /// Counters as the map holds them: for each CPU the fields of [`Counters`] in their order.
-pub(super) type Row = [u64; 7];
+pub(super) type Row = [u64; 9];
 
 const _: () = assert!(size_of::<Row>() == size_of::<Counters>());
-const _: () = assert!(slot(Hook::FreePatch, Phase::Exit) < SLOTS);
+
+/// The sum of two.
+pub(super) fn add(a: Counters, b: &Counters) -> Counters {
+    Counters {
+        hits: a.hits + b.hits,
+        records: a.records + b.records,
+        drops: a.drops + b.drops,
+        read_errors: a.read_errors + b.read_errors,
+        sections_full: a.sections_full + b.sections_full,
+        missed_exits: a.missed_exits + b.missed_exits,
+        helper_errors: a.helper_errors + b.helper_errors,
+        calls_full: a.calls_full + b.calls_full,
+        walks: a.walks + b.walks,
+    }
+}
 
 /// The sum over all CPUs.
 pub(super) fn sum<'a>(rows: impl Iterator<Item = &'a Row>) -> Counters {
-    let mut c = Counters::default();
-    for [hits, records, drops, read_errors, map_full, missed_exits, helper_errors] in rows {
-        c.hits += hits;
-        c.records += records;
-        c.drops += drops;
-        c.read_errors += read_errors;
-        c.map_full += map_full;
-        c.missed_exits += missed_exits;
-        c.helper_errors += helper_errors;
-    }
-    c
+    rows.fold(Counters::default(), |all, row| {
+        let &[
+            hits,
+            records,
+            drops,
+            read_errors,
+            sections_full,
+            missed_exits,
+            helper_errors,
+            calls_full,
+            walks,
+        ] = row;
+        let one = Counters {
+            hits,
+            records,
+            drops,
+            read_errors,
+            sections_full,
+            missed_exits,
+            helper_errors,
+            calls_full,
+            walks,
+        };
+        add(all, &one)
+    })
 }
 
 /// `recursion_misses` of a program (5.12 and later), from its `fdinfo`: the one place that needs no privilege.
@@ -141,6 +175,9 @@ mod tests {
         let full = Counters { drops: 4, read_errors: 1, ..Counters::default() };
         let none = Counters::default();
         assert_eq!(total(Hook::Demand, &full, &none, 0).ring_full, 0);
+        let kept = Counters { sections_full: 9, ..none };
+        assert_eq!(total(Hook::Demand, &kept, &none, 0).sections_full, 1, "once, however often it is read");
+        assert_eq!(total(Hook::Apply, &none, &kept, 0).sections_full, 9);
         assert_eq!(
             total(Hook::Apply, &none, &full, 2),
             Lost { ring_full: 4, recursion: 2, read_errors: 1, ..Lost::default() }
@@ -149,15 +186,17 @@ mod tests {
 
     #[test]
     fn cpus_are_added_up() {
-        let rows: [Row; 2] = [[1, 2, 3, 4, 5, 6, 7], [10, 20, 30, 40, 50, 60, 70]];
+        let rows: [Row; 2] = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [10, 20, 30, 40, 50, 60, 70, 80, 90]];
         let want = Counters {
             hits: 11,
             records: 22,
             drops: 33,
             read_errors: 44,
-            map_full: 55,
+            sections_full: 55,
             missed_exits: 66,
             helper_errors: 77,
+            calls_full: 88,
+            walks: 99,
         };
         assert_eq!(sum(rows.iter()), want);
     }

@@ -12,22 +12,29 @@ mod functions;
 mod hooks;
 mod layout;
 mod loss;
+mod refusal;
 mod ring;
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use aya::{
     Ebpf,
-    maps::{HashMap, PerCpuArray},
+    maps::{Array, HashMap, PerCpuArray},
 };
 use aya_log::EbpfLogger;
-use klp_trace_ebpf::{Counters, Phase, hook::slot};
+use klp_trace_ebpf::{
+    Counters, Phase,
+    hook::{DEMAND_MODULE, slot},
+};
 
 pub use demand::{SectionRead, Sink};
 pub use error::{DemandError, ProbeError};
 pub use event::{Hook, ModuleFacts, RawEvent, SectionInfo, Symbol, WalkId};
 pub use layout::Variables;
 pub use loss::{Loss, Lost};
+
+/// Sections that the programs keep where no other number is asked for: hundreds of patches of a dozen objects each.
+pub const MAX_SECTIONS: u32 = 8192;
 
 /// How functions are hooked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +55,8 @@ pub struct Options {
     pub attach: Attach,
     /// Size of the ring buffer in bytes: a power of two, at least a page
     pub ring_bytes: u32,
+    /// How many livepatch relocation sections the programs keep, to read them again when their object goes; at least 1
+    pub max_sections: u32,
     /// Whether the programs log what they do (to the `log` facade, on [`Probes::flush_log`])
     pub bpf_log: bool,
     /// Addresses of kernel variables
@@ -56,7 +65,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { attach: Attach::Auto, ring_bytes: 16 << 20, bpf_log: false, variables: Variables::default() }
+        Self {
+            attach: Attach::Auto,
+            ring_bytes: 16 << 20,
+            max_sections: MAX_SECTIONS,
+            bpf_log: false,
+            variables: Variables::default(),
+        }
     }
 }
 
@@ -95,6 +110,8 @@ pub struct HookStatus {
     pub mechanism: Option<Mechanism>,
     /// Why it is not attached
     pub reason: Option<String>,
+    /// What kind of refusal that is
+    refusal: refusal::Refusal,
     /// The most instructions that the verifier went through for one of its programs; `None`: the kernel does not say
     pub verified_insns: Option<u32>,
     /// Its programs' names in the object
@@ -108,7 +125,10 @@ pub struct Probes {
     statuses: Vec<HookStatus>,
     clears: bool,
     ledger: loss::Ledger,
-    walks: u64,
+    /// When something was lost last, by the map LOST at the last question
+    lost: u64,
+    /// Questions asked, each of which has an identity
+    questions: u64,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -137,9 +157,13 @@ impl Probes {
     pub fn counters(&self, hook: Hook) -> (Counters, Counters) {
         let Some(map) = self.bpf.map("COUNTERS") else { return Default::default() };
         let Ok(map) = PerCpuArray::<_, loss::Row>::try_from(map) else { return Default::default() };
-        let read =
-            |phase| map.get(&slot(hook, phase), 0).map_or(Counters::default(), |rows| loss::sum(rows.iter()));
-        (read(Phase::Enter), read(Phase::Exit))
+        let read = |slot| map.get(&slot, 0).map_or(Counters::default(), |rows| loss::sum(rows.iter()));
+        let (enter, exit) = (read(slot(hook, Phase::Enter)), read(slot(hook, Phase::Exit)));
+        if hook != Hook::Demand {
+            return (enter, exit);
+        }
+        // Three programs of one hook (klp-trace-ebpf, hook.rs).
+        (loss::add(loss::add(enter, &exit), &read(DEMAND_MODULE)), Counters::default())
     }
 
     /// Time that a hook's programs took; `None`: the kernel does not count it (kernel.bpf_stats_enabled is 0).
@@ -152,7 +176,17 @@ impl Probes {
         (ran > 0).then_some(time)
     }
 
-    /// What was missed since the last call, hook by hook; empty: nothing.
+    /// Whether a program has counted a loss since the last call of this: one look, for each wake-up. What programs cannot
+    /// count themselves, calls that were skipped and threads that ended, [`Probes::loss`] finds.
+    pub fn may_have_lost(&mut self) -> bool {
+        let Some(map) = self.bpf.map("LOST") else { return true };
+        let Ok(map) = Array::<_, u64>::try_from(map) else { return true };
+        // What cannot be read may be anything.
+        let Ok(lost) = map.get(&0, 0) else { return true };
+        std::mem::replace(&mut self.lost, lost) != lost
+    }
+
+    /// What was missed since the last call, hook by hook; empty: nothing. Some thirty system calls: for every second.
     pub fn loss(&mut self) -> Vec<Loss> {
         self.find_abandoned();
         let mut losses = Vec::new();
@@ -177,20 +211,22 @@ impl Probes {
         fds.map(|fd| loss::recursion_misses(fd.as_fd())).sum()
     }
 
-    /// Calls whose thread has ended can never be left: their exit was missed.
+    /// Calls whose thread has ended can never be left: their exit was missed. The kernel is asked for the thread itself, since
+    /// its number means another one, or none, in another PID namespace.
     fn find_abandoned(&mut self) {
-        let Some(map) = self.bpf.map_mut("CALLS") else { return };
-        let Ok(mut calls) = HashMap::<_, [u32; 2], [u64; 4]>::try_from(map) else { return };
-        let keys: Vec<[u32; 2]> = calls.keys().filter_map(Result::ok).collect();
-        for key in keys {
-            let [tid, hook] = key;
-            let ended = i32::try_from(tid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw)
-                .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH));
+        let Some(map) = self.bpf.map("CALLS") else { return };
+        let Ok(calls) = HashMap::<_, [u32; 2], [u64; 5]>::try_from(map) else { return };
+        let under_way: Vec<_> = calls.iter().filter_map(Result::ok).collect();
+        for (key, value) in under_way {
+            let ([tid, hook], [task, start, ..]) = (key, value);
+            // Where the kernel gives no answer the call counts as under way.
+            if self.is_alive(task, tid, start).unwrap_or(true) {
+                continue;
+            }
+            let Some(map) = self.bpf.map_mut("CALLS") else { return };
+            let Ok(mut calls) = HashMap::<_, [u32; 2], [u64; 5]>::try_from(map) else { return };
             // Gone from the map meanwhile: its exit was seen after all.
-            if ended
-                && calls.remove(&key).is_ok()
+            if calls.remove(&key).is_ok()
                 && let Some(hook) = Hook::from_wire(hook)
             {
                 self.ledger.abandon(hook);

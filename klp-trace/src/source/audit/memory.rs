@@ -108,6 +108,7 @@ fn info(patch: &Livepatch<'_>, index: u32) -> Option<SectionInfo> {
         target_base: target.address,
         target_size: target.size,
         target_flags: target.flags,
+        capped: false,
     })
 }
 
@@ -227,6 +228,8 @@ impl Reader for KcoreReader {
         let cut = name.as_ref().is_some_and(|(_, cut)| *cut);
         let [_, _, _, _, info, _, low, high] = first.to_le_bytes();
         Ok(Symbol {
+            // There is no question here that another could be taken for.
+            question: WalkId(0),
             stamp: stamp(),
             module,
             index,
