@@ -122,7 +122,7 @@ fn story(shown: Shown) -> Vec<Body> {
             }],
         }),
         module(ModuleAction::Present, "tmod", BASE, false),
-        Body::Transition(Transition { patch: Some(patch()), step: TransitionStep::Patching }),
+        Body::Transition(Transition { patch: Some(patch()), step: TransitionStep::Patching, replace: None }),
     ];
     if shown.unread {
         return bodies;

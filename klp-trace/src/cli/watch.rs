@@ -111,6 +111,13 @@ pub struct Args {
     #[arg(conflicts_with = "from")]
     pub ring_size: u32,
 
+    /// How many livepatch relocation sections the eBPF programs keep, to read each again at the moment its object goes
+    ///
+    /// Where more are loaded, that is reported, and the others are read a moment later.
+    #[arg(long, value_name = "N", default_value_t = crate::probe::MAX_SECTIONS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1 << 20), conflicts_with = "from")]
+    pub max_sections: u32,
+
     /// Show the eBPF programs' own diagnostics on standard error
     #[arg(long, conflicts_with = "from")]
     pub bpf_log: bool,

@@ -332,6 +332,8 @@ pub struct Transition {
     pub patch: Option<PatchRef>,
     /// What happened.
     pub step: TransitionStep,
+    /// Whether the patch replaces all others (`klp_patch.replace`); none: not known.
+    pub replace: Option<bool>,
 }
 
 /// The steps of a transition.
@@ -373,6 +375,10 @@ pub enum LossCause {
     MissedExit,
     /// The programs' map of sections was full.
     MapFull,
+    /// The programs' map of calls under way was full.
+    CallsFull,
+    /// The kernel refused a helper to a program, such as the one that goes through a map.
+    HelperRefused,
     /// A module was loaded without klp_module_coming having been seen: the hooks did not fire.
     BlindWindow,
     /// kernel.ftrace_enabled was 0: no hook fires.

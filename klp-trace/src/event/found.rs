@@ -43,6 +43,45 @@ pub struct Stalled {
     pub tasks: u32,
     /// The first of them.
     pub blocking: Vec<Blocking>,
+    /// How far the tool could look for them; none in journals of versions that did not tell: no task among `blocking` need
+    /// not mean that there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Looked>,
+}
+
+/// How far a look at all tasks' states went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Looked {
+    /// Threads whose state was read.
+    pub read: u32,
+    /// Threads, or processes whose threads cannot be listed, whose state could not be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread: u32,
+    /// Why not every task was looked at; none: each was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hindrance: Option<Hindrance>,
+    /// The capabilities that would have let the tool look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Arc<str>>,
+}
+
+/// Why not every task was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hindrance {
+    /// The tool may not read the states of other users' tasks.
+    Denied,
+    /// /proc hides tasks: it is mounted with hidepid, or belongs to another PID namespace.
+    Hidden,
+    /// The tool runs in a PID namespace, whose /proc shows its own tasks alone.
+    PidNamespace,
+    /// /proc cannot be listed.
+    NoProc,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A task that has not reached the state of the transition under way (/proc/PID/task/TID/patch_state).

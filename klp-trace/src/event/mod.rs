@@ -28,7 +28,7 @@ pub use evidence::{
     ModuleEvent, ModuleUsage, PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource,
     Transition, TransitionStep,
 };
-pub use found::{AddressLookup, Blocking, Livepatch, Nearest, Stall, Stalled, Standing};
+pub use found::{AddressLookup, Blocking, Hindrance, Livepatch, Looked, Nearest, Stall, Stalled, Standing};
 pub use log::{KernelMessage, Says};
 pub use outcome::{ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
 pub use reader::{Integrity, Reader};

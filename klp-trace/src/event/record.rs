@@ -266,6 +266,9 @@ pub struct WalkPart {
 pub struct TransitionPart {
     /// What happened.
     pub step: TransitionStep,
+    /// Whether the patch replaces all others; not there where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace: Option<bool>,
 }
 
 /// The body of a `continued`: what joins a rotated file, whose chain starts anew, to the file before it.

@@ -228,7 +228,11 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         at(6_000_200_000, Body::SectionRead(section_read(Hook::ApplyRelocateAdd, 1, vec![entry(0)]))),
         at(
             6_500_000_000,
-            Body::Transition(Transition { patch: Some(patch()), step: TransitionStep::Complete }),
+            Body::Transition(Transition {
+                patch: Some(patch()),
+                step: TransitionStep::Complete,
+                replace: None,
+            }),
         ),
         at(7_000_000_000, Body::Finding(finding())),
         at(
@@ -267,6 +271,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                         patch_state: 0,
                         stack: vec!["svc_recv+0x4d/0x90 [sunrpc]".to_owned()],
                     }],
+                    looked: None,
                 },
             }),
         ),

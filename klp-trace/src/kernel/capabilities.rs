@@ -1,10 +1,8 @@
-//! The privileges that the tool runs with, and which ones this kernel wants of it.
-
-use std::path::Path;
+//! The privileges that the tool runs with, and which ones it needs.
 
 use rustix::thread::CapabilitySet;
 
-/// A capability that klp-trace needs.
+/// A capability that klp-trace needs, or has use for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Capability {
     /// Load eBPF programs and make maps (from 5.8).
@@ -13,9 +11,16 @@ pub enum Capability {
     Perfmon,
     /// See addresses in /proc/kallsyms.
     Syslog,
-    /// Everything that `CAP_BPF` and `CAP_PERFMON` allow, on kernels before 5.8.
+    /// Read what belongs to other users: the tasks' `patch_state` in /proc.
+    DacReadSearch,
+    /// See other users' tasks where /proc is mounted with hidepid; one of two for their kernel stacks.
+    SysPtrace,
+    /// The other for kernel stacks; and kprobes, where a distribution's kernel wants it for them.
     SysAdmin,
 }
+
+/// What klp-trace cannot do without: all of it since 5.8, and nothing older runs the programs (`bpf_loop`, 5.17).
+pub const NEEDED: [Capability; 3] = [Capability::Bpf, Capability::Perfmon, Capability::Syslog];
 
 impl Capability {
     /// The name as capabilities(7) and setcap(8) have it.
@@ -24,6 +29,8 @@ impl Capability {
             Self::Bpf => "CAP_BPF",
             Self::Perfmon => "CAP_PERFMON",
             Self::Syslog => "CAP_SYSLOG",
+            Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
+            Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
         }
     }
@@ -34,7 +41,9 @@ impl Capability {
             Self::Bpf => "loading the eBPF programs",
             Self::Perfmon => "attaching them to kernel functions and reading kernel memory",
             Self::Syslog => "symbol addresses in /proc/kallsyms",
-            Self::SysAdmin => "loading and attaching eBPF programs (this kernel is older than CAP_BPF)",
+            Self::DacReadSearch => "the states of other users' tasks in a transition",
+            Self::SysPtrace => "seeing other users' tasks, and with CAP_SYS_ADMIN their kernel stacks",
+            Self::SysAdmin => "tasks' kernel stacks, with CAP_SYS_PTRACE",
         }
     }
 
@@ -43,6 +52,8 @@ impl Capability {
             Self::Bpf => CapabilitySet::BPF,
             Self::Perfmon => CapabilitySet::PERFMON,
             Self::Syslog => CapabilitySet::SYSLOG,
+            Self::DacReadSearch => CapabilitySet::DAC_READ_SEARCH,
+            Self::SysPtrace => CapabilitySet::SYS_PTRACE,
             Self::SysAdmin => CapabilitySet::SYS_ADMIN,
         }
     }
@@ -65,29 +76,10 @@ impl Capabilities {
     pub fn has(self, capability: Capability) -> bool {
         let implied = match capability {
             Capability::Bpf | Capability::Perfmon | Capability::SysAdmin => CapabilitySet::SYS_ADMIN,
-            Capability::Syslog => CapabilitySet::empty(),
+            Capability::Syslog | Capability::DacReadSearch | Capability::SysPtrace => CapabilitySet::empty(),
         };
         self.effective.intersects(capability.bit() | implied)
     }
-}
-
-/// The capabilities that klp-trace needs on a kernel whose last capability has this number.
-pub const fn needed(last: u32) -> &'static [Capability] {
-    // CAP_BPF is 39, CAP_PERFMON 38.
-    if last >= 39 {
-        &[Capability::Bpf, Capability::Perfmon, Capability::Syslog]
-    } else {
-        &[Capability::SysAdmin, Capability::Syslog]
-    }
-}
-
-/// The number of the kernel's last capability (`/proc/sys/kernel/cap_last_cap`); a current kernel's where it is not to
-/// be read.
-pub fn last_capability(root: &Path) -> u32 {
-    std::fs::read_to_string(root.join("proc/sys/kernel/cap_last_cap"))
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(40)
 }
 
 #[cfg(test)]
@@ -100,7 +92,8 @@ mod tests {
 
     #[test]
     fn none_has_nothing_and_each_has_itself() {
-        let all = [Capability::Bpf, Capability::Perfmon, Capability::Syslog, Capability::SysAdmin];
+        let all = [Capability::DacReadSearch, Capability::SysPtrace, Capability::SysAdmin];
+        let all = NEEDED.into_iter().chain(all);
         for wanted in all {
             assert!(!with(CapabilitySet::empty()).has(wanted));
             assert!(with(wanted.bit()).has(wanted));
@@ -113,13 +106,5 @@ mod tests {
         let admin = with(CapabilitySet::SYS_ADMIN);
         assert!(admin.has(Capability::Bpf) && admin.has(Capability::Perfmon));
         assert!(!admin.has(Capability::Syslog));
-    }
-
-    #[test]
-    fn old_kernels_want_sys_admin() {
-        assert!(needed(40).contains(&Capability::Bpf));
-        assert!(needed(37).contains(&Capability::SysAdmin) && !needed(37).contains(&Capability::Bpf));
-        let nowhere = tempfile::tempdir().unwrap();
-        assert_eq!(last_capability(nowhere.path()), 40);
     }
 }

@@ -1,9 +1,9 @@
 //! Settings of the kernel that decide what a tracer may see. Read, never changed.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 /// How far the kernel is locked down (security/lockdown/lockdown.c).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lockdown {
     /// Not at all.
     Off,
@@ -11,9 +11,15 @@ pub enum Lockdown {
     Integrity,
     /// Nor reads of its memory, by eBPF or otherwise (`LOCKDOWN_BPF_READ_KERNEL`).
     Confidentiality,
-    /// No such file: the kernel has no lockdown, or securityfs is not mounted.
-    NotShown,
+    /// The kernel has no lockdown: securityfs is mounted and has no such file.
+    Unknown,
+    /// Cannot be seen, and why: securityfs is not mounted, or the file cannot be read.
+    NotShown(String),
 }
+
+/// A number under /proc/sys; `None`: the kernel has no such setting. Errors: the file is there and cannot be read, or /proc
+/// is not mounted.
+pub type Sysctl = Result<Option<i64>, String>;
 
 /// The settings, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +27,11 @@ pub struct Settings {
     /// /sys/kernel/security/lockdown.
     pub lockdown: Lockdown,
     /// kernel.kptr_restrict: 2 hides addresses from everyone, 1 from those without `CAP_SYSLOG`.
-    pub kptr_restrict: Option<i64>,
-    /// kernel.ftrace_enabled: at 0 no function hook fires. `None` without CONFIG_FUNCTION_TRACER.
-    pub ftrace_enabled: Option<bool>,
-    /// kernel.unprivileged_bpf_disabled.
-    pub unprivileged_bpf_disabled: Option<i64>,
+    pub kptr_restrict: Sysctl,
+    /// kernel.ftrace_enabled: at 0 no function hook fires. Not there without CONFIG_FUNCTION_TRACER.
+    pub ftrace_enabled: Sysctl,
     /// kernel.perf_event_paranoid.
-    pub perf_event_paranoid: Option<i64>,
+    pub perf_event_paranoid: Sysctl,
     /// Whether /sys is mounted: without it nothing can be said.
     pub sys_mounted: bool,
 }
@@ -35,35 +39,55 @@ pub struct Settings {
 impl Settings {
     /// Reads them under `root` (`/`, except in tests).
     pub fn read(root: &Path) -> Self {
-        let sysctl = |name: &str| number(&root.join("proc/sys/kernel").join(name));
         Self {
-            lockdown: lockdown(&root.join("sys/kernel/security/lockdown")),
-            kptr_restrict: sysctl("kptr_restrict"),
-            ftrace_enabled: ftrace_enabled(root),
-            unprivileged_bpf_disabled: sysctl("unprivileged_bpf_disabled"),
-            perf_event_paranoid: sysctl("perf_event_paranoid"),
+            lockdown: lockdown(root),
+            kptr_restrict: sysctl(root, "kptr_restrict"),
+            ftrace_enabled: sysctl(root, "ftrace_enabled"),
+            perf_event_paranoid: sysctl(root, "perf_event_paranoid"),
             sys_mounted: root.join("sys/kernel").is_dir(),
         }
     }
 }
 
-/// kernel.ftrace_enabled alone, cheap enough to be read every second. `None` without CONFIG_FUNCTION_TRACER.
+/// kernel.ftrace_enabled alone, cheap enough to be read every second. `None` without CONFIG_FUNCTION_TRACER, or where it
+/// cannot be read.
 pub fn ftrace_enabled(root: &Path) -> Option<bool> {
-    number(&root.join("proc/sys/kernel/ftrace_enabled")).map(|value| value != 0)
+    sysctl(root, "ftrace_enabled").ok().flatten().map(|value| value != 0)
 }
 
-fn number(path: &Path) -> Option<i64> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+fn sysctl(root: &Path, name: &str) -> Sysctl {
+    let folder = root.join("proc/sys/kernel");
+    let path = folder.join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let number = text.trim().parse().map(Some);
+            number.map_err(|_| format!("{} holds no number: {:?}", path.display(), text.trim()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && folder.is_dir() => Ok(None),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
 }
 
 /// `[none] integrity confidentiality`, the current one in brackets.
-fn lockdown(path: &Path) -> Lockdown {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+fn lockdown(root: &Path) -> Lockdown {
+    let folder = root.join("sys/kernel/security");
+    let path = folder.join("lockdown");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        // Mounted, it has at least the list of the security modules.
+        Err(error) if error.kind() == ErrorKind::NotFound && folder.join("lsm").exists() => {
+            return Lockdown::Unknown;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Lockdown::NotShown("securityfs is not mounted on /sys/kernel/security".to_owned());
+        }
+        Err(error) => return Lockdown::NotShown(format!("cannot read {}: {error}", path.display())),
+    };
     match text.split_whitespace().find_map(|word| word.strip_prefix('[')?.strip_suffix(']')) {
         Some("none") => Lockdown::Off,
         Some("integrity") => Lockdown::Integrity,
         Some("confidentiality") => Lockdown::Confidentiality,
-        _ => Lockdown::NotShown,
+        _ => Lockdown::NotShown(format!("{} says {:?}", path.display(), text.trim())),
     }
 }
 
@@ -88,12 +112,11 @@ mod tests {
             ("sys/kernel/security/lockdown", "none [integrity] confidentiality\n"),
             ("proc/sys/kernel/kptr_restrict", "0\n"),
             ("proc/sys/kernel/ftrace_enabled", "1\n"),
-            ("proc/sys/kernel/unprivileged_bpf_disabled", "2\n"),
             ("proc/sys/kernel/perf_event_paranoid", "-1\n"),
         ]);
         assert_eq!(settings.lockdown, Lockdown::Integrity);
-        assert_eq!((settings.kptr_restrict, settings.ftrace_enabled), (Some(0), Some(true)));
-        assert_eq!((settings.unprivileged_bpf_disabled, settings.perf_event_paranoid), (Some(2), Some(-1)));
+        assert_eq!((settings.kptr_restrict, settings.ftrace_enabled), (Ok(Some(0)), Ok(Some(1))));
+        assert_eq!(settings.perf_event_paranoid, Ok(Some(-1)));
         assert!(settings.sys_mounted);
     }
 
@@ -102,7 +125,6 @@ mod tests {
         for (text, expected) in [
             ("[none] integrity confidentiality\n", Lockdown::Off),
             ("none integrity [confidentiality]\n", Lockdown::Confidentiality),
-            ("", Lockdown::NotShown),
         ] {
             let (_root, settings) = tree(&[("sys/kernel/security/lockdown", text)]);
             assert_eq!(settings.lockdown, expected);
@@ -110,9 +132,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_not_guessed() {
-        let (_root, settings) = tree(&[]);
-        assert_eq!((settings.lockdown, settings.kptr_restrict), (Lockdown::NotShown, None));
-        assert!(settings.ftrace_enabled.is_none() && !settings.sys_mounted);
+    fn a_lockdown_that_cannot_be_seen_is_not_none() {
+        for text in ["", "none integrity\n", "[new] none\n"] {
+            let (_root, settings) = tree(&[("sys/kernel/security/lockdown", text)]);
+            assert!(matches!(settings.lockdown, Lockdown::NotShown(_)), "{text:?}");
+        }
+        // Not mounted: an empty folder.
+        let (root, _) = tree(&[("sys/kernel/security/lsm", "capability\n")]);
+        assert_eq!(
+            Settings::read(root.path()).lockdown,
+            Lockdown::Unknown,
+            "without CONFIG_SECURITY_LOCKDOWN_LSM"
+        );
+        std::fs::remove_file(root.path().join("sys/kernel/security/lsm")).unwrap();
+        let Lockdown::NotShown(why) = Settings::read(root.path()).lockdown else { panic!("taken for seen") };
+        assert!(why.contains("securityfs is not mounted"), "{why}");
+        // There, and not to be read.
+        std::fs::create_dir(root.path().join("sys/kernel/security/lockdown")).unwrap();
+        let Lockdown::NotShown(why) = Settings::read(root.path()).lockdown else { panic!("taken for seen") };
+        assert!(why.contains("cannot read"), "{why}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_from_what_cannot_be_read() {
+        let (_root, settings) = tree(&[("proc/sys/kernel/kptr_restrict", "high\n")]);
+        assert!(settings.kptr_restrict.unwrap_err().contains("holds no number"));
+        assert_eq!(settings.ftrace_enabled, Ok(None));
+        let (root, settings) = tree(&[]);
+        assert!(settings.kptr_restrict.unwrap_err().contains("cannot read"), "/proc is not mounted");
+        assert!(ftrace_enabled(root.path()).is_none() && !settings.sys_mounted);
     }
 }

@@ -1,6 +1,9 @@
 //! Which tasks hold up a livepatch transition: /proc/PID/task/TID/patch_state (Documentation/livepatch/livepatch.rst).
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use super::capabilities::Capability;
 
 /// Tasks told of one transition; the others are counted.
 const MOST: usize = 16;
@@ -18,34 +21,171 @@ pub struct Blocking {
     pub comm: Vec<u8>,
     /// 0: it still runs unpatched functions; 1: patched ones.
     pub patch_state: i8,
-    /// Its kernel stack, innermost first; empty when this process may not read it (CAP_SYS_ADMIN).
+    /// Its kernel stack, innermost first; empty when this process may not read it ([`STACK_RIGHTS`]).
     pub stack: Vec<String>,
 }
 
-/// Every task whose state is neither `wanted` nor undefined (-1: no transition concerns it). The first few, and how many
-/// there are. Reads all of /proc: not for every second.
-pub fn blocking(root: &Path, wanted: i8) -> (Vec<Blocking>, u32) {
-    let (mut found, mut count) = (Vec::new(), 0);
-    for (tgid, process) in numbered(&root.join("proc")) {
-        for (pid, task) in numbered(&process.join("task")) {
-            let Some(patch_state) = text(&task.join("patch_state")).and_then(|text| text.trim().parse().ok())
-            else {
-                continue;
-            };
-            if patch_state == wanted || patch_state == -1 {
+/// What a look at the tasks came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Search {
+    /// The first tasks whose state is neither the one wanted nor undefined (-1: no transition concerns it).
+    pub blocking: Vec<Blocking>,
+    /// How many such tasks there are.
+    pub count: u32,
+    /// Threads whose state was read.
+    pub read: u32,
+    /// Threads, or whole processes, whose state could not be read.
+    pub unread: u32,
+    /// Why not every task was looked at; none: each was.
+    pub hindrance: Option<Hindrance>,
+}
+
+/// Why tasks could not be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hindrance {
+    /// `patch_state` has mode 0400 and belongs to the task's user; it asks for no more (fs/proc/base.c, 6.1 to 7.x).
+    Denied,
+    /// /proc does not show the kernel's threads: it is mounted with hidepid, or belongs to another PID namespace.
+    Hidden,
+    /// The same with this process in a PID namespace of its own, where no right helps.
+    Namespace,
+    /// /proc cannot be listed.
+    NoProc,
+}
+
+/// What reading the stacks of all tasks wants beside the right to read their states (fs/proc/base.c, `proc_pid_stack`:
+/// `CAP_SYS_ADMIN`, and the ptrace access check of `lock_trace`).
+pub const STACK_RIGHTS: [Capability; 2] = [Capability::SysAdmin, Capability::SysPtrace];
+
+impl Hindrance {
+    /// The capabilities that would let this process look; empty: none would.
+    pub const fn rights(self) -> &'static [Capability] {
+        match self {
+            Self::Denied => &[Capability::DacReadSearch],
+            Self::Hidden => &[Capability::DacReadSearch, Capability::SysPtrace],
+            Self::Namespace | Self::NoProc => &[],
+        }
+    }
+}
+
+/// Looks at every task for those whose state is not `wanted`. Reads all of /proc: not for every second.
+pub fn blocking(root: &Path, wanted: i8) -> Search {
+    let mut search = Search::default();
+    let proc = root.join("proc");
+    let Ok(processes) = numbered(&proc) else {
+        return Search { hindrance: Some(Hindrance::NoProc), ..search };
+    };
+    let mut denied = false;
+    for (tgid, process) in processes {
+        let threads = match numbered(&process.join("task")) {
+            Ok(threads) => threads,
+            Err(error) => {
+                if !is_gone(&error) {
+                    denied = true;
+                    search.unread += 1;
+                }
                 continue;
             }
-            count += 1;
-            if found.len() < MOST {
-                let comm = std::fs::read(task.join("comm")).unwrap_or_default();
-                let comm = comm.strip_suffix(b"\n").unwrap_or(&comm).to_vec();
-                let stack = text(&task.join("stack")).unwrap_or_default();
-                let stack = stack.lines().take(FRAMES).map(frame).collect();
-                found.push(Blocking { pid, tgid, comm, patch_state, stack });
+        };
+        for (pid, task) in threads {
+            match state(&task) {
+                Ok(Some(patch_state)) => {
+                    search.read += 1;
+                    if patch_state != wanted && patch_state != -1 {
+                        search.found(pid, tgid, patch_state, &task);
+                    }
+                }
+                Ok(None) => {}
+                Err(_) => {
+                    denied = true;
+                    search.unread += 1;
+                }
             }
         }
     }
-    (found, count)
+    search.hindrance = match view(root) {
+        Ok(()) if denied => Some(Hindrance::Denied),
+        Ok(()) => None,
+        Err(hindrance) => Some(hindrance),
+    };
+    search
+}
+
+/// Whether this process may see all tasks and their states: tried on the kernel's own kthreadd.
+pub fn may_look(root: &Path) -> Result<(), Hindrance> {
+    view(root)?;
+    match state(&root.join("proc").join(KTHREADD)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Hindrance::Denied),
+    }
+}
+
+/// Whether this process may read the kernel's stacks: tried on kthreadd, which sleeps.
+pub fn may_read_stacks(root: &Path) -> bool {
+    std::fs::read(root.join("proc").join(KTHREADD).join("stack")).is_ok_and(|stack| !stack.is_empty())
+}
+
+impl Search {
+    fn found(&mut self, pid: u32, tgid: u32, patch_state: i8, task: &Path) {
+        self.count += 1;
+        if self.blocking.len() < MOST {
+            let comm = std::fs::read(task.join("comm")).unwrap_or_default();
+            let comm = comm.strip_suffix(b"\n").unwrap_or(&comm).to_vec();
+            let stack = text(&task.join("stack")).unwrap_or_default();
+            let stack = stack.lines().take(FRAMES).map(frame).collect();
+            self.blocking.push(Blocking { pid, tgid, comm, patch_state, stack });
+        }
+    }
+}
+
+/// The thread that makes all others of the kernel; its number is always 2 (init/main.c, `rest_init`).
+const KTHREADD: &str = "2";
+
+/// `PF_KTHREAD` (include/linux/sched.h).
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+/// The first PID namespace, in /proc/self/ns/pid (include/linux/proc_ns.h, `PROC_PID_INIT_INO`).
+const FIRST_NAMESPACE: &str = "pid:[4026531836]";
+
+/// Whether this process is in the first PID namespace, whose numbers the kernel's records use; none: /proc does not tell.
+pub fn in_first_namespace(root: &Path) -> Option<bool> {
+    let link = std::fs::read_link(root.join("proc/self/ns/pid")).ok()?;
+    Some(link == Path::new(FIRST_NAMESPACE))
+}
+
+/// Whether /proc shows every task: those of the kernel itself are in the first PID namespace alone, and belong to root.
+fn view(root: &Path) -> Result<(), Hindrance> {
+    if !root.join("proc/self").exists() && !root.join("proc/1").exists() {
+        return Err(Hindrance::NoProc);
+    }
+    let seen = text(&root.join("proc").join(KTHREADD).join("stat")).is_ok_and(|stat| is_kernel_thread(&stat));
+    match (seen, in_first_namespace(root)) {
+        (true, _) => Ok(()),
+        (false, Some(false)) => Err(Hindrance::Namespace),
+        (false, _) => Err(Hindrance::Hidden),
+    }
+}
+
+/// By the flags in /proc/PID/stat: the ninth field, the seventh behind the name's parenthesis.
+fn is_kernel_thread(stat: &str) -> bool {
+    let flags =
+        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
+}
+
+/// A thread's `patch_state`; `None`: the thread has gone.
+fn state(task: &Path) -> std::io::Result<Option<i8>> {
+    match text(&task.join("patch_state")) {
+        Ok(text) => text.trim().parse().map(Some).map_err(|_| ErrorKind::InvalidData.into()),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a file of a task cannot be read because the task has ended.
+fn is_gone(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 /// `[<0>] function+0x1/0x2 [module]` without its hidden address.
@@ -53,44 +193,18 @@ fn frame(line: &str) -> String {
     line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned()
 }
 
-/// The folders of a folder whose names are numbers. A process that has gone has none.
-fn numbered(folder: &Path) -> Vec<(u32, PathBuf)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+/// The folders of a folder whose names are numbers.
+fn numbered(folder: &Path) -> std::io::Result<Vec<(u32, PathBuf)>> {
+    let entries = std::fs::read_dir(folder)?.flatten();
     let mut found: Vec<(u32, PathBuf)> =
         entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path()))).collect();
     found.sort();
-    found
+    Ok(found)
 }
 
-fn text(path: &Path) -> Option<String> {
-    std::fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+fn text(path: &Path) -> std::io::Result<String> {
+    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tasks_that_are_not_there_yet() {
-        let root = tempfile::tempdir().unwrap();
-        for (task, state, comm) in
-            [("1/task/1", "1", "init"), ("7/task/7", "0", "nfsd"), ("7/task/9", "-1", "x")]
-        {
-            let task = root.path().join("proc").join(task);
-            std::fs::create_dir_all(&task).unwrap();
-            std::fs::write(task.join("patch_state"), format!("{state}\n")).unwrap();
-            std::fs::write(task.join("comm"), format!("{comm}\n")).unwrap();
-        }
-        let stack = "[<0>] klp_sleeper_wait+0x4d/0x90 [klp_sleeper]\n[<0>] kthread+0xda/0x100\n";
-        std::fs::write(root.path().join("proc/7/task/7/stack"), stack).unwrap();
-        std::fs::create_dir_all(root.path().join("proc/self/task/3")).unwrap();
-        let (found, count) = blocking(root.path(), 1);
-        assert_eq!(count, 1);
-        assert_eq!((found[0].pid, found[0].tgid, found[0].patch_state), (7, 7, 0));
-        assert_eq!(found[0].comm, b"nfsd");
-        assert_eq!(found[0].stack, ["klp_sleeper_wait+0x4d/0x90 [klp_sleeper]", "kthread+0xda/0x100"]);
-        let (found, _) = blocking(root.path(), 0);
-        assert_eq!(found[0].comm, b"init");
-        assert_eq!(found[0].stack, [""; 0]);
-    }
-}
+mod tests;

@@ -275,16 +275,29 @@ pub(super) fn file_differs(patch: &PatchRef, section: SectionRef, path: &str, di
 pub(super) fn events_lost(lost: &EventsLost) -> Finding {
     let count = if lost.count == 0 { "records".to_owned() } else { format!("{} records", lost.count) };
     let (why, action) = match lost.cause {
-        LossCause::RingFull | LossCause::Incomplete => {
-            ("the ring buffer was full", "choose a larger --ring-size")
-        }
+        LossCause::RingFull => ("the ring buffer was full", "choose a larger --ring-size"),
+        LossCause::Incomplete => (
+            "a section's records arrived incomplete: the ring buffer was full, or the section was going",
+            "choose a larger --ring-size if that happens again",
+        ),
         LossCause::Recursion => {
             ("the kernel skipped a program because another was running", "nothing: it is rare")
         }
         LossCause::MissedExit => {
             ("a function's return was not seen", "use --attach fentry where the kernel allows it")
         }
-        LossCause::MapFull => ("more livepatch sections than the programs can keep", "report it"),
+        LossCause::MapFull => (
+            "more livepatch sections are loaded than the programs keep: the others are not read at the moment their object goes",
+            "choose a larger --max-sections",
+        ),
+        LossCause::CallsFull => (
+            "more calls were under way at once than the programs keep (1024)",
+            "load and unload fewer modules at once; please report it",
+        ),
+        LossCause::HelperRefused => (
+            "the kernel refused a helper that a program called",
+            "please report it, with what klp-trace doctor --json writes",
+        ),
         LossCause::BlindWindow => (
             "a module was loaded and the hooks did not fire",
             "keep kernel.ftrace_enabled at 1 while watching",

@@ -278,7 +278,7 @@ fn what_was_left_before_the_first_look_is_found() {
     ] {
         let mut story = Story::new(clears);
         story.metadata(Story::patch_loaded());
-        story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step }));
+        story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step, replace: None }));
         story.base = 0x1000;
         story.read(Hook::Demand, None, story.values(), story.values());
         assert_eq!(story.verdicts().get(..2), Some(&both(Verdict::Stale, None)[..]));
@@ -306,15 +306,20 @@ fn what_is_read_only_after_the_unload_is_said_all_the_same() {
 
 /// What is left of patch lp after `steps` (its own, unless another's name is given) and the unload of its object.
 fn left_after(steps: &[(Option<&str>, TransitionStep)]) -> crate::event::Finding {
+    left_after_told(&steps.iter().map(|(other, step)| (Some(*other), *step, None)).collect::<Vec<_>>())
+}
+
+/// The same of steps of unknown patches too (`None`), and with what is known of `klp_patch.replace`.
+fn left_after_told(steps: &[(Option<Option<&str>>, TransitionStep, Option<bool>)]) -> crate::event::Finding {
     let mut story = Story::new(true);
     story.load_patch();
     story.load_target(0x1000);
-    for (other, step) in steps {
-        let mut patch = Story::patch();
-        if let Some(name) = other {
-            patch = crate::event::PatchRef { name: (*name).into(), address: Address(0x77), load: 0 };
-        }
-        story.feed(Body::Transition(Transition { patch: Some(patch), step: *step }));
+    for (other, step, replace) in steps {
+        let patch = other.map(|other| match other {
+            Some(name) => crate::event::PatchRef { name: name.into(), address: Address(0x77), load: 0 },
+            None => Story::patch(),
+        });
+        story.feed(Body::Transition(Transition { patch, step: *step, replace: *replace }));
     }
     story.findings();
     story.unload_target(story.values(), false);
@@ -354,6 +359,25 @@ fn a_detached_patch_keeps_its_values_and_is_told_by_how_it_was_detached() {
         assert!(finding.message.contains(words), "{}", finding.message);
         assert_eq!(finding.why.contains("forced"), severity == Severity::Error, "{}", finding.why);
     }
+}
+
+#[test]
+fn a_forced_transition_marks_those_whom_it_takes_out_of_use_and_no_other() {
+    use TransitionStep::{Complete, Detached, Forced, Patching, Unpatching};
+    let (own, new, unknown) = (Some(None), Some(Some("new")), None);
+    let forced = |replace| [(new, Patching, replace), (new, Forced, replace), (new, Complete, replace)];
+    let then_replaced = |steps: &[_]| {
+        let mut steps = steps.to_vec();
+        steps.push((own, Detached, None));
+        left_after_told(&steps).severity
+    };
+    assert_eq!(then_replaced(&forced(Some(true))), Severity::Error);
+    assert_eq!(then_replaced(&forced(Some(false))), Severity::Warning, "it replaces nobody");
+    assert_eq!(then_replaced(&forced(None)), Severity::Error, "an older journal does not say");
+    // A later forced transition of a patch that is not known takes nothing back.
+    let mut steps = vec![(own, Unpatching, None), (own, Forced, None), (own, Complete, None)];
+    steps.push((unknown, Forced, None));
+    assert_eq!(then_replaced(&steps), Severity::Error);
 }
 
 /// The events said, as a journal keeps them, lead to the same conclusions.

@@ -37,21 +37,25 @@ impl Verifier {
         let name = transition.patch.as_ref().map(|patch| Arc::clone(&patch.name));
         match step {
             TransitionStep::Complete => self.completed = name,
-            TransitionStep::Forced => self.forced(address, name),
+            TransitionStep::Forced => self.forced(address, name, transition.replace),
             _ => {}
         }
         say(Body::Transition(transition));
     }
 
     /// klp_force_transition marks the patches that are being taken out of use (kernel/livepatch/transition.c, 6.1 to
-    /// 7.3): the one that is being disabled, else all others, should the one being enabled replace them.
-    fn forced(&mut self, address: Option<u64>, by: Option<Arc<str>>) {
+    /// 7.3): the one that is being disabled; else all others, if the one being enabled replaces them, and none if it does not.
+    /// Of an unknown patch neither is known: who was marked before stays marked. Where it is not known whether a patch
+    /// replaces the others (`replace`, not in older journals), they count as marked: the more careful of two.
+    fn forced(&mut self, address: Option<u64>, by: Option<Arc<str>>, replace: Option<bool>) {
+        let Some(by) = by else { return };
         let disabling = address.and_then(|address| self.patches.get_mut(&address)).filter(|p| p.unpatching);
         match disabling {
-            Some(patch) => patch.forced_by = by,
+            Some(patch) => patch.forced_by = Some(by),
+            None if replace == Some(false) => {}
             None => {
                 for (_, patch) in self.patches.iter_mut().filter(|(at, _)| Some(**at) != address) {
-                    patch.forced_by.clone_from(&by);
+                    patch.forced_by = Some(Arc::clone(&by));
                 }
             }
         }

@@ -27,8 +27,8 @@ const SETTLED: Duration = Duration::from_mins(6);
 ///
 /// `insmod M [ARGS]` takes the fixture M; `disable P` disables a patch and waits until it has left; `kill-during CMD`
 /// kills klp-trace with SIGKILL while CMD runs, as soon as the journal grows; `nothing-attached` fails with a list
-/// when probes are attached that were not before the run; `as-nobody [-CAP…] CMD` runs CMD as nobody with the
-/// capabilities that `klp-trace doctor` names, less those given. Anything else is a shell command.
+/// when probes are attached that were not before the run; `as-nobody [-CAP… +CAP…] CMD` runs CMD as nobody with the
+/// capabilities that `klp-trace doctor` names, less or more those given. Anything else is a shell command.
 pub fn carry_out(run: &str, watch: Option<&mut Watch>, before: &Before) -> anyhow::Result<(i32, String)> {
     let (word, rest) = run.split_once(' ').unwrap_or((run, ""));
     match word {
@@ -55,10 +55,15 @@ fn command(run: &str) -> anyhow::Result<Command> {
             command
         }
         ["as-nobody", words @ ..] => {
-            let less = words.iter().take_while(|word| word.starts_with('-')).count();
-            let (less, words) = words.split_at(less);
+            let changes = words.iter().take_while(|word| word.starts_with(['-', '+'])).count();
+            let (changes, words) = words.split_at(changes);
             let mut capabilities = system::capabilities_named_by_doctor()?;
-            capabilities.retain(|name| !less.iter().any(|word| word.trim_start_matches('-') == name));
+            for change in changes {
+                match change.strip_prefix('+') {
+                    Some(more) => capabilities.insert(more.to_owned()),
+                    None => capabilities.remove(change.trim_start_matches('-')),
+                };
+            }
             let mut command = system::as_nobody(&capabilities, "sh");
             command.args(["-c", &words.join(" ")]);
             command

@@ -21,6 +21,8 @@ const END: Duration = Duration::from_mins(3);
 /// A running `klp-trace watch` and its journal.
 pub struct Watch {
     child: Child,
+    /// Whether the child is `unshare`, and klp-trace the child of that.
+    wrapped: bool,
     status: Option<ExitStatus>,
     /// Where it writes.
     pub journal: PathBuf,
@@ -40,6 +42,9 @@ impl Watch {
         let stderr = File::create(folder.join("stderr.txt")).context("cannot make stderr.txt")?;
         let stdout = stderr.try_clone().context("cannot make stderr.txt")?;
         let mut command = if run.unprivileged { system_as_nobody()? } else { Command::new(TOOL) };
+        if run.pid_namespace {
+            command = in_pid_namespace(&command);
+        }
         command
             .args(["watch", "--format", "ndjson", "--ko", FIXTURES, "--output"])
             .arg(&journal)
@@ -50,7 +55,8 @@ impl Watch {
             .stdout(stdout)
             .stderr(stderr);
         let child = command.spawn().context("cannot start klp-trace")?;
-        let mut watch = Self { child, status: None, journal, follower: Follower::default() };
+        let wrapped = run.pid_namespace;
+        let mut watch = Self { child, wrapped, status: None, journal, follower: Follower::default() };
         let deadline = Instant::now() + READY;
         while !ready.exists() {
             if let Some(code) = watch.ended()? {
@@ -76,6 +82,9 @@ impl Watch {
 
     /// SIGKILL.
     pub fn kill(&mut self) -> anyhow::Result<i32> {
+        if self.wrapped {
+            self.signal("-KILL")?;
+        }
         self.child.kill().context("cannot kill klp-trace")?;
         let status = self.child.wait().context("cannot wait for klp-trace")?;
         self.status = Some(status);
@@ -87,8 +96,7 @@ impl Watch {
         if let Some(code) = self.ended()? {
             return Ok(code);
         }
-        let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().context("cannot run kill")?;
+        self.signal("-TERM")?;
         let deadline = Instant::now() + END;
         loop {
             if let Some(code) = self.ended()? {
@@ -100,6 +108,22 @@ impl Watch {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Sends klp-trace itself a signal.
+    fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let mut id = self.child.id().to_string();
+        if self.wrapped {
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))
+                .context("cannot read who the child of unshare is")?;
+            match children.split_whitespace().next() {
+                Some(child) => child.clone_into(&mut id),
+                // It has ended.
+                None => return Ok(()),
+            }
+        }
+        Command::new("kill").args([signal, &id]).status().context("cannot run kill")?;
+        Ok(())
     }
 
     /// Reads what is new in the journal; whether there was anything.
@@ -119,6 +143,14 @@ impl Drop for Watch {
 fn system_as_nobody() -> anyhow::Result<Command> {
     let capabilities = system::capabilities_named_by_doctor()?;
     Ok(system::as_nobody(&capabilities, TOOL))
+}
+
+/// The command in a PID namespace of its own, whose /proc shows its own processes alone. `unshare` waits for it, and ends with
+/// its exit code.
+fn in_pid_namespace(command: &Command) -> Command {
+    let mut wrapped = Command::new("unshare");
+    wrapped.args(["--pid", "--fork", "--mount-proc"]).arg(command.get_program()).args(command.get_args());
+    wrapped
 }
 
 /// The exit code; 128 and the number of the signal that ended it.

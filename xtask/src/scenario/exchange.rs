@@ -59,6 +59,9 @@ pub struct Run {
     pub args: Vec<String>,
     /// Whether it runs as nobody.
     pub unprivileged: bool,
+    /// Whether it runs in a PID namespace of its own.
+    #[serde(default)]
+    pub pid_namespace: bool,
     /// What is run before it starts.
     #[serde(default)]
     pub before: Vec<String>,

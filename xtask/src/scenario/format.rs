@@ -45,6 +45,9 @@ pub struct Scenario {
     /// Whether `klp-trace watch` runs as nobody, with the capabilities that `klp-trace doctor` names and no other.
     #[serde(default)]
     pub unprivileged: bool,
+    /// Whether `klp-trace watch` runs in a PID namespace of its own, with a /proc of its own.
+    #[serde(default)]
+    pub pid_namespace: bool,
     /// What the group's VM is like; every scenario of a group must say the same.
     #[serde(default)]
     pub vm: Vm,

@@ -173,6 +173,7 @@ pub fn resolve(
         watch: scenario.watch,
         args,
         unprivileged: scenario.unprivileged,
+        pid_namespace: scenario.pid_namespace,
         before: scenario.before.clone(),
         narrate: None,
         stops: scenario.stress.is_some(),

@@ -137,7 +137,7 @@ impl Watched {
             }
             None => None,
         };
-        let probes = watching::attach(args.attach, args.ring_size, false)?;
+        let probes = watching::attach(args.attach, args.ring_size, crate::probe::MAX_SECTIONS, false)?;
         let log = watching::log();
         let session = watching::session(&probes, args.ring_size, log.as_ref());
         let mut live = watching::live(probes, &host, arch, args.ko.clone()).hearing(log);

@@ -6,6 +6,7 @@ use super::report::Check;
 use crate::arch::{self, Arch};
 use crate::kernel::capabilities::Capability;
 use crate::kernel::settings::Lockdown;
+use crate::kernel::tasks::{Hindrance, STACK_RIGHTS};
 use crate::model::Hook;
 
 /// Every check, in the order in which a person would go through them.
@@ -29,11 +30,10 @@ pub(super) fn has_livepatching(facts: &Facts) -> bool {
 /// The checks of privileges and settings, which need no look at the kernel's types.
 pub(super) fn settings(facts: &Facts) -> Vec<Check> {
     let mut checks = vec![livepatch(facts), architecture(facts)];
-    checks.extend(
-        facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, *has)),
-    );
+    checks
+        .extend(facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, has)));
     checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts), paranoid(facts)]);
-    checks.push(kernel_log(facts));
+    checks.extend([kernel_log(facts), tasks(facts)]);
     checks
 }
 
@@ -41,10 +41,13 @@ fn livepatch(facts: &Facts) -> Check {
     const ID: &str = "livepatch";
     const WHY: &str = "without livepatching there is nothing to watch";
     if facts.livepatch {
-        let found = match facts.patches {
-            0 => "supported; no livepatch is active now".to_owned(),
-            1 => "supported; 1 livepatch is active".to_owned(),
-            n => format!("supported; {n} livepatches are active"),
+        let found = match &facts.patches {
+            Ok(0) => "supported; no livepatch is active now".to_owned(),
+            Ok(1) => "supported; 1 livepatch is active".to_owned(),
+            Ok(n) => format!("supported; {n} livepatches are active"),
+            Err(error) => {
+                return Check::note(ID, format!("supported; which are active cannot be seen: {error}"), WHY);
+            }
         };
         return Check::ok(ID, found, WHY);
     }
@@ -82,11 +85,13 @@ fn btf(facts: &Facts) -> Check {
     }
 }
 
-fn capability(facts: &Facts, capability: Capability, has: bool) -> Check {
+fn capability(facts: &Facts, capability: Capability, has: &Result<bool, String>) -> Check {
     let id = capability.name().to_lowercase().replace('_', "-");
     let why = format!("{} is needed for {}", capability.name(), capability.purpose());
-    if has {
-        return Check::ok(&id, "held", &why);
+    match has {
+        Ok(true) => return Check::ok(&id, "held", &why),
+        Ok(false) => {}
+        Err(error) => return Check::note(&id, format!("cannot be told: {error}"), &why),
     }
     let all: Vec<String> = facts.capabilities.iter().map(|(c, _)| c.name().to_lowercase()).collect();
     let remedy = format!("run as root, or: setcap {}=ep \"$(command -v klp-trace)\"", all.join(","));
@@ -97,10 +102,12 @@ fn lockdown(facts: &Facts) -> Check {
     const ID: &str = "lockdown";
     const WHY: &str =
         "in confidentiality mode the kernel lets nobody read its memory, which is what klp-trace does";
-    match facts.settings.lockdown {
+    match &facts.settings.lockdown {
         Lockdown::Off => Check::ok(ID, "none", WHY),
         Lockdown::Integrity => Check::ok(ID, "integrity, which allows reading", WHY),
-        Lockdown::NotShown => Check::ok(ID, "not shown: no lockdown, or securityfs is not mounted", WHY),
+        Lockdown::Unknown => Check::ok(ID, "this kernel has no lockdown", WHY),
+        Lockdown::NotShown(why) => Check::note(ID, format!("cannot be seen: {why}"), WHY)
+            .with_remedy("mount -t securityfs securityfs /sys/kernel/security"),
         Lockdown::Confidentiality => Check::lack(
             ID,
             "confidentiality",
@@ -114,15 +121,18 @@ fn kptr_restrict(facts: &Facts) -> Check {
     const ID: &str = "kptr-restrict";
     const WHY: &str =
         "at 2 the kernel hides symbol addresses from everyone, root too, and no value can be checked";
-    match facts.settings.kptr_restrict {
-        Some(value) if value >= 2 => Check::lack(
+    match &facts.settings.kptr_restrict {
+        Ok(Some(value)) if *value >= 2 => Check::lack(
             ID,
             format!("kernel.kptr_restrict is {value}"),
             WHY,
             "sysctl -w kernel.kptr_restrict=1",
         ),
-        Some(value) => Check::ok(ID, format!("kernel.kptr_restrict is {value}"), WHY),
-        None => Check::note(ID, "kernel.kptr_restrict cannot be read", WHY),
+        Ok(Some(value)) => Check::ok(ID, format!("kernel.kptr_restrict is {value}"), WHY),
+        Ok(None) => {
+            Check::note(ID, "there is no kernel.kptr_restrict; see kallsyms for what it decides", WHY)
+        }
+        Err(error) => Check::note(ID, format!("cannot be seen: {error}"), WHY).with_remedy(MOUNT_PROC),
     }
 }
 
@@ -133,7 +143,7 @@ fn kallsyms(facts: &Facts) -> Check {
         Symbols::Shown => Check::ok(ID, "/proc/kallsyms shows addresses", WHY),
         Symbols::Hidden => {
             let remedy = match facts.settings.kptr_restrict {
-                Some(value) if value >= 2 => "sysctl -w kernel.kptr_restrict=1",
+                Ok(Some(2..)) => "sysctl -w kernel.kptr_restrict=1",
                 _ => "give klp-trace CAP_SYSLOG; see cap-syslog",
             };
             Check::lack(ID, "/proc/kallsyms hides its addresses", WHY, remedy)
@@ -147,16 +157,17 @@ fn kallsyms(facts: &Facts) -> Check {
 fn ftrace(facts: &Facts) -> Check {
     const ID: &str = "ftrace-enabled";
     const WHY: &str = "at 0 neither fentry nor kprobe fires, and nothing says so";
-    match facts.settings.ftrace_enabled {
-        Some(true) => Check::ok(ID, "kernel.ftrace_enabled is 1", WHY),
-        Some(false) => {
+    match &facts.settings.ftrace_enabled {
+        Ok(Some(0)) => {
             Check::lack(ID, "kernel.ftrace_enabled is 0", WHY, "sysctl -w kernel.ftrace_enabled=1")
         }
-        None => Check::lack(
+        Ok(Some(value)) => Check::ok(ID, format!("kernel.ftrace_enabled is {value}"), WHY),
+        Err(error) => Check::note(ID, format!("cannot be seen: {error}"), WHY).with_remedy(MOUNT_PROC),
+        Ok(None) => Check::lack(
             ID,
             "there is no kernel.ftrace_enabled",
             WHY,
-            "boot a kernel with CONFIG_FUNCTION_TRACER=y and CONFIG_DYNAMIC_FTRACE=y, and mount /proc",
+            "boot a kernel with CONFIG_FUNCTION_TRACER=y and CONFIG_DYNAMIC_FTRACE=y",
         ),
     }
 }
@@ -165,14 +176,15 @@ fn paranoid(facts: &Facts) -> Check {
     const ID: &str = "perf-event-paranoid";
     const WHY: &str =
         "above 2 some distributions' kernels want CAP_SYS_ADMIN for kprobes; fentry does not need it";
-    let found = match facts.settings.perf_event_paranoid {
-        Some(value) => format!("kernel.perf_event_paranoid is {value}"),
-        None => "kernel.perf_event_paranoid cannot be read".to_owned(),
+    let found = match &facts.settings.perf_event_paranoid {
+        Ok(Some(value)) => format!("kernel.perf_event_paranoid is {value}"),
+        Ok(None) => "there is no kernel.perf_event_paranoid: no perf events, no kprobes".to_owned(),
+        Err(error) => format!("cannot be seen: {error}"),
     };
-    if facts.kprobes_may_be_refused() {
-        Check::note(ID, found, WHY).with_remedy(format!("only for --attach kprobe: {LESS_PARANOID}"))
-    } else {
+    if matches!(facts.settings.perf_event_paranoid, Ok(Some(_))) && !facts.kprobes_may_be_refused() {
         Check::ok(ID, found, WHY)
+    } else {
+        Check::note(ID, found, WHY).with_remedy(format!("only for --attach kprobe: {LESS_PARANOID}"))
     }
 }
 
@@ -186,6 +198,45 @@ fn kernel_log(facts: &Facts) -> Check {
             .with_remedy("give klp-trace CAP_SYSLOG, and a /dev/kmsg if this is a container without one"),
     }
 }
+
+/// Who holds up a transition is found in /proc.
+fn tasks(facts: &Facts) -> Check {
+    const ID: &str = "tasks";
+    const WHY: &str = "which tasks hold up a transition (KLP010) is told by the states of all of them";
+    let found = match facts.tasks {
+        Ok(()) if facts.stacks => {
+            return Check::ok(ID, "the states and stacks of all tasks can be read", WHY);
+        }
+        Ok(()) => {
+            let rights: Vec<&str> = STACK_RIGHTS.iter().map(|right| right.name()).collect();
+            return Check::note(ID, "the states of all tasks can be read, their kernel stacks cannot", WHY)
+                .with_remedy(format!(
+                    "to see in which function a task sleeps, add {}",
+                    rights.join(" and ")
+                ));
+        }
+        Err(Hindrance::Denied) => "the states of other users' tasks cannot be read",
+        Err(Hindrance::Hidden) => {
+            "/proc hides tasks: it is mounted with hidepid, or belongs to another PID namespace"
+        }
+        Err(Hindrance::Namespace) => "this is a PID namespace of its own: /proc shows its own tasks alone",
+        Err(Hindrance::NoProc) => "/proc cannot be listed",
+    };
+    let remedy = match facts.tasks.map_or_else(Hindrance::rights, |()| &[]) {
+        [] if facts.tasks == Err(Hindrance::Namespace) => {
+            "run klp-trace in the host's PID namespace: nsenter --target 1 --pid, or hostPID in Kubernetes"
+                .to_owned()
+        }
+        [] => MOUNT_PROC.to_owned(),
+        rights => {
+            let names: Vec<&str> = rights.iter().map(|right| right.name()).collect();
+            format!("run as root, or add {} to klp-trace's capabilities", names.join(" and "))
+        }
+    };
+    Check::note(ID, found, WHY).with_remedy(remedy)
+}
+
+const MOUNT_PROC: &str = "mount -t proc proc /proc";
 
 /// What lets kprobes in where [`Facts::kprobes_may_be_refused`].
 pub(super) const LESS_PARANOID: &str = "sysctl -w kernel.perf_event_paranoid=2, or add CAP_SYS_ADMIN";

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use super::attach::Attachment;
 use crate::kernel::btf::KernelBtf;
-use crate::kernel::capabilities::{self, Capabilities, Capability};
+use crate::kernel::capabilities::{Capabilities, Capability, NEEDED};
 use crate::kernel::host::Host;
 use crate::kernel::kallsyms::{self, KallsymsError, Query, VMLINUX};
 use crate::kernel::kmsg::Kmsg;
 use crate::kernel::settings::Settings;
 use crate::kernel::sysfs::Sysfs;
+use crate::kernel::tasks::{self, Hindrance};
 use crate::model::Hook;
 
 /// The functions that are watched, and whether `watch` can do without.
@@ -57,12 +58,16 @@ pub(super) struct Facts {
     pub(super) livepatch: bool,
     /// The kernel has the function klp_enable_patch; `None` when its symbols cannot be listed.
     pub(super) livepatch_built: Option<bool>,
-    /// The active livepatches.
-    pub(super) patches: usize,
-    /// The capabilities that this kernel wants, and whether the process has each.
-    pub(super) capabilities: Vec<(Capability, bool)>,
+    /// The active livepatches; why they cannot be listed.
+    pub(super) patches: Result<usize, String>,
+    /// The capabilities that are needed, and whether the process has each; why that cannot be told.
+    pub(super) capabilities: Vec<(Capability, Result<bool, String>)>,
     /// The process has `CAP_SYS_ADMIN`, which klp-trace needs on no current kernel as it comes from kernel.org.
     pub(super) sys_admin: bool,
+    /// Whether the states of all tasks can be read, which tell who holds up a transition; why not.
+    pub(super) tasks: Result<(), Hindrance>,
+    /// Whether their kernel stacks can.
+    pub(super) stacks: bool,
     pub(super) symbols: Symbols,
     /// Whether /dev/kmsg can be read; why not.
     pub(super) kernel_log: Result<(), String>,
@@ -84,8 +89,7 @@ impl Facts {
     pub(super) fn gather(root: &Path, depth: Depth) -> Self {
         let host = Host::read(root);
         let sysfs = Sysfs::new(root);
-        let effective = Capabilities::current().ok();
-        let needed = capabilities::needed(capabilities::last_capability(root));
+        let effective = Capabilities::current().map_err(|error| error.to_string());
         let livepatch = sysfs.has_livepatch();
         Self {
             release: host.release,
@@ -93,9 +97,11 @@ impl Facts {
             settings: Settings::read(root),
             livepatch,
             livepatch_built: if livepatch { Some(true) } else { livepatch_built(root) },
-            patches: sysfs.patches().map_or(0, |patches| patches.len()),
-            capabilities: needed.iter().map(|c| (*c, effective.is_some_and(|e| e.has(*c)))).collect(),
-            sys_admin: effective.is_some_and(|e| e.has(Capability::SysAdmin)),
+            patches: sysfs.patches().map(|patches| patches.len()).map_err(|error| error.to_string()),
+            capabilities: NEEDED.map(|c| (c, effective.clone().map(|e| e.has(c)))).into(),
+            sys_admin: effective.is_ok_and(|e| e.has(Capability::SysAdmin)),
+            tasks: tasks::may_look(root),
+            stacks: tasks::may_read_stacks(root),
             symbols: symbols(&root.join(KALLSYMS)),
             kernel_log: Kmsg::open(&root.join("dev/kmsg")).map(drop),
             functions: match depth {
@@ -107,9 +113,9 @@ impl Facts {
     }
 
     /// Whether a distribution's kernel may refuse kprobes here: Debian's and Ubuntu's know values of perf_event_paranoid
-    /// above kernel.org's 2, at which perf_event_open wants `CAP_SYS_ADMIN`.
+    /// above kernel.org's 2, at which perf_event_open wants `CAP_SYS_ADMIN`. What cannot be read may be above.
     pub(super) fn kprobes_may_be_refused(&self) -> bool {
-        !self.sys_admin && self.settings.perf_event_paranoid.is_some_and(|value| value > 2)
+        !self.sys_admin && !matches!(self.settings.perf_event_paranoid, Ok(Some(..=2)))
     }
 
     /// Whether the kernel's BTF has the function; `None` without BTF.

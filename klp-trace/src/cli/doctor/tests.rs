@@ -1,7 +1,8 @@
 use super::facts::{BPF_LOOP, HOOKS, Symbols};
 use super::*;
-use crate::kernel::capabilities::{Capability, needed};
+use crate::kernel::capabilities::{Capability, NEEDED};
 use crate::kernel::settings::{Lockdown, Settings};
+use crate::kernel::tasks::Hindrance;
 use crate::output::style::Style;
 
 /// A host where everything is as it should be: 6.12 and newer.
@@ -11,17 +12,18 @@ fn fit() -> Facts {
         arch: "x86_64".to_owned(),
         settings: Settings {
             lockdown: Lockdown::Off,
-            kptr_restrict: Some(1),
-            ftrace_enabled: Some(true),
-            unprivileged_bpf_disabled: Some(2),
-            perf_event_paranoid: Some(2),
+            kptr_restrict: Ok(Some(1)),
+            ftrace_enabled: Ok(Some(1)),
+            perf_event_paranoid: Ok(Some(2)),
             sys_mounted: true,
         },
         livepatch: true,
         livepatch_built: Some(true),
-        patches: 1,
-        capabilities: needed(40).iter().map(|c| (*c, true)).collect(),
+        patches: Ok(1),
+        capabilities: NEEDED.map(|c| (c, Ok(true))).into(),
         sys_admin: false,
+        tasks: Ok(()),
+        stacks: true,
         symbols: Symbols::Shown,
         kernel_log: Ok(()),
         attachment: Attachment::Attached(
@@ -76,8 +78,7 @@ fn ids_are_unique() {
 #[test]
 fn every_check_is_documented() {
     let page = include_str!("../../../../docs/doctor.md");
-    let old = Facts { capabilities: needed(37).iter().map(|c| (*c, true)).collect(), ..fit() };
-    for check in [Report::new(&fit()), Report::new(&old)].into_iter().flat_map(|report| report.checks) {
+    for check in Report::new(&fit()).checks {
         let id = if check.id.starts_with("hook-") { "hook-FUNCTION" } else { &check.id };
         assert!(page.contains(&format!("`{id}`")), "{id}");
     }
@@ -96,15 +97,71 @@ fn each_capability_is_a_lack_of_its_own() {
     {
         let mut facts = fit();
         assert_eq!(facts.capabilities[index].0, capability);
-        facts.capabilities[index].1 = false;
+        facts.capabilities[index].1 = Ok(false);
         assert_eq!(lacks(&facts), [id]);
     }
 }
 
+/// The check of this id.
+fn check(facts: &Facts, id: &str) -> Check {
+    Report::new(facts).checks.into_iter().find(|check| check.id == id).unwrap()
+}
+
 #[test]
-fn an_old_kernel_wants_sys_admin() {
-    let facts = Facts { capabilities: needed(37).iter().map(|c| (*c, false)).collect(), ..fit() };
-    assert_eq!(lacks(&facts), ["cap-sys-admin", "cap-syslog"]);
+fn what_could_not_be_seen_is_never_ok() {
+    let unseen = || "cannot read it: Permission denied".to_owned();
+    let mut all: Vec<(&str, Facts)> = Vec::new();
+    let mut with = |id, change: &dyn Fn(&mut Facts)| {
+        let mut facts = fit();
+        change(&mut facts);
+        all.push((id, facts));
+    };
+    with("livepatch", &|facts| facts.patches = Err(unseen()));
+    with("lockdown", &|facts| facts.settings.lockdown = Lockdown::NotShown(unseen()));
+    with("kptr-restrict", &|facts| facts.settings.kptr_restrict = Err(unseen()));
+    with("kptr-restrict", &|facts| facts.settings.kptr_restrict = Ok(None));
+    with("ftrace-enabled", &|facts| facts.settings.ftrace_enabled = Err(unseen()));
+    with("ftrace-enabled", &|facts| facts.settings.ftrace_enabled = Ok(None));
+    with("perf-event-paranoid", &|facts| facts.settings.perf_event_paranoid = Err(unseen()));
+    with("perf-event-paranoid", &|facts| facts.settings.perf_event_paranoid = Ok(None));
+    with("cap-bpf", &|facts| facts.capabilities[0].1 = Err(unseen()));
+    with("kallsyms", &|facts| facts.symbols = Symbols::Unreadable(unseen()));
+    with("kernel-log", &|facts| facts.kernel_log = Err(unseen()));
+    with("btf", &|facts| facts.functions = Err(unseen()));
+    with("bpf-loop", &|facts| facts.functions = Err(unseen()));
+    with("clearing", &|facts| facts.functions = Err(unseen()));
+    with("attach", &|facts| facts.attachment = Attachment::NotTried("--no-attach"));
+    with("tasks", &|facts| facts.stacks = false);
+    for hindrance in [Hindrance::Denied, Hindrance::Hidden, Hindrance::Namespace, Hindrance::NoProc] {
+        with("tasks", &|facts| facts.tasks = Err(hindrance));
+    }
+    for (id, facts) in all {
+        let check = check(&facts, id);
+        assert_ne!(check.status, Status::Ok, "{check:?}");
+    }
+}
+
+#[test]
+fn who_may_not_look_at_tasks_is_told_the_right() {
+    let remedy = |facts: &Facts| check(facts, "tasks").remedy.unwrap();
+    let denied = Facts { tasks: Err(Hindrance::Denied), ..fit() };
+    assert!(remedy(&denied).contains("CAP_DAC_READ_SEARCH") && !remedy(&denied).contains("PTRACE"));
+    assert!(lacks(&denied).is_empty(), "watch can do without");
+    let hidden = Facts { tasks: Err(Hindrance::Hidden), ..fit() };
+    assert!(remedy(&hidden).contains("CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE"));
+    assert!(remedy(&Facts { tasks: Err(Hindrance::Namespace), ..fit() }).contains("PID namespace"));
+    assert!(remedy(&Facts { stacks: false, ..fit() }).contains("CAP_SYS_ADMIN and CAP_SYS_PTRACE"));
+}
+
+#[test]
+fn a_kernel_without_lockdown_is_told_from_one_that_does_not_show_it() {
+    let mut facts = fit();
+    facts.settings.lockdown = Lockdown::Unknown;
+    assert_eq!(check(&facts, "lockdown").status, Status::Ok);
+    facts.settings.lockdown = Lockdown::NotShown("securityfs is not mounted".to_owned());
+    let check = check(&facts, "lockdown");
+    assert_eq!(check.status, Status::Note);
+    assert!(check.remedy.unwrap().contains("mount -t securityfs"));
 }
 
 #[test]
@@ -116,10 +173,10 @@ fn settings_that_blind() {
     facts.settings.lockdown = Lockdown::Integrity;
     assert!(lacks(&facts).is_empty());
     let mut facts = fit();
-    facts.settings.ftrace_enabled = Some(false);
+    facts.settings.ftrace_enabled = Ok(Some(0));
     assert_eq!(lacks(&facts), ["ftrace-enabled"]);
     let mut facts = Facts { symbols: Symbols::Hidden, ..fit() };
-    facts.settings.kptr_restrict = Some(2);
+    facts.settings.kptr_restrict = Ok(Some(2));
     assert_eq!(lacks(&facts), ["kptr-restrict", "kallsyms"]);
 }
 
@@ -165,7 +222,7 @@ fn attaching_is_the_proof() {
 #[test]
 fn paranoia_that_refuses_kprobes_alone_is_a_note_until_they_are_refused() {
     let mut facts = fit();
-    facts.settings.perf_event_paranoid = Some(3);
+    facts.settings.perf_event_paranoid = Ok(Some(3));
     assert!(lacks(&facts).is_empty());
     let report = Report::new(&facts);
     let check = report.checks.iter().find(|check| check.id == "perf-event-paranoid").unwrap();
@@ -211,7 +268,7 @@ fn other_architectures_are_refused_by_name() {
 fn text_is_aligned_escaped_and_says_what_to_do() {
     let mut facts = fit();
     facts.release = "6.12\u{1b}[2J".to_owned();
-    facts.settings.kptr_restrict = Some(2);
+    facts.settings.kptr_restrict = Ok(Some(2));
     let text = text::render(&Report::new(&facts), Style::PLAIN);
     assert!(text.is_ascii() && !text.contains('\u{1b}'), "{text}");
     let lines: Vec<&str> = text.lines().filter(|l| l.starts_with(['+', 'x', '!'])).collect();
@@ -226,7 +283,7 @@ fn text_is_aligned_escaped_and_says_what_to_do() {
 fn preflight_names_every_lack_and_the_first_remedy() {
     assert!(judge(&fit()).is_ok());
     let mut facts = Facts { symbols: Symbols::Hidden, ..fit() };
-    facts.capabilities[2].1 = false;
+    facts.capabilities[2].1 = Ok(false);
     let failure = judge(&facts).unwrap_err();
     assert_eq!(failure.exit(), Exit::Precondition);
     let text = failure.to_string();

@@ -8,7 +8,7 @@ use crate::cli::watch::show::judged;
 use crate::cli::{Exit, Failure};
 use crate::event::Event;
 use crate::model::Hook;
-use crate::probe::Probes;
+use crate::probe::{MAX_SECTIONS, Probes};
 use crate::source::live::{Live, now};
 use crate::tui::config::Config;
 use crate::tui::picture::Picture;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, config: Config) -> Result<Exit, Failure> {
     let collector = {
         let (shared, args, wake, bell) = (Arc::clone(&shared), args.clone(), wake.clone(), Arc::clone(&bell));
         std::thread::spawn(move || {
-            let probes = match attach(args.attach, args.ring_size, false) {
+            let probes = match attach(args.attach, args.ring_size, MAX_SECTIONS, false) {
                 Ok(probes) => probes,
                 Err(failure) => {
                     let _ = ready.send(Err(failure));
@@ -127,7 +127,7 @@ impl Collector {
             for command in commanded.try_iter() {
                 match command {
                     Command::Stop => {
-                        self.with(|live, out| live.step(out));
+                        self.with(|live, out| live.finish(out));
                         return Ok(self.live.verifier().outcome());
                     }
                     Command::Audit => {

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let (host, arch) = host()?;
     let stop = stop_flag()?;
     let mut show = Show::open(args, origin(&host))?;
-    let probes = attach(args.attach, args.ring_size, args.bpf_log)?;
+    let probes = attach(args.attach, args.ring_size, args.max_sections, args.bpf_log)?;
     let log = log();
     let session = session(&probes, args.ring_size, log.as_ref());
     let mut live = live(probes, &host, arch, args.ko.clone()).hearing(log);
@@ -97,7 +97,7 @@ fn watch(
         let now = Instant::now();
         let stopped = stop.load(Ordering::Relaxed);
         if stopped || end.is_some_and(|end| now >= end) {
-            live.step(&mut |event| show.event(&event));
+            live.finish(&mut |event| show.event(&event));
             return Ok(if stopped { EndReason::Signal } else { EndReason::Duration });
         }
         let until = end.map_or(next_tick, |end| end.min(next_tick));
@@ -136,11 +136,16 @@ pub(in crate::cli) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 /// Attaches the probes.
-pub(in crate::cli) fn attach(attach: Attach, ring_bytes: u32, bpf_log: bool) -> Result<Probes, Failure> {
+pub(in crate::cli) fn attach(
+    attach: Attach,
+    ring_bytes: u32,
+    max_sections: u32,
+    bpf_log: bool,
+) -> Result<Probes, Failure> {
     // Which patch a transition is about is known from its beginning: no need to search all of kallsyms for the
     // kernel's own variables before anything is attached.
     let variables = probe::Variables::default();
-    let options = probe::Options { attach: attach.into(), ring_bytes, bpf_log, variables };
+    let options = probe::Options { attach: attach.into(), ring_bytes, max_sections, bpf_log, variables };
     Probes::attach(&options).map_err(|error| {
         if matches!(error, ProbeError::RingSize { .. }) {
             return Failure::new(Exit::Usage, error);

@@ -118,6 +118,7 @@ impl Record {
             Kind::Transition => Body::Transition(Transition {
                 patch: self.patch,
                 step: self.transition.ok_or(lacks("transition"))?.step,
+                replace: self.transition.and_then(|part| part.replace),
             }),
             Kind::Finding => {
                 let finding = self.finding.ok_or(lacks("finding"))?;

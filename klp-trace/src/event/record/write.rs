@@ -148,7 +148,7 @@ impl Record {
             }
             Body::Transition(transition) => {
                 self.patch.clone_from(&transition.patch);
-                self.transition = Some(TransitionPart { step: transition.step });
+                self.transition = Some(TransitionPart { step: transition.step, replace: transition.replace });
             }
             Body::Stall(stall) => {
                 self.patch = Some(stall.patch.clone());

@@ -259,7 +259,8 @@ fn transition() -> impl Strategy<Value = Body> {
         ]
         .as_slice(),
     );
-    (of(patch()), step).prop_map(|(patch, step)| Body::Transition(Transition { patch, step }))
+    (of(patch()), step, any::<Option<bool>>())
+        .prop_map(|(patch, step, replace)| Body::Transition(Transition { patch, step, replace }))
 }
 
 fn finding() -> impl Strategy<Value = Body> {
@@ -327,6 +328,8 @@ fn lost() -> impl Strategy<Value = Body> {
             LossCause::Recursion,
             LossCause::MissedExit,
             LossCause::MapFull,
+            LossCause::CallsFull,
+            LossCause::HelperRefused,
             LossCause::BlindWindow,
             LossCause::FtraceDisabled,
             LossCause::Incomplete,

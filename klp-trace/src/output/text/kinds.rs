@@ -203,12 +203,18 @@ impl Layout {
 
     fn stall(&self, stall: &Stall) -> (Mark, String) {
         let patch = self.who(Some(&stall.patch), None);
-        let tasks = count(u64::from(stall.found.tasks), "task");
-        let text = match stall.found.waited_ns {
-            Some(waited) => {
-                format!("{patch}  in transition for {} s; {tasks} not there yet", waited / NS_PER_S)
+        let found = &stall.found;
+        let hindered = found.looked.as_ref().is_some_and(|looked| looked.hindrance.is_some());
+        let tasks = match (found.tasks, hindered) {
+            (0, true) => "who holds it up could not be seen".to_owned(),
+            (tasks, true) => {
+                format!("{} not there yet, others could not be seen", count(u64::from(tasks), "task"))
             }
-            None => format!("{patch}  in transition; {tasks} not there yet"),
+            (tasks, false) => format!("{} not there yet", count(u64::from(tasks), "task")),
+        };
+        let text = match found.waited_ns {
+            Some(waited) => format!("{patch}  in transition for {} s; {tasks}", waited / NS_PER_S),
+            None => format!("{patch}  in transition; {tasks}"),
         };
         (Mark::notice("stall"), text)
     }

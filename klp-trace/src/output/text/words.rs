@@ -31,6 +31,8 @@ pub(super) const fn cause(cause: LossCause) -> &'static str {
         LossCause::Recursion => "the kernel skipped a program because another was running",
         LossCause::MissedExit => "a function's return was not seen",
         LossCause::MapFull => "the programs' map of sections is full",
+        LossCause::CallsFull => "the programs' map of calls is full",
+        LossCause::HelperRefused => "the kernel refused a helper to a program",
         LossCause::BlindWindow => "a module was loaded and the hooks did not fire",
         LossCause::FtraceDisabled => "kernel.ftrace_enabled is 0: no hook fires",
         LossCause::Incomplete => "a section's records arrived incomplete",

@@ -49,7 +49,7 @@ impl Told {
 
     pub(crate) fn transition(&mut self, step: TransitionStep) {
         let task = testing::one_of_each().into_iter().find_map(|event| event.task);
-        let body = Body::Transition(Transition { patch: Some(testing::patch()), step });
+        let body = Body::Transition(Transition { patch: Some(testing::patch()), step, replace: None });
         self.seen.take(&Event { mono_ns: self.now, task, body });
     }
 

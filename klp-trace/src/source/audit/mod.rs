@@ -241,7 +241,13 @@ impl<R: Reader> Audit<R> {
         let walk = self.take_all();
         read?;
         match walk {
-            Some(walk) if walk.lost() == 0 => Ok(walk),
+            // One that was given up may arrive late: it is not this one.
+            Some(walk)
+                if walk.lost() == 0
+                    && (walk.begin.module, walk.begin.section.relsec) == (address, relsec) =>
+            {
+                Ok(walk)
+            }
             _ => Err(format!("section {relsec} could not be read whole")),
         }
     }

@@ -1,8 +1,8 @@
 //! From what the probes report to events.
 
 use crate::{
-    event::{Blocking, ModuleUsage, Stalled, Standing, Task, TransitionStep},
-    kernel::{modules::Modules, sysfs},
+    event::{Blocking, Hindrance, Looked, ModuleUsage, Stalled, Standing, Task, TransitionStep},
+    kernel::{modules::Modules, sysfs, tasks},
     model::Hook,
     probe::event as raw,
 };
@@ -33,16 +33,32 @@ pub(in crate::source) fn name(name: &raw::KernelName) -> Arc<str> {
 
 /// Who holds up a transition towards `wanted` (1: patched).
 pub(in crate::source) fn stalled(root: &Path, wanted: i8, waited_ns: Option<u64>) -> Stalled {
-    let (found, tasks) = crate::kernel::tasks::blocking(root, wanted);
+    let search = tasks::blocking(root, wanted);
     let text = |line: String| crate::elf::names::display(line.as_bytes());
-    let blocking = found.into_iter().map(|task| Blocking {
+    let blocking = search.blocking.into_iter().map(|task| Blocking {
         pid: task.pid,
         tgid: task.tgid,
         comm: Arc::from(crate::elf::names::display(&task.comm)),
         patch_state: task.patch_state,
         stack: task.stack.into_iter().map(text).collect(),
     });
-    Stalled { waited_ns, tasks, blocking: blocking.collect() }
+    let rights = search.hindrance.map_or(&[][..], tasks::Hindrance::rights);
+    let looked = Looked {
+        read: search.read,
+        unread: search.unread,
+        hindrance: search.hindrance.map(hindrance),
+        missing: rights.iter().map(|right| Arc::from(right.name())).collect(),
+    };
+    Stalled { waited_ns, tasks: search.count, blocking: blocking.collect(), looked: Some(looked) }
+}
+
+const fn hindrance(hindrance: tasks::Hindrance) -> Hindrance {
+    match hindrance {
+        tasks::Hindrance::Denied => Hindrance::Denied,
+        tasks::Hindrance::Hidden => Hindrance::Hidden,
+        tasks::Hindrance::Namespace => Hindrance::PidNamespace,
+        tasks::Hindrance::NoProc => Hindrance::NoProc,
+    }
 }
 
 /// Where a patch in livepatch's list stands.

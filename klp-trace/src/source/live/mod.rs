@@ -153,15 +153,26 @@ impl<R: Reader> Live<R> {
     /// Takes all that has arrived, and reads what the verifier wants read.
     pub fn step(&mut self, out: Out) {
         self.take_all(out);
-        self.notice_loss(out);
+        if self.reader.may_have_lost() {
+            self.notice_loss(out);
+        }
         if std::mem::take(&mut self.look_again) {
             self.look(out);
         }
         self.satisfy(out);
     }
 
+    /// Takes all that has arrived, for the last time: what was lost until now is looked for wherever it shows.
+    pub fn finish(&mut self, out: Out) {
+        self.take_all(out);
+        self.notice_loss(out);
+        self.step(out);
+    }
+
     /// Reads everything again that can have changed, whatever was seen of it.
     pub fn read_again(&mut self, out: Out) {
+        self.take_all(out);
+        self.notice_loss(out);
         self.verifier.want_all();
         self.look(out);
         self.step(out);
@@ -171,6 +182,8 @@ impl<R: Reader> Live<R> {
     pub fn tick(&mut self, out: Out) {
         self.watch_ftrace(out);
         self.watch_transition(out);
+        self.take_all(out);
+        self.notice_loss(out);
         self.step(out);
     }
 
@@ -269,3 +282,6 @@ pub fn now() -> u64 {
         (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,10 @@ impl Reader for Probes {
         lost
     }
 
+    fn may_have_lost(&mut self) -> bool {
+        Self::may_have_lost(self)
+    }
+
     fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
         self.inventory(module, &mut |event| queue.push_back(event)).map_err(|error| error.to_string())
     }
@@ -46,12 +50,14 @@ impl Reader for Probes {
 }
 
 /// What counts as lost. A read that failed is no loss: its entry says so itself.
-fn causes(lost: &Lost) -> [(LossCause, u64); 4] {
+fn causes(lost: &Lost) -> [(LossCause, u64); 6] {
     [
         (LossCause::RingFull, lost.ring_full),
         (LossCause::Recursion, lost.recursion),
         (LossCause::MissedExit, lost.missed_exits),
-        (LossCause::MapFull, lost.map_full.saturating_add(lost.helper_errors)),
+        (LossCause::MapFull, lost.sections_full),
+        (LossCause::CallsFull, lost.calls_full),
+        (LossCause::HelperRefused, lost.helper_errors),
     ]
 }
 
@@ -61,5 +67,30 @@ pub fn hook_info(status: &HookStatus) -> HookInfo {
         name: convert::hook(status.hook),
         mechanism: status.mechanism.map(|mechanism| mechanism.name().to_owned()),
         reason: status.reason.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_by_itself() {
+        let lost = Lost {
+            ring_full: 1,
+            recursion: 2,
+            missed_exits: 3,
+            read_errors: 4,
+            sections_full: 5,
+            calls_full: 6,
+            helper_errors: 7,
+        };
+        let counts = causes(&lost);
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 1 + 2 + 3 + 5 + 6 + 7);
+        for (cause, count) in
+            [(LossCause::MapFull, 5), (LossCause::CallsFull, 6), (LossCause::HelperRefused, 7)]
+        {
+            assert!(counts.contains(&(cause, count)), "{cause:?}");
+        }
     }
 }

@@ -12,8 +12,13 @@ pub trait Reader {
     /// Moves what has arrived to `queue`; never waits.
     fn drain(&mut self, queue: &mut VecDeque<RawEvent>);
 
-    /// What was lost since the last call.
+    /// What was lost since the last call: all that can be found out, at some cost.
     fn loss(&mut self) -> Vec<EventsLost>;
+
+    /// Whether something may have been lost since the last call of this; cheap, for each wake-up.
+    fn may_have_lost(&mut self) -> bool {
+        false
+    }
 
     /// The livepatch sections of the patch at `module`.
     fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String>;

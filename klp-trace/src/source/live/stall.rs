@@ -11,6 +11,8 @@ const STALLED: u64 = 10_000_000_000;
 #[derive(Debug)]
 pub(super) struct UnderWay {
     pub patch: PatchRef,
+    /// Whether it replaces all others; none: not known.
+    pub replace: Option<bool>,
     /// When it began, or was first seen.
     since: u64,
     /// When it is next looked at.
@@ -19,9 +21,9 @@ pub(super) struct UnderWay {
 
 impl<R: Reader> Live<R> {
     /// A transition begins, or is reversed.
-    pub(super) fn began(&mut self, patch: Option<PatchRef>, since: u64) {
-        self.transitioning =
-            patch.map(|patch| UnderWay { patch, since, next: since.saturating_add(STALLED) });
+    pub(super) fn began(&mut self, patch: Option<PatchRef>, replace: Option<bool>, since: u64) {
+        let next = since.saturating_add(STALLED);
+        self.transitioning = patch.map(|patch| UnderWay { patch, replace, since, next });
     }
 
     /// Says who holds up a transition that has been under way for long: after 10 s, 20 s, 40 s and so on.

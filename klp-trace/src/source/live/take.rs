@@ -72,6 +72,9 @@ impl<R: Reader> Live<R> {
                 self.coming.remove(&name);
                 if event.ret.is_some_and(|ret| ret < 0) {
                     self.modules.remove(&name);
+                    // Neither klp_module_going nor module_free follows (kernel/module/main.c, `load_module`): the next load at
+                    // this address is one whose coming has not been seen.
+                    self.seen_coming.remove(&event.module.address);
                 }
             }
             raw::Hook::Going => {
@@ -202,10 +205,12 @@ impl<R: Reader> Live<R> {
             load: 0,
         });
         // The functions that end a transition take no argument: it is the one that began last.
-        let patch = named.or_else(|| self.transitioning.as_ref().map(|under_way| under_way.patch.clone()));
+        let under_way = self.transitioning.as_ref().filter(|_| named.is_none());
+        let replace = event.replace.or_else(|| under_way.and_then(|under_way| under_way.replace));
+        let patch = named.or_else(|| under_way.map(|under_way| under_way.patch.clone()));
         match step {
             TransitionStep::Patching | TransitionStep::Unpatching => {
-                self.began(patch.clone(), event.stamp.mono_ns);
+                self.began(patch.clone(), event.replace, event.stamp.mono_ns);
             }
             TransitionStep::Complete => self.transitioning = None,
             TransitionStep::Forced | TransitionStep::Detached => {}
@@ -216,7 +221,7 @@ impl<R: Reader> Live<R> {
         {
             facts.step = Some(step);
         }
-        let body = Body::Transition(Transition { patch, step });
+        let body = Body::Transition(Transition { patch, step, replace });
         self.say_at(event.stamp.mono_ns, Some(convert::task(&event.task)), body, out);
         if let (TransitionStep::Patching, Some(address)) = (step, event.module) {
             self.tell_listed(address, out);
@@ -346,7 +351,7 @@ impl<R: Reader> Live<R> {
         let patch = PatchRef { name: Arc::clone(&facts.name), address: Address(address), load: 0 };
         let Ok(Some(listed)) = self.sysfs.patch(&patch.name) else { return };
         if listed.transition && self.transitioning.is_none() {
-            self.began(Some(patch.clone()), super::now());
+            self.began(Some(patch.clone()), listed.replace, super::now());
         }
         // None known may mean that their records were lost.
         let counted = match self.verifier.sections(patch.address) {
@@ -372,6 +377,6 @@ impl<R: Reader> Live<R> {
         let Some(facts) = self.patches.get_mut(&address) else { return };
         facts.step = None;
         let patch = PatchRef { name: Arc::clone(&facts.name), address: Address(address), load: 0 };
-        self.say(None, Body::Transition(Transition { patch: Some(patch), step }), out);
+        self.say(None, Body::Transition(Transition { patch: Some(patch), step, replace: None }), out);
     }
 }

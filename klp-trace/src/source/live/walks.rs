@@ -67,6 +67,10 @@ impl Walks {
 impl Walk {
     /// Entries whose record did not arrive.
     pub(in crate::source) fn lost(&self) -> u32 {
+        if self.begin.section.capped {
+            // Nothing of it was read, whatever has arrived.
+            return self.total;
+        }
         self.total.saturating_sub(u32::try_from(self.entries.len()).unwrap_or(u32::MAX))
     }
 

@@ -54,7 +54,11 @@ fn one(story: &mut Story) -> Finding {
 fn an_object_that_comes_later_is_refused_and_nothing_was_stale() {
     let mut story = patch();
     story.read(Hook::ModuleLoad, None, [IN_FILE, 0], [0, 0]);
-    story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step: TransitionStep::Patching }));
+    story.feed(Body::Transition(Transition {
+        patch: Some(Story::patch()),
+        step: TransitionStep::Patching,
+        replace: None,
+    }));
     story.base = 0x1000;
     story.hook(Hook::KlpModuleComing, Phase::Enter, None);
     refuse(&mut story);
@@ -96,7 +100,11 @@ fn what_is_refused_without_a_value_in_the_way_has_another_cause() {
 #[test]
 fn a_value_of_the_file_is_no_earlier_loads_however_far_off() {
     let mut story = patch();
-    story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step: TransitionStep::Patching }));
+    story.feed(Body::Transition(Transition {
+        patch: Some(Story::patch()),
+        step: TransitionStep::Patching,
+        replace: None,
+    }));
     // Whole pages from where the kernel has the symbol on record, and the only value there.
     story.base = 0x9000 + IN_FILE - 0x10;
     story.read(Hook::Demand, None, [IN_FILE, 0], story.values());

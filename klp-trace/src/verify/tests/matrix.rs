@@ -2,7 +2,9 @@
 
 use super::{both, story::Story};
 use crate::{
-    event::{Blocking, Body, Livepatch, Stall, Stalled, Standing, Transition, TransitionStep},
+    event::{
+        Blocking, Body, Hindrance, Livepatch, Looked, Stall, Stalled, Standing, Transition, TransitionStep,
+    },
     model::{FindingId, Hook, Severity, Verdict},
 };
 
@@ -62,7 +64,51 @@ fn stall(waited_ns: Option<u64>) -> Body {
         stack: vec!["svc_recv+0x4d/0x90 [sunrpc]".to_owned(), "nfsd+0x1/0x2 [nfsd]".to_owned()],
     };
     let blocking = (1..=4).map(task).collect();
-    Body::Stall(Stall { patch: Story::patch(), found: Stalled { waited_ns, tasks: 6, blocking } })
+    let looked = Some(Looked { read: 90, unread: 0, hindrance: None, missing: Vec::new() });
+    Body::Stall(Stall { patch: Story::patch(), found: Stalled { waited_ns, tasks: 6, blocking, looked } })
+}
+
+/// What KLP010 says of a look that found `tasks`: message and action.
+fn said_of_stall(tasks: bool, looked: Option<Looked>) -> (String, String) {
+    let mut story = Story::new(true);
+    story.load_patch();
+    story.findings();
+    let Body::Stall(mut stall) = stall(Some(10_000_000_000)) else { unreachable!() };
+    stall.found.looked = looked;
+    if !tasks {
+        stall.found.blocking.clear();
+        stall.found.tasks = 0;
+    }
+    story.feed(Body::Stall(stall));
+    let finding = story.findings().remove(0);
+    (finding.message, finding.action)
+}
+
+#[test]
+fn a_look_that_could_not_be_taken_found_nothing_out() {
+    let whole = Looked { read: 90, unread: 0, hindrance: None, missing: Vec::new() };
+    assert!(said_of_stall(false, Some(whole.clone())).0.contains("no task that is left"));
+    assert!(!said_of_stall(true, Some(whole.clone())).0.contains("could not"));
+    let denied = Looked {
+        read: 2,
+        unread: 88,
+        hindrance: Some(Hindrance::Denied),
+        missing: vec!["CAP_DAC_READ_SEARCH".into()],
+    };
+    for hindrance in [Hindrance::Denied, Hindrance::Hidden, Hindrance::PidNamespace, Hindrance::NoProc] {
+        let looked = Looked { hindrance: Some(hindrance), ..denied.clone() };
+        let (message, action) = said_of_stall(false, Some(looked.clone()));
+        assert!(message.contains("could not be seen") && !message.contains("no task"), "{message}");
+        assert!(action.contains("klp-trace"), "{action}");
+        let (message, _) = said_of_stall(true, Some(looked));
+        assert!(message.contains("nfsd (pid 1") && message.contains("could not be seen"), "{message}");
+    }
+    let (message, action) = said_of_stall(false, Some(denied));
+    assert!(message.contains("88 tasks") && message.contains("CAP_DAC_READ_SEARCH"), "{message}");
+    assert!(action.starts_with("give klp-trace CAP_DAC_READ_SEARCH"), "{action}");
+    // A recording of a version that did not tell how far it could look.
+    let (message, _) = said_of_stall(false, None);
+    assert!(message.contains("does not tell") && !message.contains("no task"), "{message}");
 }
 
 #[test]
@@ -84,7 +130,7 @@ fn a_transition_that_does_not_end_is_said_once() {
     assert_eq!(story.findings(), []);
     // The next transition is another one.
     let step = TransitionStep::Complete;
-    story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step }));
+    story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step, replace: None }));
     story.feed(stall(None));
     let findings = story.findings();
     assert_eq!(

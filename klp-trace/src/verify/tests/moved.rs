@@ -12,7 +12,11 @@ type Judged = (Option<Verdict>, Option<Reason>);
 fn first_look(bytes: [u64; 2]) -> (Vec<Judged>, Vec<FindingId>) {
     let mut story = Story::new(false);
     story.metadata(Story::patch_loaded());
-    story.feed(Body::Transition(Transition { patch: Some(Story::patch()), step: TransitionStep::Patching }));
+    story.feed(Body::Transition(Transition {
+        patch: Some(Story::patch()),
+        step: TransitionStep::Patching,
+        replace: None,
+    }));
     story.base = 0x9000;
     story.read(Hook::Demand, None, bytes, story.values());
     let verdicts =

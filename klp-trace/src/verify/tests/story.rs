@@ -210,7 +210,7 @@ impl Story {
     }
 
     pub(super) fn step(&mut self, step: TransitionStep) {
-        self.feed(Body::Transition(Transition { patch: Some(Self::patch()), step }));
+        self.feed(Body::Transition(Transition { patch: Some(Self::patch()), step, replace: None }));
     }
 
     pub(super) fn values(&self) -> [u64; 2] {

@@ -174,8 +174,8 @@ fn evidence() -> impl Strategy<Value = Body> {
         });
     let step =
         select([TransitionStep::Patching, TransitionStep::Complete, TransitionStep::Detached].as_slice());
-    let transition =
-        (patch(), step).prop_map(|(patch, step)| Body::Transition(Transition { patch: Some(patch), step }));
+    let transition = (patch(), step)
+        .prop_map(|(patch, step)| Body::Transition(Transition { patch: Some(patch), step, replace: None }));
     let cause = select([LossCause::RingFull, LossCause::BlindWindow, LossCause::Incomplete].as_slice());
     let lost = cause
         .prop_map(|cause| Body::EventsLost(EventsLost { hook: Hook::ApplyRelocateAdd, cause, count: 2 }));

@@ -1,0 +1,118 @@
+//! The live source's own rules, with a reader that tells what the test wants told.
+
+use super::*;
+use crate::{
+    event::{EventsLost, LossCause},
+    probe::event::{HookEvent, KernelName, Module, ModuleState, SectionInfo, Stamp, Symbol, Task},
+};
+
+/// Hands over what it was given, and counts how often it was asked for losses.
+#[derive(Default)]
+struct Told {
+    events: VecDeque<RawEvent>,
+    asked: u32,
+    lost: bool,
+}
+
+impl Reader for Told {
+    fn drain(&mut self, queue: &mut VecDeque<RawEvent>) {
+        queue.append(&mut self.events);
+    }
+
+    fn loss(&mut self) -> Vec<EventsLost> {
+        self.asked += 1;
+        Vec::new()
+    }
+
+    fn may_have_lost(&mut self) -> bool {
+        std::mem::take(&mut self.lost)
+    }
+
+    fn sections(&mut self, _: u64, _: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+        Ok(Vec::new())
+    }
+
+    fn read_section(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<(), String> {
+        Err("nothing there".to_owned())
+    }
+
+    fn symbol(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
+        Err("nothing there".to_owned())
+    }
+}
+
+fn live() -> (tempfile::TempDir, Live<Told>) {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("proc")).unwrap();
+    std::fs::write(root.path().join("proc/modules"), "").unwrap();
+    let finder = Finder::new(root.path(), "6.1", vec![]);
+    let parts = Parts { reader: Told::default(), arch: Arch::X86_64, root: root.path().to_owned(), finder };
+    (root, Live::new(parts))
+}
+
+const ADDRESS: u64 = 0xffff_ffff_c000_1000;
+
+fn hook(hook: crate::probe::Hook, ret: Option<i64>) -> HookEvent {
+    let name = |text: &str| KernelName(text.as_bytes().to_vec());
+    HookEvent {
+        hook,
+        stamp: Stamp { mono_ns: 1, cpu: 0 },
+        task: Task { pid: 1, tgid: 1, ppid: None, uid: 0, auid: None, comm: name("insmod") },
+        module: Module {
+            address: ADDRESS,
+            name: name("tmod"),
+            state: ModuleState::Coming,
+            livepatch: false,
+            klp_info: false,
+            unreadable: false,
+        },
+        ret,
+        relsec: None,
+        walks: 0,
+    }
+}
+
+fn blind(live: &mut Live<Told>, events: Vec<RawEvent>) -> usize {
+    live.reader.events.extend(events);
+    let mut blind = 0;
+    live.step(&mut |event| {
+        if let Body::EventsLost(EventsLost { cause: LossCause::BlindWindow, .. }) = event.body {
+            blind += 1;
+        }
+    });
+    blind
+}
+
+#[test]
+fn a_coming_that_failed_does_not_stand_for_the_next_load_at_its_address() {
+    use crate::probe::Hook;
+    let coming =
+        |ret| vec![RawEvent::Enter(hook(Hook::Coming, None)), RawEvent::Exit(hook(Hook::Coming, Some(ret)))];
+    let loaded = || vec![RawEvent::ModuleLoad(hook(Hook::ModuleLoad, None))];
+    let (_root, mut live) = live();
+    assert_eq!(blind(&mut live, coming(0)), 0);
+    assert_eq!(blind(&mut live, loaded()), 0, "its coming was seen");
+    let gone =
+        vec![RawEvent::Exit(hook(Hook::Going, None)), RawEvent::ModuleFree(hook(Hook::ModuleFree, None))];
+    assert_eq!(blind(&mut live, gone), 0);
+    // Refused: nothing of it is seen any more.
+    assert_eq!(blind(&mut live, coming(-22)), 0);
+    // With ftrace off the next load shows by its tracepoint alone.
+    assert_eq!(blind(&mut live, loaded()), 1);
+}
+
+#[test]
+fn losses_are_looked_for_at_each_tick_and_where_there_is_a_sign_of_one() {
+    let (_root, mut live) = live();
+    for _ in 0..5 {
+        live.step(&mut |_| {});
+    }
+    assert_eq!(live.reader.asked, 0, "not at each wake-up");
+    live.tick(&mut |_| {});
+    assert_eq!(live.reader.asked, 1);
+    live.reader.lost = true;
+    live.step(&mut |_| {});
+    assert_eq!(live.reader.asked, 2);
+    live.finish(&mut |_| {});
+    assert_eq!(live.reader.asked, 3, "nor is the end reported before a last look");
+}
