@@ -95,7 +95,7 @@ impl Probes {
         let mut bpf = load(loader, options, &layout, false)?;
         let without_kprobe = usable(Arch::native(), Attach::Kprobe).err().map(|error| error.to_string());
         let attach = |spec: &Spec| match &without_kprobe {
-            Some(why) if spec.is_function() => spec.missing(why.clone()),
+            Some(why) if spec.is_function() => spec.missing(why.clone(), Refusal::Other),
             _ => spec.attach(&mut bpf, None, Attach::Kprobe),
         };
         let statuses = COMINGS.iter().map(attach).collect();
