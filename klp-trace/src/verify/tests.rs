@@ -305,20 +305,34 @@ fn what_is_read_only_after_the_unload_is_said_all_the_same() {
 }
 
 /// What is left of patch lp after `steps` (its own, unless another's name is given) and the unload of its object.
-fn left_after(steps: &[(Option<&str>, TransitionStep)]) -> crate::event::Finding {
-    left_after_told(&steps.iter().map(|(other, step)| (Some(*other), *step, None)).collect::<Vec<_>>())
+fn left_after(steps: &[(Option<&'static str>, TransitionStep)]) -> crate::event::Finding {
+    let told = |(other, step): &(Option<&'static str>, TransitionStep)| {
+        (other.map_or(Who::Own, Who::Other), *step, None)
+    };
+    left_after_told(&steps.iter().map(told).collect::<Vec<_>>())
 }
 
-/// The same of steps of unknown patches too (`None`), and with what is known of `klp_patch.replace`.
-fn left_after_told(steps: &[(Option<Option<&str>>, TransitionStep, Option<bool>)]) -> crate::event::Finding {
+/// Whose step it is.
+#[derive(Clone, Copy)]
+enum Who {
+    Own,
+    Other(&'static str),
+    Unknown,
+}
+
+/// The same with steps of unknown patches too, and with what is known of `klp_patch.replace`.
+fn left_after_told(steps: &[(Who, TransitionStep, Option<bool>)]) -> crate::event::Finding {
     let mut story = Story::new(true);
     story.load_patch();
     story.load_target(0x1000);
-    for (other, step, replace) in steps {
-        let patch = other.map(|other| match other {
-            Some(name) => crate::event::PatchRef { name: name.into(), address: Address(0x77), load: 0 },
-            None => Story::patch(),
-        });
+    for (who, step, replace) in steps {
+        let other =
+            |name: &str| crate::event::PatchRef { name: name.into(), address: Address(0x77), load: 0 };
+        let patch = match who {
+            Who::Own => Some(Story::patch()),
+            Who::Other(name) => Some(other(name)),
+            Who::Unknown => None,
+        };
         story.feed(Body::Transition(Transition { patch, step: *step, replace: *replace }));
     }
     story.findings();
@@ -364,7 +378,7 @@ fn a_detached_patch_keeps_its_values_and_is_told_by_how_it_was_detached() {
 #[test]
 fn a_forced_transition_marks_those_whom_it_takes_out_of_use_and_no_other() {
     use TransitionStep::{Complete, Detached, Forced, Patching, Unpatching};
-    let (own, new, unknown) = (Some(None), Some(Some("new")), None);
+    let (own, new, unknown) = (Who::Own, Who::Other("new"), Who::Unknown);
     let forced = |replace| [(new, Patching, replace), (new, Forced, replace), (new, Complete, replace)];
     let then_replaced = |steps: &[_]| {
         let mut steps = steps.to_vec();
