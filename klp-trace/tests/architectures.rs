@@ -118,7 +118,11 @@ impl Story {
             }));
             self.read(data, Hook::ModuleLoad, None, None);
         }
-        self.say(Body::Transition(Transition { patch: Some(Self::patch()), step: TransitionStep::Patching }));
+        self.say(Body::Transition(Transition {
+            patch: Some(Self::patch()),
+            step: TransitionStep::Patching,
+            replace: None,
+        }));
     }
 
     /// The bytes of a value in memory.

@@ -49,6 +49,7 @@ pub enum Bench {
 pub type Measured = BTreeMap<String, Vec<f64>>;
 
 /// One scenario, as it is run in the guest.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a file, independent of each other")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     /// Its name; also that of its folder in `/out`.

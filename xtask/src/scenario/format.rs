@@ -11,6 +11,7 @@ use super::stress::Stress;
 use crate::testbed::{CPU, Series};
 
 /// One scenario file.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a file, independent of each other")]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {

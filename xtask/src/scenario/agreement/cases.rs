@@ -94,7 +94,7 @@ impl Module {
         let text = String::from_utf8_lossy(section.data()?).into_owned();
         let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
         let info = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Ok(Self { info, bytes })
+        Ok(Self { bytes, info })
     }
 
     fn info(&self, key: &str) -> Option<&str> {
