@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use klp_trace::elf::compressed;
 use klp_trace::elf::matching::{self, Loaded, Rela};
-use klp_trace::elf::module::{Function, Module, Objects};
+use klp_trace::elf::module::{Module, Objects};
 use klp_trace::elf::symbols::ObjectFile;
 use klp_trace::elf::{PatchFile, klp, modinfo, names, notes};
 use klp_trace::lint::{self, Facts, Listed, Report, sympos};
@@ -86,17 +86,8 @@ fn inspected(module: &Module<'_>, len: usize, strict: Option<PatchFile>) {
 
 /// What lint says: of relocations and sections that are there, in harmless words.
 fn linted(module: &Module<'_>, objects: Option<&Objects<'_>>) -> Option<Report> {
-    let list = objects.map_or(&[][..], |objects| &objects.list);
-    let listed = Listed {
-        names: list.iter().map(|object| names::display(object.name)).collect(),
-        incomplete: objects.is_none().then(|| "not in the file".to_owned()),
-    };
-    let function = |object: &[u8], f: &Function<'_>| sympos::Function {
-        object: names::display(object),
-        name: names::display(f.name),
-        sympos: f.sympos,
-    };
-    let functions = list.iter().flat_map(|object| object.functions.iter().map(|f| function(object.name, f)));
+    let listed = Listed::of(objects);
+    let functions = listed.functions();
     let facts = match Facts::of(module, listed) {
         Ok(facts) => facts,
         Err(error) => {
@@ -110,7 +101,7 @@ fn linted(module: &Module<'_>, objects: Option<&Objects<'_>>) -> Option<Report> 
         let sections = module.sections().len();
         if sections % 2 == 0 { Err("none".to_owned()) } else { object(module, &wanted()) }
     };
-    sympos::check(&facts, &functions.collect::<Vec<_>>(), &mut find, &mut report);
+    sympos::check(&facts, &functions, &mut find, &mut report);
     for finding in &report.findings {
         [&finding.what, &finding.kernel, &finding.remedy].into_iter().for_each(|text| plain(text));
         assert!(finding.relocations.is_sorted(), "{finding:?}");
