@@ -1,5 +1,4 @@
-//! `cargo xtask boots`: how many boots of the scenario VMs go well in a row. There is no second try anywhere in the test bed;
-//! this shows that none is needed.
+//! `cargo xtask boots`: how many boots of the scenario VMs go well in a row, none of them tried a second time.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, Ordering};

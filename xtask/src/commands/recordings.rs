@@ -57,9 +57,11 @@ fn journals() -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for series in entries(&testbed::cache_dir().join("scenarios"))? {
         for group in entries(&series)? {
-            // What a stress goes through another seed draws otherwise: it is no story of its own. Boots in a row all play the same.
+            // What a stress goes through another seed draws otherwise: it is no story of its own. A second try shows what went
+            // wrong, not what goes right; boots in a row all play the same.
             let group_name = name(&group);
-            if group_name.ends_with("-kprobe") || group_name == "stress" || group_name.starts_with("boot-") {
+            let left_out = ["-kprobe", "-again"].iter().any(|end| group_name.ends_with(end));
+            if left_out || group_name == "stress" || group_name.starts_with("boot-") {
                 continue;
             }
             for scenario in entries(&group.join("out"))? {

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 
 use super::{bench, boots, inspect, kunit, selftests, tui};
+use crate::scenario::again;
 use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
 use crate::scenario::prepare::{cargo, cargo_beside, install, prepare};
-use crate::scenario::runner::{self, Bench, Done};
+use crate::scenario::runner::{Bench, Done};
 use crate::testbed::{self, Series};
 
 /// Arguments of `cargo xtask test`.
@@ -182,7 +183,7 @@ fn scenarios(args: &Args, all: &[Scenario], bench: &Bench, tally: &mut Tally) ->
         );
     }
     let begun = Instant::now();
-    let done = runner::run(bench, chosen);
+    let done = again::run(bench, chosen);
     tally.stages.push(("scenarios in VMs".to_owned(), begun.elapsed()));
     let failed = done.iter().filter(|done| !done.wrong.is_empty()).count();
     tally.failed += failed;

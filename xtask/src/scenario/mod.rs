@@ -5,6 +5,7 @@
 //! scenario, and the journal with what the guest's own log and memory say.
 #![forbid(unsafe_code)]
 
+pub mod again;
 pub mod agreement;
 pub mod exchange;
 pub mod format;

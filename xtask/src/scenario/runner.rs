@@ -39,6 +39,8 @@ pub struct Done {
     pub series: Series,
     /// The boot it belongs to.
     pub group: String,
+    /// Whether this is the boot's machine, and no scenario.
+    pub is_vm: bool,
     /// What is wrong; empty when it passed.
     pub wrong: Vec<String>,
     /// Holds the journal and the reports.
@@ -167,6 +169,7 @@ fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Out
             about: instance.about.clone(),
             series: batch.series,
             group: batch.group.clone(),
+            is_vm: false,
             wrong,
             folder,
             log: log.clone(),
@@ -179,7 +182,16 @@ fn finish(bench: &Bench, batch: &Batch, work: &Path, booted: &anyhow::Result<Out
             let name = format!("the VM of group {}", batch.group);
             let about = "the machine that the scenarios share".to_owned();
             let group = batch.group.clone();
-            results.push(Done { name, about, series: batch.series, group, wrong, folder: out, log });
+            results.push(Done {
+                name,
+                about,
+                series: batch.series,
+                group,
+                is_vm: true,
+                wrong,
+                folder: out,
+                log,
+            });
         }
     }
     results
