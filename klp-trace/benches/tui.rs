@@ -219,6 +219,7 @@ fn event(names: &Names, round: u64, section: u32, index: u32) -> Event {
             section: SectionRef { index: section, name: share(&names.sections, section) },
             reloc: RelocRef {
                 index,
+                file_index: None,
                 offset: Address(u64::from(index) * 8),
                 rtype: Arc::clone(&names.rtype),
                 symbol: share(&names.symbols, index),

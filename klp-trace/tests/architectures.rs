@@ -95,6 +95,7 @@ impl Story {
         for data in [false, true] {
             let entry = |index: u32, rtype, symbol: &str| MetaEntry {
                 index,
+                file_index: None,
                 offset: Address(u64::from(index) * 8),
                 rtype,
                 addend: 0,
@@ -148,6 +149,7 @@ impl Story {
                 section: Self::section(data),
                 reloc: RelocRef {
                     index: entry.index,
+                    file_index: None,
                     offset: Address(u64::from(entry.index) * 8),
                     rtype: "?".into(),
                     symbol: "?".into(),

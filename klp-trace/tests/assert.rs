@@ -59,6 +59,7 @@ fn journal(folder: &Path, sessions: &[Shown]) -> PathBuf {
         for body in story(*shown) {
             verifier.feed(Event { mono_ns: 5, task: None, body }, &mut |event| keep(&event));
         }
+        verifier.finish(&mut |event| keep(&event));
         let end = verifier.end(EndReason::Signal);
         keep(&Event { mono_ns: 9, task: None, body: Body::SessionEnd(end) });
     }
@@ -114,6 +115,7 @@ fn story(shown: Shown) -> Vec<Body> {
             total: 1,
             entries: vec![MetaEntry {
                 index: 0,
+                file_index: None,
                 offset: Address(0),
                 rtype: 1,
                 addend: 0,

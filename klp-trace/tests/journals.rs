@@ -43,6 +43,7 @@ fn journals_of_every_version_are_read_and_judged_as_ever() {
             ControlFlow::Continue(())
         })
         .expect("this version reads it");
+        verifier.finish(&mut |event| said.push(event));
         assert!(
             integrity.is_whole() && integrity.ended && integrity.unknown_kinds.is_empty(),
             "{integrity:?}"

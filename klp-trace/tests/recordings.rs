@@ -72,6 +72,8 @@ fn derived(path: &Path) -> Vec<Conclusion> {
         ControlFlow::Continue(())
     });
     assert!(integrity.unwrap().is_whole(), "{}", path.display());
+    verifier
+        .finish(&mut |said| lines.extend(journal.as_mut().and_then(|journal| conclusion_of(journal, &said))));
     lines
 }
 

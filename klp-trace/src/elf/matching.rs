@@ -3,6 +3,8 @@
 //! Both are needed. A build-id survives post-link tools that rewrite relocations, and not every file has one. Pure:
 //! what the kernel holds is handed in.
 
+mod sets;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,6 +12,9 @@ use super::patch::{KlpReloc, KlpSection, PatchFile};
 
 /// How many differences are kept; the others are counted.
 pub const KEPT: usize = 8;
+
+/// `SHF_EXECINSTR` (ELF specification).
+const SHF_EXECINSTR: u64 = 4;
 
 /// The build-ids of a file and of the loaded module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +108,8 @@ pub enum Field {
     Symbol,
     /// The symbol's name.
     SymbolName,
+    /// The whole entry, where the kernel sorts them: offset, type, symbol and addend.
+    Entry,
 }
 
 impl Field {
@@ -117,6 +124,7 @@ impl Field {
             Self::Addend => "addend",
             Self::Symbol => "symbol index",
             Self::SymbolName => "symbol name",
+            Self::Entry => "entry",
         }
     }
 }
@@ -159,6 +167,8 @@ pub struct Comparison {
     pub unread: u64,
     /// Compared entries whose symbol's name the kernel did not give.
     pub unnamed: u64,
+    /// Where the file has each entry, by its index in memory; empty where the kernel keeps the file's order.
+    pub order: BTreeMap<u32, u32>,
 }
 
 impl Comparison {
@@ -194,6 +204,10 @@ pub fn compare(file: &PatchFile, loaded: &Loaded) -> Comparison {
         section(Field::Count, found.relocs.len().to_string(), loaded.total.to_string());
     }
     result.unread = u64::from(loaded.total).saturating_sub(loaded.entries.len() as u64);
+    if file.arch.sorts(found.target_flags & SHF_EXECINSTR != 0) {
+        sets::compare(&mut result, file, found, loaded);
+        return result;
+    }
     for (at, rela) in &loaded.entries {
         match usize::try_from(*at).ok().and_then(|at| found.relocs.get(at)) {
             Some(reloc) => entry(&mut result, file, found, loaded, reloc, *rela),
@@ -228,9 +242,21 @@ fn entry(
     if reloc.symbol != rela.symbol {
         differ(Field::Symbol, reloc.symbol.to_string(), rela.symbol.to_string());
     }
+    named(result, file, section.index, reloc, rela, loaded);
+}
+
+/// The name of the symbol that both refer to.
+fn named(
+    result: &mut Comparison,
+    file: &PatchFile,
+    section: u32,
+    reloc: &KlpReloc,
+    rela: Rela,
+    loaded: &Loaded,
+) {
     match (file.symbols.get(&reloc.symbol), loaded.symbols.get(&rela.symbol)) {
         (Some(ours), Some(theirs)) if ours.raw != *theirs => {
-            differ(Field::SymbolName, ours.raw.clone(), theirs.clone());
+            result.differ(section, Some(reloc.index), Field::SymbolName, ours.raw.clone(), theirs.clone());
         }
         (Some(_), Some(_)) => {}
         _ => result.unnamed += 1,

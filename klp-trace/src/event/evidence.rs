@@ -209,8 +209,11 @@ pub enum Elf {
 /// One relocation entry as the ELF witness has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MetaEntry {
-    /// Index in the section, from 0.
+    /// Index in the section as the kernel keeps it, from 0.
     pub index: u32,
+    /// Its index in the file's section, where the kernel has sorted the entries and it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_index: Option<u32>,
     /// r_offset.
     pub offset: Address,
     /// ELF64_R_TYPE.

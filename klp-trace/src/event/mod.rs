@@ -30,7 +30,7 @@ pub use evidence::{
 };
 pub use found::{AddressLookup, Blocking, Hindrance, Livepatch, Looked, Nearest, Stall, Stalled, Standing};
 pub use log::{KernelMessage, Says};
-pub use outcome::{ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
+pub use outcome::{Covered, ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
 pub use reader::{Integrity, Reader};
 pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 pub use writer::Journal;

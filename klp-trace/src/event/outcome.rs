@@ -92,14 +92,27 @@ pub struct Finding {
     pub patch: Option<PatchRef>,
     /// The object, where it is about one.
     pub object: Option<ObjectRef>,
-    /// The section, where it is about one.
+    /// The section of the first relocation, or the only one that it is about.
     pub section: Option<SectionRef>,
-    /// How many relocations it covers.
+    /// The sections of the relocations that it covers, where these are several.
+    pub sections: Vec<Covered>,
+    /// How many relocations it covers, of all sections.
     pub relocations: u32,
     /// The first relocation it covers.
     pub first: Option<Arc<RelocRef>>,
     /// What the kernel's own log said of it: it corroborates, and is not what the finding rests on.
     pub kernel: Vec<Arc<str>>,
+}
+
+/// How many of a finding's relocations stand in a section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Covered {
+    /// The section's index in the patch's section headers.
+    pub index: u32,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many relocations of it the finding covers.
+    pub relocations: u32,
 }
 
 /// The end of a session.

@@ -8,7 +8,7 @@ use super::envelope::{EventId, Host, Schema, Time, Tool};
 use super::evidence::{Elf, EventsLost, Lookup, MetaEntry, ModuleEvent, Session, TransitionStep};
 use super::found::{Nearest, Stalled, Standing};
 use super::log::KernelMessage;
-use super::outcome::{SessionEnd, Witnesses};
+use super::outcome::{Covered, SessionEnd, Witnesses};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -169,8 +169,11 @@ pub struct FindingPart {
     pub why: String,
     /// What to do.
     pub action: String,
-    /// How many relocations it covers.
+    /// How many relocations it covers, of all sections.
     pub relocations: u32,
+    /// The sections that these relocations stand in, where there are several; `section` is that of `reloc`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sections: Vec<Covered>,
     /// What the kernel's own log said of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kernel: Vec<Arc<str>>,

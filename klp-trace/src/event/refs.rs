@@ -46,8 +46,11 @@ pub struct SectionRef {
 /// One relocation, as the ELF witness gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RelocRef {
-    /// Its index in the section, from 0.
+    /// Its index in the section as the kernel keeps it, from 0.
     pub index: u32,
+    /// Its index in the file's section, where the kernel has sorted the entries and it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_index: Option<u32>,
     /// r_offset: byte offset in the target section.
     pub offset: Address,
     /// The type's name, or `type N` when the architecture has no such type.
@@ -59,6 +62,16 @@ pub struct RelocRef {
     pub sympos: u64,
     /// r_addend.
     pub addend: i64,
+}
+
+impl RelocRef {
+    /// `relocation 4`, or `relocation 4 (1 in the file)`.
+    pub fn number(&self) -> String {
+        match self.file_index {
+            Some(file) => format!("relocation {} ({file} in the file)", self.index),
+            None => format!("relocation {}", self.index),
+        }
+    }
 }
 
 /// A task of the host.

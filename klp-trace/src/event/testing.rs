@@ -34,6 +34,7 @@ pub(crate) fn section() -> SectionRef {
 pub(crate) fn reloc(index: u32) -> RelocRef {
     RelocRef {
         index,
+        file_index: None,
         offset: Address(0x10 + u64::from(index) * 8),
         rtype: "R_X86_64_PC32".into(),
         symbol: "target_secret".into(),
@@ -100,6 +101,7 @@ pub(crate) fn finding() -> Finding {
         patch: Some(patch()),
         object: Some(ObjectRef { address: None, ..object() }),
         section: Some(section()),
+        sections: Vec::new(),
         relocations: 12,
         first: Some(Arc::new(reloc(0))),
         kernel: Vec::new(),
@@ -174,6 +176,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 total: 1,
                 entries: vec![MetaEntry {
                     index: 0,
+                    file_index: None,
                     offset: Address(0x10),
                     rtype: 2,
                     addend: -4,

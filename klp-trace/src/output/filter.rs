@@ -231,7 +231,12 @@ impl Term {
         match self.key {
             Key::Patch => some(patch(body)),
             Key::Object => some(object(body)),
-            Key::Section => some(section(body)),
+            Key::Section => match body {
+                Body::Finding(finding) if !finding.sections.is_empty() => {
+                    finding.sections.iter().any(|covered| any(&covered.name))
+                }
+                _ => some(section(body)),
+            },
             Key::Symbol => some(symbol(body)),
             Key::Kind => any(body.kind()),
             Key::Verdict => match body {

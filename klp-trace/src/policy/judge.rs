@@ -128,15 +128,38 @@ fn place(seen: &Observed, finding: &Finding) -> Place {
     }
 }
 
-/// The relocations that a finding speaks of, as they are now.
+/// The relocations that a finding covers, as they are now: those of its sections that have its kind of verdict; where it covers
+/// one, that one.
 fn states(seen: &Observed, finding: &Finding) -> Vec<crate::event::RelocState> {
-    let (Some(patch), Some(object)) = (&finding.patch, &finding.object) else { return Vec::new() };
-    let sections = seen
-        .sections
+    let (Some(patch), Some(only)) = (&finding.patch, &finding.section) else { return Vec::new() };
+    let covered =
+        |index: u32| index == only.index || finding.sections.iter().any(|section| section.index == index);
+    let of = |state: &&crate::event::RelocState| match (&finding.first, state.verdict) {
+        (Some(first), _) if finding.relocations == 1 => first.index == state.reloc.index,
+        (_, Some(verdict)) => is_of(finding.id, verdict),
+        (_, None) => false,
+    };
+    let number = usize::try_from(finding.relocations).unwrap_or(usize::MAX);
+    seen.sections
         .iter()
-        .filter(|((address, _), section)| *address == patch.address.0 && section.object == object.name);
-    let bad = |state: &&crate::event::RelocState| state.verdict.is_some_and(Verdict::is_bad);
-    sections.flat_map(|(_, section)| section.notable.values()).filter(bad).take(8).cloned().collect()
+        .filter(|((address, index), _)| *address == patch.address.0 && covered(*index))
+        .flat_map(|(_, section)| section.notable.values())
+        .filter(of)
+        .take(number.min(8))
+        .cloned()
+        .collect()
+}
+
+/// Whether a finding is about relocations of a verdict.
+fn is_of(id: FindingId, verdict: Verdict) -> bool {
+    match id {
+        FindingId::Klp001 | FindingId::Klp003 | FindingId::Klp004 => verdict == Verdict::Stale,
+        FindingId::Klp002 => matches!(verdict, Verdict::Stale | Verdict::Mismatch),
+        FindingId::Klp005 => verdict == Verdict::Missing,
+        FindingId::Klp006 => verdict == Verdict::Mismatch,
+        FindingId::Klp007 => verdict == Verdict::Orphaned,
+        _ => verdict.is_bad(),
+    }
 }
 
 /// A check for each section of the patches that are loaded at the end.

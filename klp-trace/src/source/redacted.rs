@@ -57,8 +57,14 @@ impl Redacted {
                 };
                 self.verifier = Verifier::new(self.arch);
             }
-            Body::RelocState(_) | Body::Finding(_) => return Ok(()),
+            Body::RelocState(_) => return Ok(()),
+            Body::Finding(_) => {
+                // What has been read is said by now.
+                self.verifier.finish(&mut |event| out(&event));
+                return Ok(());
+            }
             Body::SessionEnd(end) if !matches!(self.session, Session::Refused) => {
+                self.verifier.finish(&mut |event| out(&event));
                 let end = Body::SessionEnd(self.verifier.end(end.reason));
                 out(&Event { body: end, ..event.clone() });
                 return Ok(());

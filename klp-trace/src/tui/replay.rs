@@ -86,6 +86,7 @@ impl Recorded {
                 recording::replay_from(&mut input, "the demo", take)?
             }
         };
+        replay.finish();
         match replay.refused.take() {
             Some(arch) => Err(ReplayError::Architecture(arch)),
             None => Ok(integrity),
@@ -94,8 +95,23 @@ impl Recorded {
 }
 
 impl Replay {
+    /// What has been read is said, whatever comes after it.
+    fn finish(&mut self) {
+        let Some(verifier) = &mut self.verifier else { return };
+        let picture = &mut self.picture;
+        let (mut found, mut at) = (false, 0);
+        verifier.finish(&mut |event| {
+            (found, at) = (true, event.mono_ns);
+            picture.apply(event);
+        });
+        if found && self.tape.news.len() < NEWS {
+            self.tape.news.push((self.tape.events, at, true));
+        }
+    }
+
     fn take(&mut self, origin: &Origin, event: Event) -> ControlFlow<()> {
         if matches!(event.body, Body::Session(_)) || self.verifier.is_none() {
+            self.finish();
             let Some(arch) = Arch::from_uname(&origin.host.kernel.arch) else {
                 self.refused = Some(origin.host.kernel.arch.clone());
                 return ControlFlow::Break(());

@@ -173,6 +173,7 @@ pub(super) fn not_found(absent: &Absent, object: &ObjectRef) -> Finding {
         patch: Some(absent.patch.clone()),
         object: Some(object.clone()),
         section: Some(absent.section.clone()),
+        sections: Vec::new(),
         relocations: 1,
         first: Some(Arc::clone(&absent.reloc)),
         kernel: Vec::new(),

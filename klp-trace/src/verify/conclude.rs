@@ -4,10 +4,9 @@ use super::{
     judge::{Context, Facts, Judgement, Third, judge},
     moved,
     objects::{Object, Objects, Presence, VMLINUX},
-    orphan, rules,
+    rules,
     section::{Basis, Patch, Reloc, Section},
     verifier::{SymbolKey, Verifier},
-    wrong,
 };
 use crate::{
     arch::Arch,
@@ -69,7 +68,7 @@ impl Verifier {
             section.wanted = false;
         }
         say(Body::SectionRead(read.clone()));
-        self.wrong_values(&read, say);
+        self.note_wrong(&read);
         self.say_thirds(say);
         self.settled();
     }
@@ -98,43 +97,51 @@ impl Verifier {
         }
     }
 
-    /// KLP005 and KLP006, and KLP001 or KLP004 where the unload was not seen: once a load of the object.
-    fn wrong_values(&mut self, read: &SectionRead, say: &mut dyn FnMut(Body)) {
+    /// Takes note of what is wrong, once a load of the object: it is said when all sections have been read.
+    fn note_wrong(&mut self, read: &SectionRead) {
         let load = read.object.load.unwrap_or(0);
-        let (clears, arch) = (self.clears, self.arch);
+        let arch = self.arch;
         let there = self.objects.get(&read.object.name).is_some_and(Object::is_there);
-        let places = &self.places;
-        let Some(patch) = self.patches.get_mut(&read.patch.address.0) else { return };
+        let Self { patches, places, rounds, .. } = self;
+        let Some(patch) = patches.get_mut(&read.patch.address.0) else { return };
         let detached = patch.detached.is_some();
         let Some(section) = patch.sections.get_mut(&read.section.index) else { return };
-        let mut findings = Vec::new();
-        let found = read.read == Hook::Demand && (!there || detached) && section.said_stale != Some(load);
-        let found = found && section.left() > 0;
+        let count = |verdict| section.count(verdict);
+        let (wrong, orphaned, missing) = (
+            count(Verdict::Mismatch),
+            count(Verdict::Orphaned),
+            count(Verdict::Missing),
+        );
+        let found = read.read == Hook::Demand
+            && (!there || detached)
+            && section.said_stale != Some(load)
+            && section.relocs.values().any(Reloc::is_left);
+        let wrong = wrong > 0 && section.said_wrong != Some(load);
+        let orphans = orphaned > std::mem::replace(&mut section.said_orphan, orphaned);
+        let unwritten = missing > 0 && section.said_missing != Some(load);
+        if !(found || wrong || orphans || unwritten) {
+            return;
+        }
+        let round = rounds.of(&read.patch, &read.object, Some(read.read == Hook::Demand));
+        (round.there, round.detached) = (there, detached);
         if found {
             section.said_stale = Some(load);
+            section.add_to(&mut round.stale, Reloc::is_left);
         }
-        if section.count(Verdict::Mismatch) > 0 && section.said_wrong != Some(load) {
+        if wrong {
             section.said_wrong = Some(load);
-            findings.push(wrong::wrong_value(
-                &read.patch,
-                &read.object,
-                section,
-                &wrong::Known { arch, clears, detached, places },
-            ));
+            round.wrong.take(section, arch, places);
         }
-        let orphaned = section.count(Verdict::Orphaned);
-        if orphaned > std::mem::replace(&mut section.said_orphan, orphaned) {
-            findings.push(orphan::never_written(&read.patch, &read.object, section));
+        if orphans {
+            section.add_to(&mut round.orphaned, |reloc| reloc.verdict == Some(Verdict::Orphaned));
         }
-        if section.count(Verdict::Missing) > 0 && section.said_missing != Some(load) {
+        if unwritten {
             section.said_missing = Some(load);
-            findings.push(rules::not_reapplied(&read.patch, &read.object, section, detached));
-        }
-        if found && let Some(section) = patch.sections.get(&read.section.index) {
-            findings.insert(0, rules::found_stale(arch, patch, &read.object, section, clears, there));
-        }
-        for finding in findings {
-            self.say_finding(finding, say);
+            if round.missing.is_empty() {
+                let first = section.relocs.values().find(|reloc| reloc.verdict == Some(Verdict::Missing));
+                round.had = first.is_some_and(|reloc| reloc.earlier.is_some());
+            }
+            section.add_to(&mut round.missing, |reloc| reloc.verdict == Some(Verdict::Missing));
         }
     }
 }

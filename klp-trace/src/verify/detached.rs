@@ -2,7 +2,8 @@
 //! patches only (klp_cleanup_module_patches_limited walks klp_patches), so nobody ever will.
 
 use super::{
-    rules::{Left, relocations},
+    gathered::Gathered,
+    rules::relocations,
     section::{Detached, Patch},
 };
 use crate::{
@@ -11,17 +12,16 @@ use crate::{
     model::{FindingId, Severity},
 };
 
-/// KLP004; none for a patch that is not detached. `there`: the object has been loaded again since.
+/// KLP004. `there`: the object has been loaded again since.
 pub(super) fn detached_stale(
     arch: Arch,
     patch: &Patch,
     object: &ObjectRef,
-    left: &Left,
+    stale: Gathered,
     there: bool,
-) -> Option<Finding> {
-    let how = patch.detached.as_ref()?;
-    let (name, of) = (&patch.r.name, &object.name);
-    let (section, first) = left.first.clone().unzip();
+) -> Finding {
+    let how = patch.detached.as_ref().unwrap_or(&Detached::Unseen);
+    let (name, of, count) = (&patch.r.name, &object.name, stale.count());
     let forced = was_forced(patch, how);
     let state = match how {
         Detached::Disabled => "was disabled".to_owned(),
@@ -62,22 +62,23 @@ pub(super) fn detached_stale(
             format!("remove the module {name} (rmmod {name}); nothing refuses {of} because of it"),
         )
     };
-    Some(Finding {
+    stale.fill(Finding {
         id: FindingId::Klp004,
         severity,
         message: format!(
             "{} of patch {name}, which {state}, still {} values of {of}{}",
-            relocations(left.stale),
-            if left.stale == 1 { "holds" } else { "hold" },
+            relocations(count),
+            if count == 1 { "holds" } else { "hold" },
             since(there)
         ),
         why,
         action,
         patch: Some(patch.r.clone()),
         object: Some(object.clone()),
-        section,
-        relocations: left.stale,
-        first,
+        section: None,
+        sections: Vec::new(),
+        relocations: 0,
+        first: None,
         kernel: Vec::new(),
     })
 }

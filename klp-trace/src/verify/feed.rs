@@ -185,11 +185,11 @@ impl Verifier {
         }
         patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });
-        let finding = if first { misplaced(arch, &metadata, self.clears) } else { None };
-        say(Body::PatchMetadata(metadata));
-        if let Some(finding) = finding {
-            self.say_finding(finding, say);
+        if first && let Some(target) = misplaced(arch, &metadata, self.clears) {
+            let object = self.objects.reference(&metadata.object);
+            self.rounds.of(&metadata.patch, &object, None).misplaced.take(&metadata, target);
         }
+        say(Body::PatchMetadata(metadata));
         if differs {
             self.disown(address, say);
         }

@@ -3,10 +3,11 @@
 use super::{
     absent,
     conclude::gated,
+    gathered::Gathered,
     heard,
     objects::{Failure, Presence},
     rules::{self, Left},
-    section::Patch,
+    section::{Patch, Reloc},
     verifier::Verifier,
 };
 use crate::{
@@ -75,7 +76,8 @@ impl Verifier {
             .values()
             .filter_map(|patch| {
                 let left = left_in(patch, name);
-                (left.stale > 0).then(|| rules::stale_after_unload(arch, patch, &object, &left, clears))
+                (!left.stale.is_empty())
+                    .then(|| rules::stale_after_unload(arch, patch, &object, left, clears))
             })
             .collect();
         let said = self.heard.departure(name);
@@ -149,34 +151,27 @@ impl Verifier {
 /// What an object's unload left in a patch.
 fn left_in(patch: &Patch, object: &str) -> Left {
     let mut left = Left::default();
-    for (section, reloc) in gated(patch, object).flat_map(|s| s.relocs.values().map(move |reloc| (s, reloc)))
-    {
-        match reloc.verdict {
-            Some(Verdict::Stale | Verdict::Mismatch) => {
-                left.stale += 1;
-                left.first.get_or_insert_with(|| (section.r.clone(), Arc::clone(&reloc.r)));
-            }
-            Some(Verdict::Cleared) => left.cleared += 1,
-            _ => {}
-        }
+    for section in gated(patch, object) {
+        let stays = |reloc: &&Reloc| matches!(reloc.verdict, Some(Verdict::Stale | Verdict::Mismatch));
+        let first = section.relocs.values().find(stays).map(|reloc| &reloc.r);
+        let stale = section.count(Verdict::Stale).saturating_add(section.count(Verdict::Mismatch));
+        left.stale.add(&section.r, stale, first);
+        left.cleared = left.cleared.saturating_add(section.count(Verdict::Cleared));
     }
     left
 }
 
 /// KLP003: what a failed load of the object left in a patch, said when there is more than before.
 fn left_by_failure(arch: Arch, patch: &mut Patch, object: &ObjectRef) -> Option<Finding> {
-    let mut left = Left::default();
+    let mut left = Gathered::default();
     let mut said = 0;
     let sections = patch.sections.values_mut().filter(|section| section.object == object.name);
     for section in sections {
-        let mut count = 0;
-        for reloc in section.relocs.values().filter(|reloc| reloc.reason == Some(Reason::FailedLoad)) {
-            count += 1;
-            left.first.get_or_insert_with(|| (section.r.clone(), Arc::clone(&reloc.r)));
-        }
+        let failed = || section.relocs.values().filter(|reloc| reloc.reason == Some(Reason::FailedLoad));
+        let count = u32::try_from(failed().count()).unwrap_or(u32::MAX);
+        left.add(&section.r, count, failed().next().map(|reloc| &reloc.r));
         said += section.said_failed;
-        left.stale += count;
         section.said_failed = count;
     }
-    (left.stale > said).then(|| rules::failed_load(arch, patch, object, &left))
+    (left.count() > said).then(|| rules::failed_load(arch, patch, object, left))
 }

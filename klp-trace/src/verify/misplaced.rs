@@ -1,17 +1,98 @@
 //! KLP012, live: a loaded patch has relocations where the kernel has done with the memory when it writes them, or has read it
 //! before. Said as soon as the patch is known, since what follows may be a crash.
 
-use super::{objects::VMLINUX, rules::relocations};
+use super::{gathered::Gathered, objects::VMLINUX, rules::relocations};
 use crate::{
     arch::{Arch, NextLoad},
     elf::target,
-    event::{Finding, PatchMetadata},
+    event::{Finding, ObjectRef, PatchMetadata, PatchRef},
     model::{FindingId, Severity},
 };
 
-/// KLP012 of a section, where its target is no place for a livepatch relocation. `klp-trace inspect` has more rules: they
+/// Sections of one patch, gated on one object, whose targets are no places for livepatch relocations.
+#[derive(Debug, Default)]
+pub(super) struct Misplaced {
+    sections: Gathered,
+    /// Each target, why it is no place, what to do.
+    targets: Vec<Target>,
+}
+
+#[derive(Debug)]
+pub(super) struct Target {
+    name: String,
+    why: String,
+    action: String,
+}
+
+impl Misplaced {
+    pub(super) fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    pub(super) fn take(&mut self, section: &PatchMetadata, target: Target) {
+        self.sections.add(&section.section, section.total, None);
+        self.targets.push(target);
+    }
+
+    /// KLP012.
+    pub(super) fn finding(self, patch: &PatchRef, object: &ObjectRef) -> Finding {
+        let (count, name, of) = (self.sections.count(), &patch.name, &object.name);
+        let targets: Vec<&str> = self.targets.iter().map(|target| &*target.name).collect();
+        let no_place = if targets.len() > 1 {
+            "which are no places for livepatch relocations"
+        } else {
+            "which is no place for a livepatch relocation"
+        };
+        let message = format!(
+            "{} of patch {name} against {of} {} in {}, {no_place}",
+            relocations(count),
+            if count == 1 { "is" } else { "are" },
+            list(&targets),
+        );
+        let mut whys: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut actions: Vec<String> = Vec::new();
+        for Target { name, why, action } in &self.targets {
+            match whys.iter_mut().find(|(known, _)| known == why) {
+                Some((_, names)) => names.push(name),
+                None => whys.push((why.clone(), vec![name])),
+            }
+            if !actions.contains(action) {
+                actions.push(action.clone());
+            }
+        }
+        let several = whys.len() > 1;
+        let told = |(why, names): (String, Vec<&str>)| {
+            if several { format!("{}: {why}", list(&names)) } else { why }
+        };
+        let why = whys.into_iter().map(told).collect::<Vec<_>>().join("; ");
+        self.sections.fill(Finding {
+            id: FindingId::Klp012,
+            severity: Severity::Error,
+            message,
+            why,
+            action: actions.join("; "),
+            patch: Some(patch.clone()),
+            object: Some(object.clone()),
+            section: None,
+            sections: Vec::new(),
+            relocations: 0,
+            first: None,
+            kernel: Vec::new(),
+        })
+    }
+}
+
+/// `.init.text and .init.data`.
+fn list(names: &[&str]) -> String {
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Why a section's target is no place for a livepatch relocation, where it is none. `klp-trace inspect` has more rules: they
 /// need the file. `clears`: the kernel clears relocations when an object goes.
-pub(super) fn misplaced(arch: Arch, section: &PatchMetadata, clears: bool) -> Option<Finding> {
+pub(super) fn misplaced(arch: Arch, section: &PatchMetadata, clears: bool) -> Option<Target> {
     let (patch, of, into) = (&section.patch.name, &section.object, &section.target);
     let of_module = &**of != VMLINUX;
     let (why, action) = if target::is_per_cpu(into) {
@@ -50,22 +131,5 @@ pub(super) fn misplaced(arch: Arch, section: &PatchMetadata, clears: bool) -> Op
             ),
         )
     };
-    let count = section.total;
-    Some(Finding {
-        id: FindingId::Klp012,
-        severity: Severity::Error,
-        message: format!(
-            "{} of patch {patch} against {of} {} in {into}, which is no place for a livepatch relocation",
-            relocations(count),
-            if count == 1 { "is" } else { "are" },
-        ),
-        why,
-        action,
-        patch: Some(section.patch.clone()),
-        object: None,
-        section: Some(section.section.clone()),
-        relocations: count,
-        first: None,
-        kernel: Vec::new(),
-    })
+    Some(Target { name: into.to_string(), why, action })
 }

@@ -1,16 +1,11 @@
 //! KLP007: a section gated on an object that its patch does not list. klp_init_object_loaded and klp_module_coming go by the
 //! patch's objects (kernel/livepatch/core.c, 5.8 to 7.3), so nothing ever leads them to such a section; and nothing says so.
 
-use super::{
-    objects::VMLINUX,
-    rules::relocations,
-    section::{Patch, Section},
-};
+use super::{gathered::Gathered, objects::VMLINUX, rules::relocations, section::Patch};
 use crate::{
     event::{Finding, ObjectRef, PatchRef},
-    model::{FindingId, Severity, Verdict},
+    model::{FindingId, Severity},
 };
-use std::sync::Arc;
 
 impl Patch {
     /// Marks the sections gated on objects that the patch does not list. They have to be read to be judged as such.
@@ -25,32 +20,39 @@ impl Patch {
 }
 
 /// KLP007.
-pub(super) fn never_written(patch: &PatchRef, object: &ObjectRef, section: &Section) -> Finding {
-    let count = section.count(Verdict::Orphaned);
-    let first = section.relocs.values().find(|reloc| reloc.verdict == Some(Verdict::Orphaned));
+pub(super) fn never_written(patch: &PatchRef, object: &ObjectRef, orphaned: Gathered) -> Finding {
+    let count = orphaned.count();
     let (name, of) = (&patch.name, &object.name);
-    Finding {
+    let (sections, wait, this) = if orphaned.is_spread() {
+        ("sections", "wait", "these sections")
+    } else {
+        ("section", "waits", "this section")
+    };
+    let message = format!(
+        "{} of patch {name} in {} {} never written: the {sections} {wait} for {of}, which {name} does not list",
+        relocations(count),
+        orphaned.places(),
+        if count == 1 { "is" } else { "are" },
+    );
+    let named = if orphaned.is_spread() { "they are" } else { "the section is" };
+    orphaned.fill(Finding {
         id: FindingId::Klp007,
         severity: Severity::Error,
-        message: format!(
-            "{} of patch {name} in {} {} never written: the section waits for {of}, which {name} does not list",
-            relocations(count),
-            section.r.name,
-            if count == 1 { "is" } else { "are" },
-        ),
+        message,
         why: format!(
             "the kernel writes relocations for the objects that a patch lists (/sys/kernel/livepatch/{name}) and for vmlinux; \
-             it loads the patch, calls it enabled, and passes over this section without a word"
+             it loads the patch, calls it enabled, and passes over {this} without a word"
         ),
         action: format!(
             "disable patch {name}: its code would call or read a wrong place; rebuild it so that it lists {of}, or so that \
-             the section is named for an object that it patches"
+             {named} named for an object that it patches"
         ),
         patch: Some(patch.clone()),
         object: Some(object.clone()),
-        section: Some(section.r.clone()),
-        relocations: count,
-        first: first.map(|reloc| Arc::clone(&reloc.r)),
+        section: None,
+        sections: Vec::new(),
+        relocations: 0,
+        first: None,
         kernel: Vec::new(),
-    }
+    })
 }

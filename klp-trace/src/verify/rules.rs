@@ -1,22 +1,22 @@
 //! The findings' words: what happened, why, what to do.
 
 use super::{
+    gathered::Gathered,
     next_load::Next,
     section::{Patch, Reloc, Section},
 };
 use crate::{
     arch::Arch,
-    event::{EventsLost, Finding, LossCause, ObjectRef, PatchRef, RelocRef, SectionRef},
-    model::{FindingId, Reason, Severity, Verdict},
+    event::{EventsLost, Finding, LossCause, ObjectRef, PatchRef, SectionRef},
+    model::{FindingId, Reason, Severity},
 };
 use std::sync::Arc;
 
 /// What was left in a patch's sections gated on one object.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    pub stale: u32,
+    pub stale: Gathered,
     pub cleared: u32,
-    pub first: Option<(SectionRef, Arc<RelocRef>)>,
 }
 
 pub(super) fn relocations(count: u32) -> String {
@@ -28,18 +28,17 @@ pub(super) fn stale_after_unload(
     arch: Arch,
     patch: &Patch,
     object: &ObjectRef,
-    left: &Left,
+    left: Left,
     clears: bool,
 ) -> Finding {
-    if let Some(finding) = super::detached::detached_stale(arch, patch, object, left, false) {
-        return finding;
+    if patch.detached.is_some() {
+        return super::detached::detached_stale(arch, patch, object, left.stale, false);
     }
     let next = Next::of(arch, patch, &object.name);
-    let (name, of, count) = (&patch.r.name, &object.name, relocations(left.stale));
-    let stopped = left.first.as_ref().map(|(section, reloc)| {
-        format!("; it stopped at relocation {} of {} (symbol {})", reloc.index, section.name, reloc.symbol)
+    let (name, of, count) = (&patch.r.name, &object.name, relocations(left.stale.count()));
+    let stopped = left.stale.first.as_ref().map(|(section, reloc)| {
+        format!("; it stopped at {} of {} (symbol {})", reloc.number(), section.name, reloc.symbol)
     });
-    let (section, first) = left.first.clone().unzip();
     let (id, message, why, action) = if clears {
         (
             FindingId::Klp002,
@@ -55,7 +54,7 @@ pub(super) fn stale_after_unload(
     } else {
         (
             FindingId::Klp001,
-            next.left(left.stale, name, of),
+            next.left(left.stale.count(), name, of),
             next.why().unwrap_or_else(|| {
                 "this kernel never clears relocation targets (fixed for x86 in 6.3) and refuses to write over a value that \
                  is not zero (-ENOEXEC, \"existing value is nonzero\")"
@@ -70,7 +69,7 @@ pub(super) fn stale_after_unload(
             ),
         )
     };
-    Finding {
+    left.stale.fill(Finding {
         id,
         severity: next.severity(),
         message,
@@ -78,11 +77,12 @@ pub(super) fn stale_after_unload(
         action,
         patch: Some(patch.r.clone()),
         object: Some(object.clone()),
-        section,
-        relocations: left.stale,
-        first,
+        section: None,
+        sections: Vec::new(),
+        relocations: 0,
+        first: None,
         kernel: Vec::new(),
-    }
+    })
 }
 
 /// KLP001, of values found when the tool looked: the unload that left them was not seen. KLP004 for a detached patch.
@@ -90,19 +90,14 @@ pub(super) fn found_stale(
     arch: Arch,
     patch: &Patch,
     object: &ObjectRef,
-    section: &Section,
+    stale: Gathered,
     clears: bool,
     there: bool,
 ) -> Finding {
-    let count = section.left();
-    let first = section.relocs.values().find(|reloc| reloc.is_left());
-    let first = first.map(|reloc| Arc::clone(&reloc.r));
-    let left =
-        Left { stale: count, cleared: 0, first: first.clone().map(|first| (section.r.clone(), first)) };
-    if let Some(finding) = super::detached::detached_stale(arch, patch, object, &left, there) {
-        return finding;
+    if patch.detached.is_some() {
+        return super::detached::detached_stale(arch, patch, object, stale, there);
     }
-    let (name, of) = (&patch.r.name, &object.name);
+    let (name, of, count) = (&patch.r.name, &object.name, stale.count());
     let held = format!(
         "{} of patch {name} {} values of {of}{}",
         relocations(count),
@@ -116,7 +111,7 @@ pub(super) fn found_stale(
         "this kernel never clears relocation targets (fixed for x86 in 6.3)"
     };
     let refused = format!("disable patch {name} and remove its module before {of} is loaded again");
-    Finding {
+    stale.fill(Finding {
         id: FindingId::Klp001,
         severity: next.severity(),
         message: format!("{held}: {}", next.clause("the next", of)),
@@ -124,25 +119,26 @@ pub(super) fn found_stale(
         action: next.action(name, of, refused),
         patch: Some(patch.r.clone()),
         object: Some(object.clone()),
-        section: Some(section.r.clone()),
-        relocations: count,
-        first,
+        section: None,
+        sections: Vec::new(),
+        relocations: 0,
+        first: None,
         kernel: Vec::new(),
-    }
+    })
 }
 
 /// KLP003.
-pub(super) fn failed_load(arch: Arch, patch: &Patch, object: &ObjectRef, left: &Left) -> Finding {
+pub(super) fn failed_load(arch: Arch, patch: &Patch, object: &ObjectRef, left: Gathered) -> Finding {
     let next = Next::of(arch, patch, &object.name);
     let patch = &patch.r;
     let (name, of) = (&patch.name, &object.name);
-    let (section, first) = left.first.clone().unzip();
-    Finding {
+    let count = left.count();
+    left.fill(Finding {
         id: FindingId::Klp003,
         severity: next.severity(),
         message: format!(
             "the load of {of} failed after {} of patch {name} had been written: {}",
-            relocations(left.stale),
+            relocations(count),
             next.clause("every further", of)
         ),
         why: next.why().unwrap_or_else(|| {
@@ -156,11 +152,12 @@ pub(super) fn failed_load(arch: Arch, patch: &Patch, object: &ObjectRef, left: &
         ),
         patch: Some(patch.clone()),
         object: Some(object.clone()),
-        section,
-        relocations: left.stale,
-        first,
+        section: None,
+        sections: Vec::new(),
+        relocations: 0,
+        first: None,
         kernel: Vec::new(),
-    }
+    })
 }
 
 /// The section that the kernel refused to write.
@@ -194,9 +191,9 @@ pub(super) fn refused(
             };
             (
                 format!(
-                    "stale target of patch {name} from {origin}: relocation {} of {} (symbol {}) is not zero, so \
+                    "stale target of patch {name} from {origin}: {} of {} (symbol {}) is not zero, so \
                      apply_relocate_add refused the section",
-                    reloc.r.index, section.r.name, reloc.r.symbol
+                    reloc.r.number(), section.r.name, reloc.r.symbol
                 ),
                 format!("disable patch {name} and remove its module, then load {of}"),
             )
@@ -225,6 +222,7 @@ pub(super) fn refused(
         patch: culprit.map(|culprit| culprit.patch.clone()),
         object: Some(object.clone()),
         section: culprit.map(|culprit| culprit.section.r.clone()),
+        sections: Vec::new(),
         relocations: u32::from(stopped_at.is_some()),
         first: stopped_at.map(|reloc| Arc::clone(&reloc.r)),
         kernel: Vec::new(),
@@ -248,9 +246,11 @@ pub(super) fn not_enabled(object: &ObjectRef, ret: i64, culprit: &Culprit<'_>) -
 /// Why a section was refused over a value that no load has left.
 fn in_the_file(section: &Section, reloc: &Reloc) -> String {
     format!(
-        "the patch's own file has a value where relocation {} of {} (symbol {}) is to be written, and no earlier load left it: the \
+        "the patch's own file has a value where {} of {} (symbol {}) is to be written, and no earlier load left it: the \
          kernel writes over zero alone, so apply_relocate_add refused the section",
-        reloc.r.index, section.r.name, reloc.r.symbol
+        reloc.r.number(),
+        section.r.name,
+        reloc.r.symbol
     )
 }
 
@@ -265,6 +265,7 @@ pub(super) fn file_differs(patch: &PatchRef, section: SectionRef, path: &str, di
         patch: Some(patch.clone()),
         object: None,
         section: Some(section),
+        sections: Vec::new(),
         relocations: 0,
         first: None,
         kernel: Vec::new(),
@@ -318,34 +319,35 @@ pub(super) fn events_lost(lost: &EventsLost) -> Finding {
         patch: None,
         object: None,
         section: None,
+        sections: Vec::new(),
         relocations: 0,
         first: None,
         kernel: Vec::new(),
     }
 }
 
-/// KLP005. `detached`: the patch is out of use, and what it held is zero all the same.
+/// KLP005. `had`: they were written before. `detached`: the patch is out of use, and what it held is zero all the same.
 pub(super) fn not_reapplied(
     patch: &PatchRef,
     object: &ObjectRef,
-    section: &Section,
+    missing: Gathered,
+    had: bool,
     detached: bool,
 ) -> Finding {
-    let count = section.count(Verdict::Missing);
-    let first = section.relocs.values().find(|reloc| reloc.verdict == Some(Verdict::Missing));
+    let count = missing.count();
     let (name, of) = (&patch.name, &object.name);
-    // Applied before: the kernel clears nothing while the object is there.
-    let had = first.is_some_and(|reloc| reloc.earlier.is_some());
     let were = if count == 1 { "was" } else { "were" };
+    // Applied before: the kernel clears nothing while the object is there.
     let what = match (had, detached) {
         (true, true) => format!("{were} zeroed although {of} is loaded and the patch is out of use"),
         (true, false) => format!("{were} zeroed although {of} is loaded and the patch is enabled"),
         (false, _) => format!("{were} not written although {of} is loaded and the patch is enabled"),
     };
-    Finding {
+    let message = format!("{} of patch {name} {what} ({})", relocations(count), missing.places());
+    missing.fill(Finding {
         id: FindingId::Klp005,
         severity: Severity::Error,
-        message: format!("{} of patch {name} {what} ({})", relocations(count), section.r.name),
+        message,
         why: "the targets are zero: code that uses them calls or reads a wrong place".to_owned(),
         action: if detached {
             format!("find out who wrote there; remove the module of patch {name}: nothing new calls its code")
@@ -354,9 +356,10 @@ pub(super) fn not_reapplied(
         },
         patch: Some(patch.clone()),
         object: Some(object.clone()),
-        section: Some(section.r.clone()),
-        relocations: count,
-        first: first.map(|reloc| Arc::clone(&reloc.r)),
+        section: None,
+        sections: Vec::new(),
+        relocations: 0,
+        first: None,
         kernel: Vec::new(),
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! What is known of one load of a patch: its sections and their relocations.
 
-use super::{judge::Judgement, third::SaidOfThird};
+use super::{gathered::Gathered, judge::Judgement, third::SaidOfThird};
 use crate::{
     arch::{Arch, NextLoad},
     elf::{klp, names, target},
@@ -204,9 +204,11 @@ impl Section {
         }
     }
 
-    /// How many hold what an earlier load of the object left.
-    pub(super) fn left(&self) -> u32 {
-        u32::try_from(self.relocs.values().filter(|reloc| reloc.is_left()).count()).unwrap_or(u32::MAX)
+    /// Counts those of its relocations that a finding covers.
+    pub(super) fn add_to(&self, gathered: &mut Gathered, covered: impl Fn(&Reloc) -> bool) {
+        let mut of = self.relocs.values().filter(|reloc| covered(reloc)).peekable();
+        let first = of.peek().map(|reloc| Arc::clone(&reloc.r));
+        gathered.add(&self.r, u32::try_from(of.count()).unwrap_or(u32::MAX), first.as_ref());
     }
 
     pub(super) fn count(&self, verdict: Verdict) -> u32 {
@@ -231,6 +233,7 @@ impl Reloc {
         Self {
             r: Arc::new(RelocRef {
                 index: entry.index,
+                file_index: entry.file_index,
                 offset: entry.offset,
                 rtype,
                 symbol,

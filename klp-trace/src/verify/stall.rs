@@ -72,6 +72,7 @@ fn stalled(patch: &PatchRef, found: &Stalled) -> Finding {
         patch: Some(patch.clone()),
         object: None,
         section: None,
+        sections: Vec::new(),
         relocations: 0,
         first: None,
         kernel: Vec::new(),

@@ -11,6 +11,7 @@ mod modules;
 mod moved;
 mod named;
 mod needed;
+mod rounds;
 mod story;
 mod surroundings;
 mod suspects;

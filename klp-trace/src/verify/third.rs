@@ -5,6 +5,7 @@
 
 use super::{
     conclude::{self, World, judgement},
+    gathered::Gathered,
     judge::{Context, Judgement},
     objects::{Objects, VMLINUX},
     section::{Patch, Reloc, Section},
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     arch::Arch,
-    event::{Body, Finding, ModuleAction, PatchRef, RelocRef, SectionRef, SymbolLookup},
+    event::{Body, Finding, ModuleAction, PatchRef, SymbolLookup},
     model::{Address, Bytes, FindingId, Reason, Severity, Verdict},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -162,16 +163,16 @@ impl Verifier {
                 }
                 let key = (gate, third);
                 let said = patch.said_third.get(&key).copied().unwrap_or_default();
-                let mut now = SaidOfThird { stale: found.stale, ..said };
-                if let Some((reason, count)) = found.stale
+                let mut now = SaidOfThird { stale: found.told(), ..said };
+                if let Some((reason, count)) = now.stale
                     && said.stale.is_none_or(|(before, counted)| before != reason || counted < count)
                 {
-                    findings.push(stale(patch, &key, &found, reason, clears, objects));
+                    findings.push(stale(patch, &key, found.stale, reason, clears, objects));
                 }
                 let load = objects.get(&key.1).map_or(0, |third| third.load);
-                if found.applied > 0 && said.foretold != Some(load) && is_free(patch, &key, objects) {
+                if !found.applied.is_empty() && said.foretold != Some(load) && is_free(patch, &key, objects) {
                     now.foretold = Some(load);
-                    findings.push(foretold(patch, &key, &found, objects));
+                    findings.push(foretold(patch, &key, found.applied, objects));
                 }
                 patch.said_third.insert(key, now);
             }
@@ -230,43 +231,43 @@ struct Use {
     wanted: bool,
     /// There are values whose module was gone when they were judged.
     dangling: bool,
-    applied: u32,
-    stale: Option<(Reason, u32)>,
-    first: Option<(SectionRef, Arc<RelocRef>)>,
+    applied: Gathered,
+    stale: Gathered,
+    /// Why they are stale.
+    reason: Option<Reason>,
 }
 
 impl Use {
     fn of(patch: &Patch, gate: &str, third: &str) -> Self {
         let mut found = Self::default();
-        let mut first_applied = None;
         let sections = patch.sections.values().filter(|section| *section.object == *gate);
         for section in sections.filter(|section| section.thirds.contains(third)) {
             found.wanted |= section.wanted;
-            for reloc in section.relocs.values().filter(|reloc| reloc.is_in(third)) {
-                let place = || (section.r.clone(), Arc::clone(&reloc.r));
-                match (reloc.verdict, reloc.reason) {
-                    (Some(Verdict::Stale), Some(reason)) if reason.is_of_third() => {
-                        let count = found.stale.map_or(0, |(_, count)| count);
-                        found.stale = Some((reason, count + 1));
-                        found.dangling |= reason == Reason::SymbolModuleGone;
-                        found.first.get_or_insert_with(place);
-                    }
-                    (Some(Verdict::Applied), _) => {
-                        found.applied += 1;
-                        first_applied.get_or_insert_with(place);
-                    }
-                    _ => {}
-                }
+            let stale = |reloc: &Reloc| {
+                let why = reloc.reason.filter(|reason| reason.is_of_third());
+                why.filter(|_| reloc.is_in(third) && reloc.verdict == Some(Verdict::Stale))
+            };
+            for reason in section.relocs.values().filter_map(stale) {
+                found.reason = Some(reason);
+                found.dangling |= reason == Reason::SymbolModuleGone;
             }
+            section.add_to(&mut found.stale, |reloc| stale(reloc).is_some());
+            section.add_to(&mut found.applied, |reloc| {
+                reloc.is_in(third) && reloc.verdict == Some(Verdict::Applied)
+            });
         }
-        found.first = found.first.or(first_applied);
         found
     }
 
-    /// `klp_third_answer, the first`.
-    fn symbol(&self) -> &str {
-        self.first.as_ref().map_or("?", |(_, reloc)| &reloc.symbol)
+    /// Why values are stale, and how many.
+    fn told(&self) -> Option<(Reason, u32)> {
+        self.reason.map(|reason| (reason, self.stale.count()))
     }
+}
+
+/// `klp_third_answer`, the first.
+fn symbol(of: &Gathered) -> &str {
+    of.first.as_ref().map_or("?", |(_, reloc)| &reloc.symbol)
 }
 
 /// By the object that gates the sections, and the module that has the symbols.
@@ -289,11 +290,10 @@ fn subject<'a>(patch: &Patch, gate: &str, count: u32, one: &'a str, more: &'a st
 }
 
 /// KLP016, of values that point to where a symbol was.
-fn stale(patch: &Patch, key: &Key, found: &Use, reason: Reason, clears: bool, objects: &Objects) -> Finding {
+fn stale(patch: &Patch, key: &Key, found: Gathered, reason: Reason, clears: bool, objects: &Objects) -> Finding {
     let ((gate, third), name) = (key, &patch.r.name);
-    let count = found.stale.map_or(0, |(_, count)| count);
-    let (subject, verb) = subject(patch, gate, count, "points", "point");
-    let symbol = found.symbol();
+    let (subject, verb) = subject(patch, gate, found.count(), "points", "point");
+    let symbol = symbol(&found);
     let message = if reason == Reason::SymbolMoved {
         format!(
             "{subject} {verb} to where {symbol} of {third} was, and not to where it is since {third} was loaded again"
@@ -339,14 +339,14 @@ fn stale(patch: &Patch, key: &Key, found: &Use, reason: Reason, clears: bool, ob
             ),
         )
     };
-    finding(patch, gate, found, count, (severity, message, why, action), objects)
+    finding(patch, gate, found, (severity, message, why, action), objects)
 }
 
 /// KLP016, of values that are right as long as a module stays that nothing keeps.
-fn foretold(patch: &Patch, key: &Key, found: &Use, objects: &Objects) -> Finding {
+fn foretold(patch: &Patch, key: &Key, found: Gathered, objects: &Objects) -> Finding {
     let ((gate, third), name) = (key, &patch.r.name);
-    let (subject, verb) = subject(patch, gate, found.applied, "points", "point");
-    let symbol = found.symbol();
+    let (subject, verb) = subject(patch, gate, found.count(), "points", "point");
+    let symbol = symbol(&found);
     let message = format!("nothing keeps {third} loaded, and {subject} {verb} into it ({symbol})");
     let who = if &**gate == VMLINUX { name.to_string() } else { format!("{gate} or {name}") };
     let why = format!(
@@ -356,19 +356,17 @@ fn foretold(patch: &Patch, key: &Key, found: &Use, objects: &Objects) -> Finding
         "do not unload {third} while {name} is loaded; what would keep it is that {who} uses a symbol which {third} exports \
          (/sys/module/{third}/holders)"
     );
-    finding(patch, gate, found, found.applied, (Severity::Info, message, why, action), objects)
+    finding(patch, gate, found, (Severity::Info, message, why, action), objects)
 }
 
 fn finding(
     patch: &Patch,
     gate: &Arc<str>,
-    found: &Use,
-    relocations: u32,
+    found: Gathered,
     (severity, message, why, action): (Severity, String, String, String),
     objects: &Objects,
 ) -> Finding {
-    let (section, first) = found.first.clone().unzip();
-    Finding {
+    found.fill(Finding {
         id: FindingId::Klp016,
         severity,
         message,
@@ -376,9 +374,10 @@ fn finding(
         action,
         patch: Some(patch.r.clone()),
         object: Some(objects.reference(gate)),
-        section,
-        relocations,
-        first,
+        section: None,
+        sections: Vec::new(),
+        relocations: 0,
+        first: None,
         kernel: Vec::new(),
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! The state machine: events in, events and conclusions out.
 
-use super::{heard::Heard, objects::Objects, section::Patch};
+use super::{heard::Heard, objects::Objects, rounds::Rounds, section::Patch};
 use crate::{
     arch::Arch,
     event::{Body, Event, Lookup, Memory, Nearest, PatchRef},
@@ -38,6 +38,8 @@ pub struct Verifier {
     pub(super) heard: Heard,
     /// The patch whose transition was completed last.
     pub(super) completed: Option<Arc<str>>,
+    /// Reads that belong together and are not over yet.
+    pub(super) rounds: Rounds,
 }
 
 /// Object, symbol, sympos.
@@ -99,6 +101,7 @@ impl Verifier {
             loss_open: false,
             heard: Heard::default(),
             completed: None,
+            rounds: Rounds::default(),
         }
     }
 
@@ -107,6 +110,8 @@ impl Verifier {
     pub fn feed(&mut self, event: Event, out: &mut dyn FnMut(Event)) {
         let Event { mono_ns, task, body } = event;
         self.heard.forget(mono_ns);
+        self.close_before(&body, out);
+        self.rounds.now = (mono_ns, task.clone());
         let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
         match body {
             Body::Session(mut session) => {

@@ -233,6 +233,8 @@ impl Watched {
     }
 
     fn finish(mut self) -> Result<Vec<Session>, Failure> {
+        let Self { live, judged, journal, .. } = &mut self;
+        live.finish(&mut |event| tell(judged, journal, &event));
         if let Some(mut kept) = self.journal.take() {
             let end = self.live.verifier().end(EndReason::Duration);
             kept.take(&Event { mono_ns: now(), task: None, body: Body::SessionEnd(end) });

@@ -32,6 +32,9 @@ pub(in crate::cli) fn observe(
     let mut refused = None;
     let mut take = |origin: &Origin, event: Event| {
         if matches!(event.body, Body::Session(_)) || verifier.is_none() {
+            if let Some(verifier) = &mut verifier {
+                verifier.finish(&mut |event| judged.take(&event));
+            }
             let Some(arch) = Arch::from_uname(&origin.host.kernel.arch) else {
                 refused = Some(origin.host.kernel.arch.clone());
                 return ControlFlow::Break(());
@@ -51,6 +54,9 @@ pub(in crate::cli) fn observe(
         };
         Failure::new(exit, error).hint("name a file that `klp-trace watch --format ndjson` wrote")
     })?;
+    if let Some(verifier) = &mut verifier {
+        verifier.finish(&mut |event| judged.take(&event));
+    }
     if let Some(arch) = refused {
         let what = anyhow::anyhow!("relocations of {arch} cannot be judged");
         return Err(Failure::new(Exit::Precondition, what));

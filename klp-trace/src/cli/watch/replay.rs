@@ -88,7 +88,8 @@ impl Sessions<'_> {
     }
 
     fn end(&mut self) {
-        let (Some(verifier), Some(show)) = (self.verifier.take(), &mut self.show) else { return };
+        let (Some(mut verifier), Some(show)) = (self.verifier.take(), &mut self.show) else { return };
+        verifier.finish(&mut |event| show.event(&event));
         let body = Body::SessionEnd(verifier.end(EndReason::EndOfRecording));
         show.event(&Event { mono_ns: self.mono_ns, task: None, body });
         self.outcomes.push(verifier.outcome());

@@ -131,6 +131,7 @@ impl Record {
                     patch: self.patch,
                     object: self.object,
                     section: self.section,
+                    sections: finding.sections,
                     relocations: finding.relocations,
                     first: self.reloc.map(Arc::new),
                     kernel: finding.kernel,

@@ -191,6 +191,7 @@ impl Record {
             why: finding.why.clone(),
             action: finding.action.clone(),
             relocations: finding.relocations,
+            sections: finding.sections.clone(),
             kernel: finding.kernel.clone(),
         });
     }

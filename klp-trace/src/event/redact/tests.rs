@@ -22,6 +22,7 @@ fn shown(base: u64, rtype: u32, place: u64, bytes: [u8; 8], original: [u8; 8]) -
         total: 1,
         entries: vec![MetaEntry {
             index: 0,
+            file_index: None,
             offset: Address(0),
             rtype,
             addend: 0,

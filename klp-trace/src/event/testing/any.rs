@@ -41,9 +41,11 @@ fn section() -> impl Strategy<Value = SectionRef> {
 }
 
 fn reloc() -> impl Strategy<Value = RelocRef> {
-    (any::<u32>(), address(), name(), name(), any::<u64>(), any::<i64>()).prop_map(
-        |(index, offset, rtype, symbol, sympos, addend)| RelocRef {
+    let place = (any::<u32>(), of(any::<u32>()));
+    (place, address(), name(), name(), any::<u64>(), any::<i64>()).prop_map(
+        |((index, file_index), offset, rtype, symbol, sympos, addend)| RelocRef {
             index,
+            file_index,
             offset,
             rtype,
             symbol,
@@ -127,9 +129,11 @@ fn metadata() -> impl Strategy<Value = Body> {
         text().prop_map(|why| Elf::Memory { why }),
         (text(), text()).prop_map(|(path, difference)| Elf::Differs { path, difference }),
     ];
-    let entry = (any::<u32>(), address(), any::<u32>(), any::<i64>(), name(), bytes()).prop_map(
-        |(index, offset, rtype, addend, symbol, original)| MetaEntry {
+    let place = (any::<u32>(), of(any::<u32>()));
+    let entry = (place, address(), any::<u32>(), any::<i64>(), name(), bytes()).prop_map(
+        |((index, file_index), offset, rtype, addend, symbol, original)| MetaEntry {
             index,
+            file_index,
             offset,
             rtype,
             addend,
@@ -267,9 +271,24 @@ fn finding() -> impl Strategy<Value = Body> {
     let id = select(FindingId::ALL);
     let severity = select([Severity::Info, Severity::Warning, Severity::Error].as_slice());
     let said = (text(), text(), text(), any::<u32>());
+    let covered = (any::<u32>(), name(), any::<u32>()).prop_map(|(index, name, relocations)| Covered {
+        index,
+        name,
+        relocations,
+    });
+    let sections = (of(section()), prop::collection::vec(covered, 0..3));
     let kernel = prop::collection::vec(name(), 0..3);
-    (id, severity, said, of(patch()), of(object()), of(section()), of(reloc()), kernel).prop_map(
-        |(id, severity, (message, why, action, relocations), patch, object, section, first, kernel)| {
+    (id, severity, said, of(patch()), of(object()), sections, of(reloc()), kernel).prop_map(
+        |(
+            id,
+            severity,
+            (message, why, action, relocations),
+            patch,
+            object,
+            (section, sections),
+            first,
+            kernel,
+        )| {
             let first = first.map(Arc::new);
             Body::Finding(Finding {
                 id,
@@ -280,6 +299,7 @@ fn finding() -> impl Strategy<Value = Body> {
                 patch,
                 object,
                 section,
+                sections,
                 relocations,
                 first,
                 kernel,

@@ -9,7 +9,7 @@ use std::fmt::{Display, Write as _};
 use std::io::Write;
 
 /// The headings, in order. New columns are added at the end.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "patch",
     "patch_address",
     "standing",
@@ -32,6 +32,7 @@ const COLUMNS: [&str; 22] = [
     "witness_symbols",
     "witness_memory",
     "note",
+    "file_index",
 ];
 
 impl Report {
@@ -89,6 +90,7 @@ impl<W: Write> Row<'_, W> {
         self.word(witnesses.and_then(|witnesses| witnesses.symbols).map_or("", SymbolSource::word))?;
         self.word(witnesses.map_or("", |witnesses| witnesses.memory.word()))?;
         self.word("")?;
+        self.number(state.reloc.file_index)?;
         self.end()
     }
 
@@ -98,10 +100,12 @@ impl<W: Write> Row<'_, W> {
         self.text(known.map_or("", |patch| &patch.name))?;
         self.number(known.map(|patch| patch.address))?;
         self.word(patch.standing())?;
-        for _ in 4..COLUMNS.len() {
+        // Up to the last two.
+        for _ in 5..COLUMNS.len() {
             self.word("")?;
         }
         self.text(note)?;
+        self.word("")?;
         self.end()
     }
 

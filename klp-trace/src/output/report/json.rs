@@ -2,7 +2,7 @@
 
 use super::{Format, Report, Words};
 use crate::{
-    event::RelocState,
+    event::{self, RelocState},
     model::{Reason, Severity, Verdict},
     policy,
 };
@@ -133,6 +133,9 @@ struct Check {
     object: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     section: Option<String>,
+    /// The sections of the relocations that a finding covers, where there are several; `section` is the first's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sections: Vec<Covered>,
     /// The patch's .ko.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -148,6 +151,9 @@ struct Check {
 #[derive(Serialize, JsonSchema)]
 struct State {
     index: u32,
+    /// Its index in the file's section, where the kernel has sorted the entries and it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_index: Option<u32>,
     #[serde(rename = "type")]
     rtype: String,
     symbol: String,
@@ -161,6 +167,18 @@ struct State {
     verdict: Option<Verdict>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+}
+
+/// How many of a finding's relocations stand in a section.
+#[derive(Serialize, JsonSchema)]
+struct Covered {
+    index: u32,
+    name: String,
+    relocations: u32,
+}
+
+fn covered(covered: &event::Covered, words: Words) -> Covered {
+    Covered { index: covered.index, name: words.of(&covered.name), relocations: covered.relocations }
 }
 
 fn session(session: &super::Session, words: Words) -> Session {
@@ -197,6 +215,12 @@ fn check(check: &policy::Check, words: Words) -> Check {
         patch: check.place.patch.as_deref().and_then(text),
         object: check.place.object.as_deref().and_then(text),
         section: check.place.section.as_deref().and_then(text),
+        sections: check
+            .finding
+            .iter()
+            .flat_map(|finding| &finding.sections)
+            .map(|c| covered(c, words))
+            .collect(),
         file: check.place.file.as_deref().and_then(text),
         relocations: Some(check.relocations).filter(|count| *count > 0),
         first: check.states.iter().map(|state| self::state(state, words)).collect(),
@@ -207,6 +231,7 @@ fn state(state: &RelocState, words: Words) -> State {
     let (expected, actual) = words.bytes(state);
     State {
         index: state.reloc.index,
+        file_index: state.reloc.file_index,
         rtype: words.of(&state.reloc.rtype),
         symbol: words.of(&state.reloc.symbol),
         sympos: state.reloc.sympos,

@@ -241,6 +241,10 @@ impl Layout {
             let all = count(u64::from(finding.relocations), "relocation");
             out.push(Self::under(&format!("at   {section} {} ({all})", relocation(first))));
         }
+        for covered in &finding.sections {
+            let all = count(u64::from(covered.relocations), "relocation");
+            out.push(Self::under(&format!("     {}: {all}", name(&covered.name))));
+        }
         out.extend(finding.kernel.iter().map(|said| Self::under(&format!("kernel: {}", name(said)))));
     }
 

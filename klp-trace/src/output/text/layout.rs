@@ -119,12 +119,13 @@ pub(crate) fn name(text: &str) -> Cow<'_, str> {
     Cow::Owned(parts.join("\\"))
 }
 
-/// `[3] R_X86_64_PC32 target_secret-4`.
+/// `[3] R_X86_64_PC32 target_secret-4`; `[3, in the file 1] …` where the kernel has sorted the entries.
 pub(crate) fn relocation(reloc: &RelocRef) -> String {
     let symbol = name(&reloc.symbol);
     let sympos = if reloc.sympos == 0 { String::new() } else { format!(",{}", reloc.sympos) };
     let addend = if reloc.addend == 0 { String::new() } else { format!("{:+}", reloc.addend) };
-    format!("[{}] {} {symbol}{sympos}{addend}", reloc.index, name(&reloc.rtype))
+    let file = reloc.file_index.map(|file| format!(", in the file {file}")).unwrap_or_default();
+    format!("[{}{file}] {} {symbol}{sympos}{addend}", reloc.index, name(&reloc.rtype))
 }
 
 /// `1 relocation`, `2 relocations`.

@@ -115,6 +115,7 @@ impl<R: Reader> Audit<R> {
         for gate in gates {
             self.settle(&gate, out);
         }
+        self.verifier.finish(out);
         Ok(())
     }
 

@@ -133,6 +133,7 @@ fn the_journal_of_an_audit_is_judged_again_to_the_same() {
         ControlFlow::Continue(())
     })
     .unwrap();
+    verifier.finish(&mut |event| again.push(event));
     let bodies = |events: Vec<Event>| events.into_iter().map(|event| event.body).collect::<Vec<_>>();
     assert_eq!(bodies(again), bodies(events));
 }

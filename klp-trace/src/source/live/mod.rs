@@ -160,13 +160,16 @@ impl<R: Reader> Live<R> {
             self.look(out);
         }
         self.satisfy(out);
+        self.verifier.rest(now(), out);
     }
 
-    /// Takes all that has arrived, for the last time: what was lost until now is looked for wherever it shows.
+    /// Takes all that has arrived, for the last time: what was lost until now is looked for wherever it shows, and what there is still to be said
+    /// of what was read is said.
     pub fn finish(&mut self, out: Out) {
         self.take_all(out);
         self.notice_loss(out);
         self.step(out);
+        self.verifier.finish(out);
     }
 
     /// Reads everything again that can have changed, whatever was seen of it.

@@ -6,7 +6,7 @@ use crate::{
         klp,
         matching::{BuildIds, Loaded, Rela, compare},
         notes,
-        patch::{KlpSection, PatchFile},
+        patch::{KlpReloc, PatchFile},
     },
     event::{Elf, MetaEntry, PatchMetadata, PatchRef, SectionRef, TransitionStep},
     kernel::patch_file::Finder,
@@ -65,10 +65,9 @@ impl PatchFacts {
         self.learn_symbols(walk, reader, queue);
         let loaded = self.loaded(walk);
         let (elf, trusted) = self.witness(&loaded);
-        let section = trusted.as_ref().and_then(|file| file.sections.iter().find(|s| s.index == info.relsec));
-        let entries: Vec<MetaEntry> = match (section, &trusted) {
-            (Some(section), Some(file)) => from_file(section, file),
-            _ => self.kernels_own(walk),
+        let entries: Vec<MetaEntry> = match trusted.and_then(|held| from_file(&held, info.relsec)) {
+            Some(entries) => entries,
+            None => self.kernels_own(walk),
         };
         let target = info.target_name.as_ref().map_or_else(|| Arc::from("?"), convert::name);
         let whole = PatchMetadata {
@@ -123,37 +122,38 @@ impl PatchFacts {
     }
 
     /// Which copy of the ELF is the witness: a file that agrees with all that the kernel holds, where there is one.
-    fn witness(&self, loaded: &Loaded) -> (Elf, Option<Arc<PatchFile>>) {
+    fn witness(&self, loaded: &Loaded) -> (Elf, Option<Held>) {
         let mut first = None;
         for file in &self.files {
-            let elf = self.hold(file, loaded);
+            let (elf, order) = self.hold(file, loaded);
             if matches!(elf, Elf::File { .. }) {
-                return (elf, Some(Arc::clone(file)));
+                return (elf, Some(Held { file: Arc::clone(file), order }));
             }
             first.get_or_insert(elf);
         }
         (first.unwrap_or_else(|| Elf::Memory { why: self.why_none.clone() }), None)
     }
 
-    /// Holds one file against the kernel. A file that was not compared in full is no witness.
-    fn hold(&self, file: &PatchFile, loaded: &Loaded) -> Elf {
+    /// Holds one file against the kernel: also where it has the kernel's entries, if these are sorted. A file that was not
+    /// compared in full is no witness.
+    fn hold(&self, file: &PatchFile, loaded: &Loaded) -> (Elf, BTreeMap<u32, u32>) {
+        let none = BTreeMap::new();
         let path = crate::elf::names::path(&file.path);
         let ids = BuildIds::compare(file.build_id.as_deref(), self.build_id.as_deref());
         if ids == BuildIds::Differ {
-            return Elf::Differs { path, difference: ids.to_string() };
+            return (Elf::Differs { path, difference: ids.to_string() }, none);
         }
         let comparison = compare(file, loaded);
         if let Some(first) = comparison.differences.first() {
             let more = comparison.different.saturating_sub(1);
             let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-            return Elf::Differs { path, difference: format!("{first}{others}") };
+            return (Elf::Differs { path, difference: format!("{first}{others}") }, none);
         }
         if !comparison.agrees() {
-            return Elf::Memory {
-                why: format!("{path} could not be held against all of the kernel's entries"),
-            };
+            let why = format!("{path} could not be held against all of the kernel's entries");
+            return (Elf::Memory { why }, none);
         }
-        Elf::File { path, build_id: file.build_id.as_deref().map(notes::hex) }
+        (Elf::File { path, build_id: file.build_id.as_deref().map(notes::hex) }, comparison.order)
     }
 
     /// The kernel's own entries as the (weaker) witness.
@@ -165,6 +165,7 @@ impl PatchFacts {
             let original = entry.bytes.filter(|_| pristine).unwrap_or(0).to_le_bytes();
             Some(MetaEntry {
                 index,
+                file_index: None,
                 offset: Address(rela.offset),
                 rtype: rela.r_type,
                 addend: rela.addend,
@@ -176,23 +177,60 @@ impl PatchFacts {
     }
 }
 
-fn from_file(section: &KlpSection, file: &PatchFile) -> Vec<MetaEntry> {
+/// A file that agrees with what was loaded.
+struct Held {
+    file: Arc<PatchFile>,
+    /// Where the file has each of the kernel's entries; empty where both have one order.
+    order: BTreeMap<u32, u32>,
+}
+
+/// A section's entries as the file has them, in the kernel's order.
+fn from_file(held: &Held, section: u32) -> Option<Vec<MetaEntry>> {
+    let Held { file, order } = held;
+    let section = file.sections.iter().find(|known| known.index == section)?;
     let mut names: BTreeMap<u32, Arc<str>> = BTreeMap::new();
     let mut name = |index: u32| {
         let of =
             |index| file.symbols.get(&index).map_or_else(|| Arc::from("?"), |s| Arc::from(s.raw.as_str()));
         Arc::clone(names.entry(index).or_insert_with(|| of(index)))
     };
-    section
-        .relocs
-        .iter()
-        .map(|reloc| MetaEntry {
-            index: reloc.index,
-            offset: Address(reloc.offset),
-            rtype: reloc.rtype,
-            addend: reloc.addend,
-            symbol: name(reloc.symbol),
-            original: Bytes::new(reloc.original, 8),
-        })
-        .collect()
+    let mut entry = |index: u32, reloc: &KlpReloc| MetaEntry {
+        index,
+        file_index: (reloc.index != index).then_some(reloc.index),
+        offset: Address(reloc.offset),
+        rtype: reloc.rtype,
+        addend: reloc.addend,
+        symbol: name(reloc.symbol),
+        original: Bytes::new(reloc.original, 8),
+    };
+    if order.is_empty() {
+        return Some(section.relocs.iter().map(|reloc| entry(reloc.index, reloc)).collect());
+    }
+    let place = |file: u32| section.relocs.get(usize::try_from(file).ok()?);
+    Some(order.iter().filter_map(|(index, file)| Some(entry(*index, place(*file)?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{arch::Arch, elf::testing};
+    use std::path::Path;
+
+    #[test]
+    fn entries_stand_in_the_kernels_order_beside_the_files() {
+        let mut file = PatchFile::parse(&testing::livepatch(), Path::new("lp.ko")).unwrap();
+        file.arch = Arch::Ppc64le;
+        let section = file.sections[0].clone();
+        let held = |order: &[(u32, u32)]| Held {
+            file: Arc::new(file.clone()),
+            order: order.iter().copied().collect(),
+        };
+        let places = |held: &Held| -> Vec<(u32, Option<u32>, u64)> {
+            let entries = from_file(held, section.index).unwrap();
+            entries.iter().map(|entry| (entry.index, entry.file_index, entry.offset.0)).collect()
+        };
+        let offsets = [section.relocs[0].offset, section.relocs[1].offset];
+        assert_eq!(places(&held(&[])), [(0, None, offsets[0]), (1, None, offsets[1])]);
+        assert_eq!(places(&held(&[(0, 1), (1, 0)])), [(0, Some(1), offsets[1]), (1, Some(0), offsets[0])]);
+    }
 }

@@ -38,6 +38,11 @@ pub(super) fn lines(state: &State, picture: &Picture, found: &Found, width: u16)
             lines.extend(headed("  ", Style::new(), &format!("{all}; the first of them:"), cells));
             let first = format!("{} {}", safe(&section.name), relocation(first));
             lines.extend(headed("  ", Style::new(), &first, cells));
+            for covered in &finding.sections {
+                let all = count(u64::from(covered.relocations), "relocation");
+                let of = format!("{}: {all}", safe(&covered.name));
+                lines.extend(headed("  ", Style::new(), &of, cells));
+            }
         }
         _ => lines.push(Line::raw("  it is about none in particular")),
     }

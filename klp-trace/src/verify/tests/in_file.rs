@@ -13,6 +13,7 @@ fn patch() -> Story {
     let mut story = Story::new(true);
     let entry = |index: u32, original: u64, symbol: &str| MetaEntry {
         index,
+        file_index: None,
         offset: Address(u64::from(index) * 8),
         rtype: 1,
         addend: 0,

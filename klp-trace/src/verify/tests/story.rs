@@ -60,6 +60,7 @@ impl Story {
     pub(super) fn metadata(&mut self, elf: Elf) {
         let entry = |index: u32, rtype, symbol: &str| MetaEntry {
             index,
+            file_index: None,
             offset: Address(u64::from(index) * 8),
             rtype,
             addend: 0,
@@ -108,6 +109,7 @@ impl Story {
     ) {
         let entry = |(index, symbol): (u32, &&str)| MetaEntry {
             index,
+            file_index: None,
             offset: Address(u64::from(index) * 8),
             rtype: ABS64,
             addend: 0,
@@ -249,7 +251,10 @@ impl Story {
         states
     }
 
+    /// The findings said since the last call, those of the reads so far among them.
     pub(super) fn findings(&mut self) -> Vec<Finding> {
+        let said = &mut self.said;
+        self.verifier.finish(&mut |event| said.push(event.body));
         let findings = self.said.iter().filter_map(|body| match body {
             Body::Finding(finding) => Some(finding.clone()),
             _ => None,

@@ -67,6 +67,7 @@ fn metadata() -> impl Strategy<Value = Body> {
     (patch(), section(), elf, any::<bool>()).prop_map(|(patch, (section, gate), elf, writable)| {
         let entry = |(index, rtype): (u32, u32)| MetaEntry {
             index,
+            file_index: None,
             offset: Address(u64::from(index) * 8),
             rtype,
             addend: i64::from(index) * -4,
@@ -222,6 +223,7 @@ fn judge(evidence: &[Event]) -> (Vec<Event>, Totals) {
     for event in evidence {
         verifier.feed(event.clone(), &mut |event| said.push(event));
     }
+    verifier.finish(&mut |event| said.push(event));
     (said, verifier.totals())
 }
 
@@ -313,6 +315,7 @@ proptest! {
         for event in events {
             verifier.feed(event, &mut |_| said += 1);
         }
+        verifier.finish(&mut |_| said += 1);
         let (_, _) = (verifier.outcome(), verifier.wants());
         prop_assert!(said > 0);
     }
