@@ -142,7 +142,11 @@ fn states(seen: &Observed, finding: &Finding) -> Vec<crate::event::RelocState> {
     let number = usize::try_from(finding.relocations).unwrap_or(usize::MAX);
     seen.sections
         .iter()
-        .filter(|((address, index), _)| *address == patch.address.0 && covered(*index))
+        .filter(|((address, index), section)| {
+            *address == patch.address.0
+                && covered(*index)
+                && finding.object.as_ref().is_none_or(|object| object.name == section.object)
+        })
         .flat_map(|(_, section)| section.notable.values())
         .filter(of)
         .take(number.min(8))

@@ -107,11 +107,8 @@ impl Verifier {
         let detached = patch.detached.is_some();
         let Some(section) = patch.sections.get_mut(&read.section.index) else { return };
         let count = |verdict| section.count(verdict);
-        let (wrong, orphaned, missing) = (
-            count(Verdict::Mismatch),
-            count(Verdict::Orphaned),
-            count(Verdict::Missing),
-        );
+        let (wrong, orphaned, missing) =
+            (count(Verdict::Mismatch), count(Verdict::Orphaned), count(Verdict::Missing));
         let found = read.read == Hook::Demand
             && (!there || detached)
             && section.said_stale != Some(load)

@@ -290,7 +290,14 @@ fn subject<'a>(patch: &Patch, gate: &str, count: u32, one: &'a str, more: &'a st
 }
 
 /// KLP016, of values that point to where a symbol was.
-fn stale(patch: &Patch, key: &Key, found: Gathered, reason: Reason, clears: bool, objects: &Objects) -> Finding {
+fn stale(
+    patch: &Patch,
+    key: &Key,
+    found: Gathered,
+    reason: Reason,
+    clears: bool,
+    objects: &Objects,
+) -> Finding {
     let ((gate, third), name) = (key, &patch.r.name);
     let (subject, verb) = subject(patch, gate, found.count(), "points", "point");
     let symbol = symbol(&found);

@@ -173,7 +173,7 @@ fn a_set_that_differs_in_one_entry_is_another() {
     let mut double = file.clone();
     let again = KlpReloc { index: 2, ..double.sections[0].relocs[0].clone() };
     double.sections[0].relocs.push(again);
-    let mut kernel = turned(&double);
+    let mut kernel = loaded(&double);
     kernel.total = 3;
     kernel.entries = (0..)
         .zip(double.sections[0].relocs.iter().rev())
