@@ -42,7 +42,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         std::fs::write(file, "ready\n").with_context(|| format!("cannot write {}", file.display()))?;
     }
     let reason = watch(&mut live, &mut show, args.duration, &stop)?;
-    live.finish(&mut |event| show.event(&event));
     let end = Event { mono_ns: monotonic(), task: None, body: Body::SessionEnd(live.verifier().end(reason)) };
     show.event(&end);
     show.finish(&live.verifier().outcome(), false, args.fail_on.into())
