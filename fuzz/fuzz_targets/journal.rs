@@ -56,6 +56,11 @@ fn judge(mut data: &[u8]) -> Option<Judged> {
         Err(error) => unreachable!("bytes in memory can be read: {error}"),
     }
     let (mut journal, mut bytes) = written?;
+    verifier.finish(&mut |event| {
+        show(&mut text, &event);
+        bytes.extend_from_slice(journal.line(&event).expect("every event has a JSON form"));
+        bytes.push(b'\n');
+    });
     let end = Event {
         mono_ns: last,
         task: None,

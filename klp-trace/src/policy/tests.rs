@@ -311,3 +311,28 @@ fn equal_names_are_told_apart() {
     names.dedup();
     assert_eq!(names.len(), groups[0].checks.len());
 }
+
+#[test]
+fn a_finding_lists_what_it_covers() {
+    use crate::model::FindingId;
+    let listed = |id: FindingId, relocations: u32, first: u32| -> Vec<u32> {
+        let mut told = Told::new();
+        told.load_patch();
+        told.come(None, 1);
+        told.go(Verdict::Stale);
+        let first = Some(testing::reloc(first).into());
+        told.say(crate::event::Body::Finding(crate::event::Finding {
+            id,
+            relocations,
+            first,
+            ..testing::finding()
+        }));
+        let checks = checks("", &told, Rule::Finding(id));
+        checks[0].states.iter().map(|state| state.reloc.index).collect()
+    };
+    assert_eq!(listed(FindingId::Klp001, 2, 0), [0, 1]);
+    // The one over which the load was refused, of two that hold values.
+    assert_eq!(listed(FindingId::Klp009, 1, 1), [1]);
+    // Of zeroed ones, where none is.
+    assert!(listed(FindingId::Klp005, 2, 0).is_empty());
+}
