@@ -12,11 +12,11 @@ use super::kmsg::Kmsg;
 use super::{FIXTURES, TOOL, step};
 use crate::scenario::agreement::{Case, Order, Seen};
 
-/// Runs every case in each order, with what it needs and without.
-pub fn run(cases: &[Case]) -> anyhow::Result<Vec<Seen>> {
+/// Runs every case in each order, with what it needs and without; adds to what was seen, which is worth reading also where it
+/// fails.
+pub fn run(cases: &[Case], seen: &mut Vec<Seen>) -> anyhow::Result<()> {
     let before = Before::note();
     let mut kmsg = Kmsg::open()?;
-    let mut seen = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         let started = Instant::now();
         // The console says which one it was should the kernel not survive it.
@@ -29,14 +29,15 @@ pub fn run(cases: &[Case]) -> anyhow::Result<Vec<Seen>> {
                 kmsg.drain()?;
                 let mut one = once(case, order, with).with_context(|| case.name.clone())?;
                 let wake = || drop(case.wake.as_ref().map(|path| std::fs::write(path, "1")));
-                before.remove_modules_with(wake).with_context(|| format!("after {}", case.name))?;
+                let removed = before.remove_modules_with(wake);
                 one.dmesg = kmsg.drain()?;
                 seen.push(one);
+                removed.with_context(|| format!("after {}", case.name))?;
             }
         }
         println!("  {:.1} s", started.elapsed().as_secs_f64());
     }
-    Ok(seen)
+    Ok(())
 }
 
 fn once(case: &Case, order: Order, with: bool) -> anyhow::Result<Seen> {

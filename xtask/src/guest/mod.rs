@@ -64,7 +64,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .with_context(|| format!("cannot read {}", args.plan.display()))?;
     let plan: Plan = serde_json::from_str(&text).context("the plan cannot be read")?;
     if let Some(cases) = &plan.agreement {
-        return write(Path::new("/out/agreement.json"), &agreement::run(cases)?);
+        let mut seen = Vec::new();
+        let ended = agreement::run(cases, &mut seen);
+        write(Path::new("/out/agreement.json"), &seen)?;
+        return ended;
     }
     if let Some(what) = &plan.bench {
         return write(Path::new("/out/bench.json"), &bench::run(what)?);
