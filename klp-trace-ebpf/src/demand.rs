@@ -5,16 +5,17 @@
 
 use aya_ebpf::{cty::c_void, programs::RawTracePointContext};
 use klp_trace_ebpf::{
-    CHUNK, Hook, ModuleFacts, SYMBOL_NAME, Symbol,
-    hook::{DEMAND_MODULE, DEMAND_SYMBOL, DEMAND_WALK},
-    record::{FLAG_READ_ERROR, KIND_MODULE, KIND_SYMBOL},
+    BLOCK, Block, CHUNK, Header, Hook, ModuleFacts, SECTION_NAME, SYMBOL_NAME, Symbol,
+    hook::{DEMAND_BLOCK, DEMAND_HEADER, DEMAND_MODULE, DEMAND_SYMBOL, DEMAND_WALK},
+    record::{FLAG_READ_ERROR, KIND_BLOCK, KIND_HEADER, KIND_MODULE, KIND_SYMBOL},
 };
 
 use crate::{
     emit,
     layout::{
-        ABSENT, MOD_NUM_SYMTAB, MOD_STRTAB, MOD_TEXT, MOD_TEXT_SIZE, SH_ADDR, SYM, TASK_EXIT_STATE, TASK_PID,
-        TASK_START, copy_str, field, header, is_livepatch_section, klp_info, read,
+        ABSENT, MOD_NUM_SYMTAB, MOD_STRTAB, MOD_TEXT, MOD_TEXT_SIZE, SH_ADDR, SH_FLAGS, SH_NAME, SH_SIZE,
+        SYM, TASK_EXIT_STATE, TASK_PID, TASK_START, copy, copy_str, field, header, is_livepatch_section,
+        klp_info, read,
     },
     maps::{EVENTS, Tally, remember},
     sample,
@@ -177,4 +178,71 @@ pub extern "C" fn demand_alive(ctx: *mut c_void) -> i32 {
         && field::<u64>(task, &TASK_START) == Some(start)
         && field::<u32>(task, &TASK_EXIT_STATE) == Some(0);
     if alive { SENT } else { NOTHING }
+}
+
+/// A section of a patch, of any kind: (module, index, question).
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "raw_tp/module_load")]
+pub extern "C" fn demand_header(ctx: *mut c_void) -> i32 {
+    let ctx = RawTracePointContext::new(ctx);
+    let (module, index, question): (u64, u32, u64) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    let Some(info) = klp_info(module) else { return EIO };
+    if index >= info.shnum {
+        return EIO;
+    }
+    let (Some(address), Some(size), Some(flags), Some(name)) = (
+        header::<u64>(info.sechdrs, index, SH_ADDR),
+        header::<u64>(info.sechdrs, index, SH_SIZE),
+        header::<u64>(info.sechdrs, index, SH_FLAGS),
+        header::<u32>(info.sechdrs, index, SH_NAME),
+    ) else {
+        return EIO;
+    };
+    let mut tally = Tally::new();
+    let Some(mut slot) = EVENTS.reserve::<Header>(0) else {
+        tally.drops += 1;
+        return settled(DEMAND_HEADER, &tally, SENT);
+    };
+    let r = slot.as_mut_ptr();
+    // SAFETY: reserved memory of a Header; every field is written, the name by the helper even where it fails.
+    unsafe {
+        emit::head(&raw mut (*r).head, KIND_HEADER, Hook::Demand, question);
+        (*r).module = module;
+        (*r).address = address;
+        (*r).size = size;
+        (*r).flags = flags;
+        (*r).index = index;
+        (*r).reserved = 0;
+        copy_str((&raw mut (*r).name).cast(), SECTION_NAME as u32, info.secstrings + u64::from(name));
+    }
+    slot.submit(0);
+    tally.records += 1;
+    settled(DEMAND_HEADER, &tally, SENT)
+}
+
+/// Kernel memory: (address, question); the address is a multiple of the block's size.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "raw_tp/module_load")]
+pub extern "C" fn demand_block(ctx: *mut c_void) -> i32 {
+    let ctx = RawTracePointContext::new(ctx);
+    let (address, question): (u64, u64) = (ctx.arg(0), ctx.arg(1));
+    let mut tally = Tally::new();
+    let Some(mut slot) = EVENTS.reserve::<Block>(0) else {
+        tally.drops += 1;
+        return settled(DEMAND_BLOCK, &tally, SENT);
+    };
+    let r = slot.as_mut_ptr();
+    // SAFETY: reserved memory of a Block; every field is written, the bytes by the helper even where it fails.
+    let rc = unsafe {
+        emit::head(&raw mut (*r).head, KIND_BLOCK, Hook::Demand, question);
+        (*r).address = address;
+        copy((&raw mut (*r).bytes).cast(), BLOCK as u32, address)
+    };
+    if rc < 0 {
+        slot.discard(0);
+        return EIO;
+    }
+    slot.submit(0);
+    tally.records += 1;
+    settled(DEMAND_BLOCK, &tally, SENT)
 }

@@ -100,7 +100,7 @@ pub enum Phase {
     Exit = 1,
 }
 
-/// Number of entries of the counters' map: one for each hook and phase, and one more for [`Hook::Demand`], which has three
+/// Number of entries of the counters' map: one for each hook and phase, and three more for [`Hook::Demand`], which has five
 /// programs that count. Each is written by one program alone, which the kernel never runs twice at once on one CPU: so plain
 /// additions lose nothing.
 pub const SLOTS: u32 = 32;
@@ -111,8 +111,12 @@ pub const DEMAND_WALK: u32 = slot(Hook::Demand, Phase::Enter);
 pub const DEMAND_SYMBOL: u32 = slot(Hook::Demand, Phase::Exit);
 /// The same of the program that reads a `struct module`: behind those of all hooks.
 pub const DEMAND_MODULE: u32 = slot(Hook::FreePatch, Phase::Exit) + 1;
+/// The same of the program that reads the header of a section.
+pub const DEMAND_HEADER: u32 = DEMAND_MODULE + 1;
+/// The same of the program that reads memory.
+pub const DEMAND_BLOCK: u32 = DEMAND_MODULE + 2;
 
-const _: () = assert!(DEMAND_MODULE < SLOTS);
+const _: () = assert!(DEMAND_BLOCK < SLOTS);
 
 /// The counters' index of a hook's phase.
 pub const fn slot(hook: Hook, phase: Phase) -> u32 {

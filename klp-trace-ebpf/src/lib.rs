@@ -14,7 +14,7 @@ pub mod tables;
 pub use counters::Counters;
 pub use hook::{Hook, Phase};
 pub use record::{
-    Begin, CHUNK, Chunk, End, Head, HookRecord, MODULE_NAME, ModuleFacts, SECTION_NAME, SYMBOL_NAME, Symbol,
-    Task, Transition,
+    BLOCK, Begin, Block, CHUNK, Chunk, End, Head, Header, HookRecord, MODULE_NAME, ModuleFacts, SECTION_NAME,
+    SYMBOL_NAME, Symbol, Task, Transition,
 };
 pub use tables::{InFlight, InFlightKey, SectionKey, SectionValue};

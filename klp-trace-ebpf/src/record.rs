@@ -26,6 +26,14 @@ pub const KIND_MODULE: u32 = 7;
 /// [`Head::kind`]: a [`Transition`].
 pub const KIND_TRANSITION: u32 = 8;
 
+/// [`Head::kind`]: a [`Header`].
+pub const KIND_HEADER: u32 = 9;
+/// [`Head::kind`]: a [`Block`].
+pub const KIND_BLOCK: u32 = 10;
+
+/// Bytes of a [`Block`]: a power of two, so that none crosses the end of a page.
+pub const BLOCK: usize = 512;
+
 /// [`HookRecord::flags`], [`ModuleFacts::flags`]: the module is a livepatch (`module.klp`).
 pub const FLAG_LIVEPATCH: u32 = 1;
 /// [`HookRecord::flags`], [`Begin::flags`]: `module.klp_info` is set; clear at the load-time apply of vmlinux sections.
@@ -261,6 +269,40 @@ pub struct Transition {
     pub object: [u8; MODULE_NAME],
 }
 
+/// A section of a patch, of any kind, on demand.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Head
+    pub head: Head,
+    /// `struct module *` of the patch
+    pub module: u64,
+    /// `sh_addr`: where the section is
+    pub address: u64,
+    /// `sh_size`
+    pub size: u64,
+    /// `sh_flags`
+    pub flags: u64,
+    /// Its index
+    pub index: u32,
+    /// Zero
+    pub reserved: u32,
+    /// Its name, NUL-terminated, cut at the array's end
+    pub name: [u8; SECTION_NAME],
+}
+
+/// Kernel memory, on demand.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Head
+    pub head: Head,
+    /// Its address, a multiple of [`BLOCK`]
+    pub address: u64,
+    /// What is there
+    pub bytes: [u8; BLOCK],
+}
+
 const _: () = {
     // No implicit padding: the sum of the fields is the size.
     assert!(size_of::<Head>() == 32);
@@ -271,6 +313,8 @@ const _: () = {
     assert!(size_of::<End>() == 32 + 24);
     assert!(size_of::<Symbol>() == 32 + 32 + SYMBOL_NAME);
     assert!(size_of::<ModuleFacts>() == 32 + 40 + MODULE_NAME);
+    assert!(size_of::<Header>() == 32 + 40 + SECTION_NAME);
+    assert!(size_of::<Block>() == 32 + 8 + BLOCK);
     assert!(size_of::<Transition>() == 32 + 40 + 24 + 2 * MODULE_NAME);
     // One walk step (begin, chunk, end, each with its 8-byte header) fits into the smallest ring, one page.
     assert!(size_of::<Begin>() + size_of::<Chunk>() + size_of::<End>() + 3 * 8 < 4096);

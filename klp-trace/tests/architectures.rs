@@ -177,6 +177,7 @@ impl Story {
             ret,
             total: entries.len().try_into().unwrap(),
             lost: 0,
+            rewrites: None,
             entries,
         };
         self.say(Body::SectionRead(read));

@@ -91,6 +91,7 @@ fn story(shown: Shown) -> Vec<Body> {
             total: 1,
             lost: 0,
             entries: vec![entry],
+            rewrites: None,
         })
     };
     let mut bodies = vec![

@@ -12,6 +12,10 @@ use crate::model::Bytes;
 
 pub use livepatch::{NextLoad, clears, writes_over_zero_alone};
 pub use machine::{Machine, RelocType};
+pub use x86_64::{
+    listed::{Place, Table, World},
+    sorted::Sorted,
+};
 
 /// An architecture whose journals and livepatches can be judged: on x86-64 every type, elsewhere plain addresses of 64
 /// bits alone; the other types are `unknown`.
@@ -130,6 +134,44 @@ impl Arch {
         match self {
             Self::X86_64 => x86_64::symbol(rtype, bytes, a, p),
             _ => address::symbol(self, rtype, bytes, a),
+        }
+    }
+
+    /// The table of this name, where it is one whose entries the kernel moves after it has relocated them; known of x86-64
+    /// alone: elsewhere the types that stand in such tables are not judged.
+    pub fn sorted(self, section: &str) -> Option<Sorted> {
+        match self {
+            Self::X86_64 => x86_64::sorted::sorted(section),
+            _ => None,
+        }
+    }
+
+    /// The symbol that the loader puts in this one's place in an entry of a sorted table; `None`: it leaves it.
+    pub fn exchanged(self, symbol: &str) -> Option<String> {
+        match self {
+            Self::X86_64 => x86_64::sorted::exchanged(symbol),
+            _ => None,
+        }
+    }
+
+    /// The names of the tables that list code which the loader rewrites.
+    pub fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::X86_64 => &x86_64::listed::TABLES,
+            _ => &[],
+        }
+    }
+
+    /// The name of the first table that lists a place in code, and what all that do allow there; `None`: none lists it.
+    pub fn listed(
+        self,
+        tables: &[Table],
+        place: &Place<'_>,
+        world: &mut dyn World,
+    ) -> Option<(String, Vec<Bytes>)> {
+        match self {
+            Self::X86_64 => x86_64::listed::listed(tables, place, world),
+            _ => None,
         }
     }
 

@@ -1,6 +1,10 @@
 //! x86-64, by the kernel's own rules: `__apply_relocate_add()` of `arch/x86/kernel/module.c` in 6.1,
 //! `__write_relocate_add()` in 6.3 and later. The cases are the same in both.
 
+pub mod listed;
+mod nops;
+pub mod sorted;
+
 use super::NoExpectation;
 use crate::model::Bytes;
 

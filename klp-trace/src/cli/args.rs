@@ -54,8 +54,8 @@ pub struct RedactArgs {
 
 impl RedactArgs {
     /// What redacts the events, if any shall.
-    pub fn redacted(self, arch: Arch) -> Option<Redacted> {
-        self.redact_addresses.then(|| Redacted::new(arch))
+    pub fn redacted(self, arch: Arch, release: &str) -> Option<Redacted> {
+        self.redact_addresses.then(|| Redacted::new(arch, release))
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod buffer;
 pub mod builders;
+pub mod built_for;
 pub mod compressed;
 mod error;
 pub mod ftrace_sites;

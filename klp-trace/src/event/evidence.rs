@@ -1,7 +1,7 @@
 //! Events that are evidence: what sources see. The verifier draws its conclusions from these alone.
 
 use super::refs::{ObjectRef, PatchRef, SectionRef};
-use crate::model::{Address, Hook, Phase, Reason};
+use crate::model::{Address, Bytes, Hook, Phase, Reason};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -224,7 +224,7 @@ pub struct MetaEntry {
     /// The symbol's whole name (`.klp.sym.<object>.<symbol>,<sympos>`), escaped.
     pub symbol: Arc<str>,
     /// The eight bytes at the target before any relocation was written (zero past the section's end).
-    pub original: crate::model::Bytes,
+    pub original: Bytes,
 }
 
 /// Where a symbol is.
@@ -313,6 +313,31 @@ pub struct SectionRead {
     /// Entries read, in order. With none lost, those that are not here (a journal lists what is news alone) are as they
     /// were when last listed.
     pub entries: Vec<EntryRead>,
+    /// What the loader may have made of the section since it was relocated, where that was looked at.
+    pub rewrites: Option<Rewrites>,
+}
+
+/// What the module loader has made of a section against vmlinux after it relocated it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Rewrites {
+    /// The section is a table that the kernel sorts, and was read whole: each entry was found where the sort has put it, or is
+    /// in none of its places.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub sorted: bool,
+    /// Relocations whose places the patch's own tables list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listed: Vec<ListedPlace>,
+}
+
+/// What a patch's own tables allow at the place of a relocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ListedPlace {
+    /// The relocation's index in its section.
+    pub index: u32,
+    /// The first table that lists the place, such as `.static_call_sites`.
+    pub table: Arc<str>,
+    /// What may be there, by the tables' entries and the code around the place; none: that code is of no form.
+    pub allowed: Vec<Bytes>,
 }
 
 /// What was read of one relocation.

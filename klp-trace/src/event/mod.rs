@@ -24,9 +24,9 @@ pub(crate) mod testing;
 
 pub use envelope::{Clock, Host, Kernel, Origin, Tool};
 pub use evidence::{
-    Elf, EntryRead, EventsLost, HookEvent, HookInfo, Lookup, LossCause, Memory, MetaEntry, ModuleAction,
-    ModuleEvent, ModuleUsage, PatchMetadata, SectionRead, Session, SymbolLookup, SymbolSet, SymbolSource,
-    Transition, TransitionStep,
+    Elf, EntryRead, EventsLost, HookEvent, HookInfo, ListedPlace, Lookup, LossCause, Memory, MetaEntry,
+    ModuleAction, ModuleEvent, ModuleUsage, PatchMetadata, Rewrites, SectionRead, Session, SymbolLookup,
+    SymbolSet, SymbolSource, Transition, TransitionStep,
 };
 pub use found::{AddressLookup, Blocking, Hindrance, Livepatch, Looked, Nearest, Stall, Stalled, Standing};
 pub use log::{KernelMessage, Says};

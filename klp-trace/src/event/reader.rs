@@ -157,7 +157,7 @@ impl Reader {
                 None => Ok(None),
             },
             Kind::SectionRead => {
-                let listed = record.walk.map_or(0, |walk| walk.listed);
+                let listed = record.walk.as_ref().map_or(0, |walk| walk.listed);
                 let mut event = record.into_event()?;
                 if let Some(fault) = self.regroup.complete(&mut event, listed) {
                     self.integrity.note(self.lines, fault);

@@ -5,7 +5,7 @@
 
 use super::chain::Hash;
 use super::envelope::{EventId, Host, Schema, Time, Tool};
-use super::evidence::{Elf, EventsLost, Lookup, MetaEntry, ModuleEvent, Session, TransitionStep};
+use super::evidence::{Elf, EventsLost, Lookup, MetaEntry, ModuleEvent, Rewrites, Session, TransitionStep};
 use super::found::{Nearest, Stalled, Standing};
 use super::log::KernelMessage;
 use super::outcome::{Covered, SessionEnd, Witnesses};
@@ -249,7 +249,7 @@ pub struct HookPart {
 
 /// The body of a `section_read`: how the section's entries were accounted for. With none lost, `total` is `listed` and
 /// `unchanged` together; with any lost, nothing of the read is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct WalkPart {
     /// Entries of the section.
     pub total: u32,
@@ -262,6 +262,9 @@ pub struct WalkPart {
     /// What the hooked function returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ret: Option<i64>,
+    /// What the module loader may have made of the section since it was relocated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrites: Option<Rewrites>,
 }
 
 /// The body of a `transition`.

@@ -98,6 +98,14 @@ impl Redactor {
             self.address(&mut entry.address);
             entry.recorded.iter_mut().for_each(|recorded| self.address(recorded));
         }
+        for place in read.rewrites.iter_mut().flat_map(|rewrites| &mut rewrites.listed) {
+            let known = known.and_then(|known| known.get(&place.index)).copied();
+            for allowed in &mut place.allowed {
+                let mut bytes = [0; 8];
+                bytes.iter_mut().zip(allowed.as_slice()).for_each(|(to, from)| *to = *from);
+                *allowed = Bytes::new(self.bytes(bytes, known), allowed.as_slice().len());
+            }
+        }
         self.patch(&mut read.patch);
         self.object(&mut read.object);
     }

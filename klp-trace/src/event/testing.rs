@@ -88,7 +88,17 @@ pub(crate) fn entry(index: u32) -> EntryRead {
 
 pub(crate) fn section_read(read: Hook, total: u32, entries: Vec<EntryRead>) -> SectionRead {
     let ret = (read == Hook::ApplyRelocateAdd).then_some(0);
-    SectionRead { patch: patch(), section: section(), object: object(), read, ret, total, lost: 0, entries }
+    SectionRead {
+        patch: patch(),
+        section: section(),
+        object: object(),
+        read,
+        ret,
+        total,
+        lost: 0,
+        entries,
+        rewrites: None,
+    }
 }
 
 pub(crate) fn finding() -> Finding {

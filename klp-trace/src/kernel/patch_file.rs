@@ -73,6 +73,11 @@ impl Finder {
         Self { root: root.to_owned(), release: release.to_owned(), named }
     }
 
+    /// The running kernel's release.
+    pub fn release(&self) -> &str {
+        &self.release
+    }
+
     /// The files of a loaded livepatch. `build_id` is what [`crate::elf::notes::build_id`] reads in its
     /// `/sys/module/<module>/notes/.note.gnu.build-id`.
     pub fn patch(&self, module: &str, build_id: Option<&[u8]>) -> Found<PatchFile> {

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::num::NonZero;
 
-use super::built_for::BuiltFor;
 use super::listed::Listed;
 use crate::arch::Machine;
+use crate::elf::built_for::BuiltFor;
 use crate::elf::klp;
 use crate::elf::module::{Rela, Relas};
 

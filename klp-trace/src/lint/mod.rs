@@ -4,7 +4,6 @@
 //! the rules to say. What cannot be checked is said too ([`Unchecked`]); a rule that was not asked has not passed.
 #![forbid(unsafe_code)]
 
-pub mod built_for;
 pub mod built_in;
 pub mod facts;
 mod finding;
@@ -16,7 +15,7 @@ pub mod rules;
 pub mod sympos;
 pub mod third;
 
-pub use built_for::BuiltFor;
+pub use crate::elf::built_for::BuiltFor;
 pub use facts::Facts;
 pub use finding::{Finding, Place, Report, Unchecked, ranges};
 pub use listed::Listed;

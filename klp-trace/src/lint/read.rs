@@ -6,11 +6,11 @@ use std::num::NonZero;
 
 use object::elf;
 
-use super::built_for::BuiltFor;
 use super::facts::{
     Facts, Gate, Section, Signs, Span, Split, Step, Stray, Symbol, Symbols, Target, Unfinished,
 };
 use super::listed::Listed;
+use crate::elf::built_for::BuiltFor;
 use crate::elf::module::{self, Module, Relas};
 use crate::elf::{Error, Rule, builders, klp, limits, names};
 use crate::model::escape::escape;

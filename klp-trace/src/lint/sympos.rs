@@ -7,10 +7,10 @@
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::built_for::WHOLE_NAMES;
 use super::facts::{Facts, Parts, Section};
 use super::finding::{Finding, Place, Report, Unchecked};
 use super::rules::About;
+use crate::elf::built_for::WHOLE_NAMES;
 use crate::elf::symbols::{ObjectFile, Occurrence};
 use crate::elf::target;
 use crate::kernel::kallsyms::VMLINUX;

@@ -35,6 +35,13 @@ impl Bytes {
         self.data.get(..usize::from(self.len)).unwrap_or(&[])
     }
 
+    /// The bytes as a little-endian number, with `bits` of it zero.
+    #[must_use]
+    pub fn without(&self, bits: u64) -> Self {
+        let value = u64::from_le_bytes(self.data) & !bits;
+        Self { len: self.len, data: value.to_le_bytes() }
+    }
+
     /// Whether every byte is zero.
     pub fn is_zero(&self) -> bool {
         self.data == [0; 8]

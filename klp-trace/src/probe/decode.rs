@@ -6,8 +6,8 @@ use klp_trace_ebpf::record::{self as wire, CHUNK, Head};
 use klp_trace_ebpf::{Hook, Phase};
 
 use super::event::{
-    Chunk, Entry, HookEvent, KernelName, Module, ModuleFacts, ModuleState, RawEvent, Rela, SectionInfo,
-    Stamp, Symbol, Task, Transition, WalkBegin, WalkEnd, WalkId,
+    Block, Chunk, Entry, Header, HookEvent, KernelName, Module, ModuleFacts, ModuleState, RawEvent, Rela,
+    SectionInfo, Stamp, Symbol, Task, Transition, WalkBegin, WalkEnd, WalkId,
 };
 
 /// Wire types: any bytes are a valid value.
@@ -31,6 +31,10 @@ unsafe impl Plain for wire::Symbol {}
 unsafe impl Plain for wire::ModuleFacts {}
 // SAFETY: as Head.
 unsafe impl Plain for wire::Transition {}
+// SAFETY: as Head.
+unsafe impl Plain for wire::Header {}
+// SAFETY: as Head.
+unsafe impl Plain for wire::Block {}
 
 /// The record in `bytes`, which must be of its exact length.
 fn exact<T: Plain>(bytes: &[u8]) -> Result<T, &'static str> {
@@ -78,6 +82,22 @@ fn try_decode(bytes: &[u8]) -> Result<RawEvent, &'static str> {
         wire::KIND_SYMBOL => symbol(&exact(bytes)?).map(RawEvent::Symbol),
         wire::KIND_MODULE => Ok(RawEvent::Module(module_facts(&exact(bytes)?))),
         wire::KIND_TRANSITION => Ok(RawEvent::Transition(transition(hook, &exact(bytes)?))),
+        wire::KIND_HEADER => {
+            let r: wire::Header = exact(bytes)?;
+            Ok(RawEvent::Header(Box::new(Header {
+                question: WalkId(r.head.walk),
+                index: r.index,
+                name: name(&r.name).0,
+                address: r.address,
+                size: r.size,
+                flags: r.flags,
+            })))
+        }
+        wire::KIND_BLOCK => {
+            let r: wire::Block = exact(bytes)?;
+            let question = WalkId(r.head.walk);
+            Ok(RawEvent::Block(Box::new(Block { question, address: r.address, bytes: r.bytes })))
+        }
         _ => Err("unknown kind"),
     }
 }

@@ -7,17 +7,20 @@ use aya::{RawTracePointRunOptions, TestRun as _, programs::RawTracePoint};
 
 use super::{
     DemandError, ModuleFacts, Probes, RawEvent, SectionInfo, Symbol, WalkId,
+    event::Header,
     hooks::{find, reason},
     ring::PAUSE,
 };
 use klp_trace_ebpf::CHUNK;
 
 /// Their names in the object.
-pub(super) const PROGRAMS: [&str; 4] = [WALK, SYMBOL, MODULE, ALIVE];
+pub(super) const PROGRAMS: [&str; 6] = [WALK, SYMBOL, MODULE, ALIVE, HEADER, BLOCK];
 const WALK: &str = "demand_walk";
 const SYMBOL: &str = "demand_symbol";
 const MODULE: &str = "demand_module";
 const ALIVE: &str = "demand_alive";
+const HEADER: &str = "demand_header";
+const BLOCK: &str = "demand_block";
 
 /// Steps of a walk besides its chunks (klp-trace-ebpf, demand.rs).
 const STEP_BEGIN: u64 = 1 << 32;
@@ -127,6 +130,48 @@ impl Probes {
         }
     }
 
+    /// Every section of a patch, by the headers that the kernel keeps of it.
+    pub fn headers(&mut self, module: u64, sink: &mut Sink<'_>) -> Result<Vec<Header>, DemandError> {
+        let facts = self.module(module, sink)?;
+        let mut headers = Vec::new();
+        for index in 0..facts.sections {
+            let question = self.next_question();
+            if !self.ask(HEADER, &[module, u64::from(index), question.0], sink)? {
+                return Err(DemandError::Unreadable { address: module });
+            }
+            if let RawEvent::Header(header) = self.wait(sink, &|event| answers(event, question))? {
+                headers.push(*header);
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Kernel memory. Any address may be asked for: a wrong one is an error, no harm.
+    pub fn memory(
+        &mut self,
+        address: u64,
+        length: usize,
+        sink: &mut Sink<'_>,
+    ) -> Result<Vec<u8>, DemandError> {
+        let unreadable = || DemandError::Unreadable { address };
+        let size = klp_trace_ebpf::BLOCK as u64;
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = address.checked_add(bytes.len() as u64).ok_or_else(unreadable)?;
+            let start = at - at % size;
+            let question = self.next_question();
+            if !self.ask(BLOCK, &[start, question.0], sink)? {
+                return Err(unreadable());
+            }
+            if let RawEvent::Block(block) = self.wait(sink, &|event| answers(event, question))? {
+                let from = usize::try_from(at - start).unwrap_or(usize::MAX);
+                let rest = block.bytes.get(from..).unwrap_or_default();
+                bytes.extend(rest.iter().take(length - bytes.len()));
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Whether a thread is still there: its `task_struct`, its number in the first PID namespace, its `start_time`.
     pub(super) fn is_alive(&mut self, task: u64, tid: u32, start: u64) -> Result<bool, DemandError> {
         // It sends no record, so that nothing can be in the way.
@@ -200,6 +245,8 @@ fn answers(event: &RawEvent, question: WalkId) -> bool {
     match event {
         RawEvent::Symbol(symbol) => symbol.question == question,
         RawEvent::Module(facts) => facts.question == question,
+        RawEvent::Header(header) => header.question == question,
+        RawEvent::Block(block) => block.question == question,
         _ => false,
     }
 }

@@ -29,6 +29,10 @@ pub enum RawEvent {
     Symbol(Symbol),
     /// What a `struct module` says, on demand.
     Module(ModuleFacts),
+    /// A section of a patch, on demand.
+    Header(Box<Header>),
+    /// Kernel memory, on demand.
+    Block(Box<Block>),
     /// A record that does not decode: a defect of the probes, to be counted as a lost event.
     Malformed {
         /// Why
@@ -315,4 +319,32 @@ pub struct Transition {
     pub target: Option<bool>,
     /// Whether the patch replaces all others (`klp_patch.replace`); none: not known
     pub replace: Option<bool>,
+}
+
+/// A section of a patch, of any kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The question that it answers
+    pub question: WalkId,
+    /// Its index
+    pub index: u32,
+    /// Its name
+    pub name: KernelName,
+    /// Where it is
+    pub address: u64,
+    /// Its size in bytes
+    pub size: u64,
+    /// Its `sh_flags`
+    pub flags: u64,
+}
+
+/// Kernel memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The question that it answers
+    pub question: WalkId,
+    /// Its address, a multiple of [`klp_trace_ebpf::BLOCK`]
+    pub address: u64,
+    /// What is there
+    pub bytes: [u8; klp_trace_ebpf::BLOCK],
 }

@@ -24,7 +24,7 @@ use aya::{
 use aya_log::EbpfLogger;
 use klp_trace_ebpf::{
     Counters, Phase,
-    hook::{DEMAND_MODULE, slot},
+    hook::{DEMAND_BLOCK, DEMAND_HEADER, DEMAND_MODULE, slot},
 };
 
 pub use demand::{SectionRead, Sink};
@@ -162,8 +162,9 @@ impl Probes {
         if hook != Hook::Demand {
             return (enter, exit);
         }
-        // Three programs of one hook (klp-trace-ebpf, hook.rs).
-        (loss::add(loss::add(enter, &exit), &read(DEMAND_MODULE)), Counters::default())
+        // Five programs of one hook (klp-trace-ebpf, hook.rs).
+        let others = [exit, read(DEMAND_MODULE), read(DEMAND_HEADER), read(DEMAND_BLOCK)];
+        (others.iter().fold(enter, loss::add), Counters::default())
     }
 
     /// Time that a hook's programs took; `None`: the kernel does not count it (kernel.bpf_stats_enabled is 0).

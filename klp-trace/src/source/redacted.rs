@@ -25,6 +25,7 @@ pub enum NotRedacted {
 #[derive(Debug)]
 pub struct Redacted {
     arch: Arch,
+    release: String,
     session: Session,
     verifier: Verifier,
 }
@@ -41,8 +42,9 @@ enum Session {
 
 impl Redacted {
     /// Before the first session.
-    pub fn new(arch: Arch) -> Self {
-        Self { arch, session: Session::Refused, verifier: Verifier::new(arch) }
+    pub fn new(arch: Arch, release: &str) -> Self {
+        let (release, verifier) = (release.to_owned(), Verifier::new(arch).on(release));
+        Self { arch, release, session: Session::Refused, verifier }
     }
 
     /// Takes an event as a verifier says it, evidence or conclusion, and gives what follows from the redacted evidence.
@@ -55,7 +57,7 @@ impl Redacted {
                     Some(redactor) => Session::Redacted(redactor),
                     None => Session::Refused,
                 };
-                self.verifier = Verifier::new(self.arch);
+                self.verifier = Verifier::new(self.arch).on(&self.release);
             }
             Body::RelocState(_) => return Ok(()),
             Body::Finding(_) => {

@@ -116,7 +116,7 @@ impl Replay {
                 self.refused = Some(origin.host.kernel.arch.clone());
                 return ControlFlow::Break(());
             };
-            self.verifier = Some(Verifier::new(arch));
+            self.verifier = Some(Verifier::new(arch).on(&origin.host.kernel.release));
             self.picture.origin = Some(origin.clone());
         }
         let Some(verifier) = &mut self.verifier else { return ControlFlow::Break(()) };

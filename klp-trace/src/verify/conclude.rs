@@ -1,16 +1,19 @@
 //! A section was read: the verdicts of its relocations.
 
 use super::{
-    judge::{Context, Facts, Judgement, Third, judge},
+    judge::{Context, Facts, Judgement, Loader, Third, judge},
     moved,
     objects::{Object, Objects, Presence, VMLINUX},
     rules,
-    section::{Basis, Patch, Reloc, Section},
+    section::{Basis, Lasting, Patch, Reloc, Section},
     verifier::{SymbolKey, Verifier},
 };
 use crate::{
-    arch::Arch,
-    event::{Body, Elf, ElfWitness, EntryRead, Lookup, Memory, ObjectRef, PatchRef, SectionRead, Witnesses},
+    arch::{Arch, Sorted},
+    event::{
+        Body, Elf, ElfWitness, EntryRead, Lookup, Memory, ObjectRef, PatchRef, Rewrites, SectionRead,
+        Witnesses,
+    },
     model::{Address, FindingId, Hook, Reason, Verdict},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -38,6 +41,7 @@ impl Verifier {
             unknown(&patch.r, section, &read.object, Reason::EventsLost, arch, say);
             let (hook, lost) = (read.read, u64::from(read.lost));
             read.entries.clear();
+            read.rewrites = None;
             say(Body::SectionRead(read));
             self.incomplete(hook, lost, say);
             return;
@@ -65,6 +69,7 @@ impl Verifier {
             }
         } else {
             read.entries.clear();
+            read.rewrites = None;
             section.wanted = false;
         }
         say(Body::SectionRead(read.clone()));
@@ -165,6 +170,39 @@ pub(super) struct World<'a> {
     pub memory: Memory,
 }
 
+/// What is relocated, and what the loader may have made of it since.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    writable: bool,
+    table: Option<Sorted>,
+    rewrites: Option<&'a Rewrites>,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn of(section: &Section, read: &'a SectionRead) -> Self {
+        Self { writable: section.writable, table: section.table, rewrites: read.rewrites.as_ref() }
+    }
+
+    /// Nothing was read, or nothing that the loader may have worked on since.
+    pub(super) fn unread(section: &Section) -> Self {
+        Self { writable: section.writable, table: section.table, rewrites: None }
+    }
+
+    fn loader(self, world: World<'_>, reloc: &Reloc) -> Loader<'a> {
+        if let Some(table) = self.table {
+            let offset = reloc.r.offset.0;
+            let found = self.rewrites.is_some_and(|rewrites| rewrites.sorted) && table.is_adjusted(offset);
+            let other = exchanged_value(world.arch, world.symbols, reloc);
+            return Loader::Sorted { found, bits: table.loader_bits(offset), other };
+        }
+        let mut listed = self.rewrites.into_iter().flat_map(|rewrites| &rewrites.listed);
+        match listed.find(|place| place.index == reloc.r.index) {
+            Some(place) => Loader::Listed(&place.allowed),
+            None => Loader::NotAsked,
+        }
+    }
+}
+
 /// The surroundings of a read; none when it is no ground for a new judgement.
 pub(super) fn context(
     section: &Section,
@@ -181,7 +219,10 @@ pub(super) fn context(
             Hook::ApplyRelocateAdd => Some(Context::Active),
             // The loader rewrites code after it relocated it: what was judged then stands. But symbols of modules may move.
             _ if judged && section.thirds.is_empty() => None,
-            read if section.lasting.is_over(read) => Some(Context::Freed),
+            read if section.lasting.is_over(read) => Some(match section.lasting {
+                Lasting::UntilLoaded { in_time: false } => Context::Freed,
+                _ => Context::Gone,
+            }),
             _ => Some(Context::Later),
         };
     }
@@ -230,18 +271,18 @@ fn judge_section(
     moved::recognise(world.arch, section, read, context);
     let mut listed = Vec::new();
     let mut entries = read.entries.iter().peekable();
-    let (writable, r) = (section.writable, section.r.clone());
+    let (target, r) = (Target::of(section, read), section.r.clone());
     for (&index, reloc) in &mut section.relocs {
         while entries.next_if(|entry| entry.index < index).is_some() {}
         let mut entry: Option<EntryRead> = entries.next_if(|entry| entry.index == index).copied();
         if context == Context::Later && reloc.stands() {
             continue;
         }
-        if let Some(freed) = entry.as_mut().filter(|_| context == Context::Freed) {
+        if let Some(freed) = entry.as_mut().filter(|_| matches!(context, Context::Freed | Context::Gone)) {
             // Whoever has the memory now may write there: no change of this relocation.
             freed.bytes = None;
         }
-        let judgement = judgement(world, differs, writable, reloc, entry, context);
+        let judgement = judgement(world, differs, target, reloc, entry, context);
         let basis = basis(world, elf, reloc, context);
         let hook = entry.map(|_| read.read);
         if let Some(news) = reloc.settle(&judgement, entry, hook, world.arch, Some(basis)) {
@@ -258,7 +299,7 @@ fn judge_section(
 pub(super) fn judgement(
     world: World<'_>,
     differs: bool,
-    writable: bool,
+    target: Target<'_>,
     reloc: &Reloc,
     entry: Option<EntryRead>,
     context: Context,
@@ -283,7 +324,8 @@ pub(super) fn judgement(
             earlier: reloc.earlier,
             was_stale: reloc.verdict == Some(Verdict::Stale),
             was_pending: reloc.verdict == Some(Verdict::Pending),
-            writable,
+            writable: target.writable,
+            loader: target.loader(world, reloc),
             third: third(reloc, objects),
             context,
         }),
@@ -319,6 +361,19 @@ fn value_of(symbols: &BTreeMap<SymbolKey, Lookup>, reloc: &Reloc) -> Result<u64,
         Some(Lookup::Found { address, .. }) => Ok(address.0),
         Some(Lookup::Failed { why }) => Err(*why),
         None => Err(Reason::SymbolsGone),
+    }
+}
+
+/// The value of the symbol that the loader may put in place of a relocation's own in a sorted table.
+pub(super) fn exchanged_value(
+    arch: Arch,
+    symbols: &BTreeMap<SymbolKey, Lookup>,
+    reloc: &Reloc,
+) -> Option<u64> {
+    let other = arch.exchanged(&reloc.r.symbol)?;
+    match symbols.get(&(Arc::clone(reloc.symbol_object.as_ref()?), other.into(), 0))? {
+        Lookup::Found { address, .. } => Some(address.0),
+        Lookup::Failed { .. } => None,
     }
 }
 

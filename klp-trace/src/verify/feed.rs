@@ -170,7 +170,10 @@ impl Verifier {
         let Some(patch) = self.patches.get_mut(&address) else { return };
         metadata.patch = patch.r.clone();
         let first = !patch.sections.contains_key(&metadata.section.index);
-        let section = patch.sections.entry(metadata.section.index).or_insert_with(|| Section::new(&metadata));
+        let section = patch
+            .sections
+            .entry(metadata.section.index)
+            .or_insert_with(|| Section::new(arch, &metadata, &self.kernel));
         if section.r.name.is_empty() {
             section.r = metadata.section.clone();
         }
@@ -185,7 +188,7 @@ impl Verifier {
         }
         patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });
-        if first && let Some(target) = misplaced(arch, &metadata, self.clears) {
+        if first && let Some(target) = misplaced(arch, &metadata, self.clears, &self.kernel) {
             let object = self.objects.reference(&metadata.object);
             self.rounds.of(&metadata.patch, &object, None).misplaced.take(&metadata, target);
         }

@@ -23,6 +23,9 @@ pub enum Context {
     Orphan,
     /// The kernel has freed the target (the patch's .init, after its init): the memory may be anybody's.
     Freed,
+    /// Against vmlinux in the patch's .init, or per-CPU from 6.16 on: written before its init ran, or the patch would not be
+    /// loaded, and freed since.
+    Gone,
     /// A relocation against vmlinux, read after the loader went on to rewrite the code it stands in.
     Later,
 }
@@ -39,9 +42,27 @@ pub enum Third {
     Gone,
 }
 
+/// What the loader may have made of a relocation against vmlinux since it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loader<'a> {
+    /// Anything where there is code, nothing in data: no more was looked at.
+    NotAsked,
+    /// It stands in a table that the kernel sorts.
+    Sorted {
+        /// It was looked for in the whole table.
+        found: bool,
+        /// Bits of the value that the loader sets itself.
+        bits: u64,
+        /// The value of the symbol that it may have put in this one's place.
+        other: Option<u64>,
+    },
+    /// It stands in code that the patch's tables list: what they allow there.
+    Listed(&'a [Bytes]),
+}
+
 /// Everything that the verdict of one relocation rests on.
 #[derive(Debug, Clone, Copy)]
-pub struct Facts {
+pub struct Facts<'a> {
     /// The architecture.
     pub arch: Arch,
     /// ELF64_R_TYPE, by the ELF witness.
@@ -68,6 +89,8 @@ pub struct Facts {
     pub writable: bool,
     /// Whether the symbol is in a module of its own, and where that stands.
     pub third: Third,
+    /// What the loader may have made of it since.
+    pub loader: Loader<'a>,
     /// The surroundings.
     pub context: Context,
 }
@@ -93,7 +116,7 @@ impl Judgement {
 }
 
 /// Judges one relocation by the rules of docs/verdicts.md.
-pub fn judge(facts: &Facts) -> Judgement {
+pub fn judge(facts: &Facts<'_>) -> Judgement {
     let Some(size) = facts.arch.size(facts.rtype) else {
         return Judgement::unknown(Reason::TypeUnsupported, facts.bytes.map(|bytes| Bytes::new(bytes, 8)));
     };
@@ -104,13 +127,17 @@ pub fn judge(facts: &Facts) -> Judgement {
     if facts.context == Context::Freed {
         return Judgement::unknown(Reason::TargetFreed, None);
     }
+    if facts.context == Context::Gone {
+        // There is nothing that could be right or wrong, and nobody will write there.
+        return Judgement { verdict: None, reason: Some(Reason::TargetFreed), expected: None, actual: None };
+    }
     let Some(actual) = actual else { return Judgement::unknown(Reason::MemoryUnreadable, None) };
     let seen = Seen { actual, original: Bytes::new(facts.original, size), facts };
     let (verdict, reason, expected) = match facts.context {
         Context::Active => seen.active(),
         Context::NotEnabled => seen.not_enabled(),
         Context::Detached => seen.detached(),
-        Context::Absent | Context::Freed => seen.absent(None),
+        Context::Absent | Context::Freed | Context::Gone => seen.absent(None),
         Context::Failed => seen.absent(Some(Reason::FailedLoad)),
         Context::Later => seen.later(),
         Context::Orphan => seen.orphan(),
@@ -124,7 +151,7 @@ type Conclusion = (Verdict, Option<Reason>, Option<Bytes>);
 struct Seen<'a> {
     actual: Bytes,
     original: Bytes,
-    facts: &'a Facts,
+    facts: &'a Facts<'a>,
 }
 
 impl Seen<'_> {
@@ -242,16 +269,41 @@ impl Seen<'_> {
         }
     }
 
-    /// Only agreement can be concluded: the loader may have rewritten the code since (alternatives, returns, call
-    /// thunks, static calls).
+    /// The loader may have gone on to sort, to mark or to rewrite what it had relocated (alternatives, returns, call thunks,
+    /// static calls). Where nothing says what it may have made of it, only agreement can be concluded.
     fn later(&self) -> Conclusion {
-        match self.active() {
-            of_third @ (_, Some(reason), _) if reason.is_of_third() => of_third,
-            (Verdict::Mismatch | Verdict::Missing | Verdict::Stale, _, expected) if !self.facts.writable => {
-                (Verdict::Unknown, Some(Reason::Rewritten), expected)
+        let conclusion = self.active();
+        let wrong = matches!(conclusion.0, Verdict::Mismatch | Verdict::Missing | Verdict::Stale);
+        let expected = conclusion.2;
+        let rewritten = |verdict| (verdict, Some(Reason::Rewritten), expected);
+        match self.facts.loader {
+            _ if !wrong || conclusion.1.is_some_and(Reason::is_of_third) => conclusion,
+            // What the tables say of a symbol that is gone is no longer to be relied on.
+            Loader::Sorted { .. } | Loader::Listed(_) if self.facts.third == Third::Gone => {
+                rewritten(Verdict::Unknown)
             }
-            conclusion => conclusion,
+            Loader::Sorted { bits, .. } if self.is_but_for(bits, expected) => rewritten(Verdict::Applied),
+            Loader::Sorted { bits, other: Some(other), .. }
+                if self.is_but_for(bits, self.formula(other).ok()) =>
+            {
+                rewritten(Verdict::Applied)
+            }
+            // The instruction beside the place is of no form that is known, or the table was not looked through: what it became
+            // cannot be told.
+            Loader::Sorted { found: false, .. } | Loader::Listed([]) => rewritten(Verdict::Unknown),
+            // No code of the patch writes there.
+            Loader::Sorted { found: true, .. } => {
+                (conclusion.0, conclusion.1.filter(|why| *why != Reason::WrittenAtRunTime), expected)
+            }
+            Loader::Listed(allowed) if allowed.contains(&self.actual) => rewritten(Verdict::Applied),
+            Loader::NotAsked if !self.facts.writable => rewritten(Verdict::Unknown),
+            Loader::Listed(_) | Loader::NotAsked => conclusion,
         }
+    }
+
+    /// Whether the bytes are the expected ones in all bits but these.
+    fn is_but_for(&self, bits: u64, expected: Option<Bytes>) -> bool {
+        expected.is_some_and(|expected| self.actual.without(bits) == expected.without(bits))
     }
 }
 

@@ -4,7 +4,10 @@
 use super::{gathered::Gathered, objects::VMLINUX, rules::relocations};
 use crate::{
     arch::{Arch, NextLoad},
-    elf::target,
+    elf::{
+        built_for::{BuiltFor, PER_CPU},
+        target,
+    },
     event::{Finding, ObjectRef, PatchMetadata, PatchRef},
     model::{FindingId, Severity},
 };
@@ -91,16 +94,31 @@ fn list(names: &[&str]) -> String {
 }
 
 /// Why a section's target is no place for a livepatch relocation, where it is none. `klp-trace inspect` has more rules: they
-/// need the file. `clears`: the kernel clears relocations when an object goes.
-pub(super) fn misplaced(arch: Arch, section: &PatchMetadata, clears: bool) -> Option<Target> {
+/// need the file. `clears`: the kernel clears relocations when an object goes; `kernel`: the one that runs.
+pub(super) fn misplaced(
+    arch: Arch,
+    section: &PatchMetadata,
+    clears: bool,
+    kernel: &BuiltFor,
+) -> Option<Target> {
     let (patch, of, into) = (&section.patch.name, &section.object, &section.target);
     let of_module = &**of != VMLINUX;
     let (why, action) = if target::is_per_cpu(into) {
-        (
+        // Against vmlinux, kernels from 6.16 on write before they copy; of one that cannot be told, nothing is said.
+        let never = of_module || kernel.before(PER_CPU) == Ok(true);
+        let why = if of_module {
             "the kernel copies the section to each processor when the patch is loaded, and frees the template; what is written \
              to the template later reaches no processor's copy"
-                .to_owned(),
-            format!("disable patch {patch} and remove its module; rebuild it so that it sets per-CPU pointers at run time"),
+        } else {
+            "the kernel passes over relocations of per-CPU variables before 6.16: they are never written, and no \
+             processor's copy is relocated"
+        };
+        never.then_some(())?;
+        (
+            why.to_owned(),
+            format!(
+                "disable patch {patch} and remove its module; rebuild it so that it sets per-CPU pointers at run time"
+            ),
         )
     } else if target::is_init(into) && of_module {
         (

@@ -17,6 +17,7 @@ mod moved;
 mod next_load;
 mod objects;
 mod orphan;
+mod rewritten;
 mod rounds;
 mod rules;
 mod section;
@@ -31,4 +32,5 @@ mod wrong;
 mod tests;
 
 pub use judge::{Context, Facts, Judgement, Third, judge};
+pub use rewritten::Rewritten;
 pub use verifier::{NeededSymbol, Outcome, Verifier, Want};

@@ -2,8 +2,11 @@
 
 use super::{gathered::Gathered, judge::Judgement, third::SaidOfThird};
 use crate::{
-    arch::{Arch, NextLoad},
-    elf::{klp, names, target},
+    arch::{Arch, NextLoad, Sorted},
+    elf::{
+        built_for::{BuiltFor, PER_CPU},
+        klp, names, target,
+    },
     event::{
         Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef, Witnesses,
     },
@@ -57,13 +60,16 @@ pub(super) enum Lasting {
     /// Until the patch's init is done: .init.
     UntilInit,
     /// Until the patch is loaded, before its init: the template of per-CPU variables, which is never laid out.
-    UntilLoaded,
+    UntilLoaded {
+        /// The kernel writes what is against vmlinux before it copies them (from 6.16 on).
+        in_time: bool,
+    },
 }
 
 impl Lasting {
-    fn of(target: &str) -> Self {
+    fn of(target: &str, kernel: &BuiltFor) -> Self {
         if target::is_per_cpu(target) {
-            Self::UntilLoaded
+            Self::UntilLoaded { in_time: kernel.before(PER_CPU) == Ok(false) }
         } else if target::is_init(target) {
             Self::UntilInit
         } else {
@@ -76,7 +82,7 @@ impl Lasting {
         match self {
             Self::Always => false,
             Self::UntilInit => !matches!(read, Hook::ModuleLoad | Hook::ApplyRelocateAdd),
-            Self::UntilLoaded => true,
+            Self::UntilLoaded { .. } => true,
         }
     }
 }
@@ -91,6 +97,8 @@ pub(super) struct Section {
     pub orphan: bool,
     pub elf: Elf,
     pub writable: bool,
+    /// The table that it relocates, where that is one that the kernel sorts.
+    pub table: Option<Sorted>,
     /// How long there is anything to relocate.
     pub lasting: Lasting,
     pub total: u32,
@@ -183,14 +191,15 @@ impl Reloc {
 }
 
 impl Section {
-    pub(super) fn new(metadata: &PatchMetadata) -> Self {
+    pub(super) fn new(arch: Arch, metadata: &PatchMetadata, kernel: &BuiltFor) -> Self {
         Self {
             r: metadata.section.clone(),
             object: Arc::clone(&metadata.object),
             orphan: false,
             elf: metadata.elf.clone(),
             writable: metadata.writable,
-            lasting: Lasting::of(&metadata.target),
+            table: arch.sorted(&metadata.target),
+            lasting: Lasting::of(&metadata.target, kernel),
             total: metadata.total,
             thirds: BTreeSet::new(),
             written_for: 0,

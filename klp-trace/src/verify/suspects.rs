@@ -1,7 +1,7 @@
 //! What a read is about to be called wrong for: so that a source can ask, before it is judged, where the values point to.
 
 use super::{
-    conclude::{Traits, World, context, judgement},
+    conclude::{Target, Traits, World, context, judgement},
     verifier::Verifier,
 };
 use crate::{
@@ -25,7 +25,7 @@ impl Verifier {
         let differs = patch.differs();
         for entry in &read.entries {
             let Some(reloc) = section.relocs.get(&entry.index) else { continue };
-            let judged = judgement(world, differs, section.writable, reloc, Some(*entry), context);
+            let judged = judgement(world, differs, Target::of(section, read), reloc, Some(*entry), context);
             let Some(actual) = judged.actual.filter(|_| judged.verdict == Some(Verdict::Mismatch)) else {
                 continue;
             };

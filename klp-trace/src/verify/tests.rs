@@ -11,6 +11,7 @@ mod modules;
 mod moved;
 mod named;
 mod needed;
+mod rewritten;
 mod rounds;
 mod story;
 mod surroundings;
@@ -172,6 +173,7 @@ fn an_incomplete_read_judges_nothing() {
         total: 3,
         lost: 1,
         entries: vec![],
+        rewrites: None,
     };
     story.feed(Body::SectionRead(lost));
     assert_eq!(story.verdicts(), both(Verdict::Unknown, Some(Reason::EventsLost)));

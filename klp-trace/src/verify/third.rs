@@ -4,7 +4,7 @@
 //! was written points to where it was.
 
 use super::{
-    conclude::{self, World, judgement},
+    conclude::{self, Target, World, judgement},
     gathered::Gathered,
     judge::{Context, Judgement},
     objects::{Objects, VMLINUX},
@@ -112,12 +112,15 @@ impl Verifier {
             let differs = patch.differs();
             for section in patch.sections.values_mut().filter(|section| section.thirds.contains(name)) {
                 let (object, r) = (objects.reference(&section.object), section.r.clone());
+                let target = Target::unread(section);
                 let concerned = |reloc: &&mut Reloc| {
                     let same = reloc.r.symbol == lookup.symbol && reloc.r.sympos == lookup.sympos;
-                    reloc.is_in(name) && same && reloc.holds()
+                    // What the loader made of it is not what the formula gives: the memory has to be looked at.
+                    let as_written = reloc.reason != Some(Reason::Rewritten);
+                    reloc.is_in(name) && same && as_written && reloc.holds()
                 };
                 for reloc in section.relocs.values_mut().filter(concerned) {
-                    let judged = judgement(world, differs, section.writable, reloc, None, Context::Active);
+                    let judged = judgement(world, differs, target, reloc, None, Context::Active);
                     if let Some(news) = reloc.settle(&judged, None, None, *arch, None) {
                         news_said = true;
                         say(Body::RelocState(news.state(&patch.r, &object, &r, reloc)));

@@ -3,6 +3,7 @@
 use super::{heard::Heard, objects::Objects, rounds::Rounds, section::Patch};
 use crate::{
     arch::Arch,
+    elf::built_for::BuiltFor,
     event::{Body, Event, Lookup, Memory, Nearest, PatchRef},
     model::{Address, FindingId, Severity, Verdict},
 };
@@ -17,6 +18,8 @@ pub struct Verifier {
     pub(super) arch: Arch,
     /// Whether the kernel clears relocation targets when an object goes.
     pub(super) clears: bool,
+    /// The running kernel.
+    pub(super) kernel: BuiltFor,
     /// How the session reads memory.
     pub(super) memory: Memory,
     pub(super) objects: Objects,
@@ -87,6 +90,7 @@ impl Verifier {
         Self {
             arch,
             clears: false,
+            kernel: BuiltFor::default(),
             memory: Memory::default(),
             objects: Objects::default(),
             patches: BTreeMap::new(),
@@ -103,6 +107,12 @@ impl Verifier {
             completed: None,
             rounds: Rounds::default(),
         }
+    }
+
+    /// The same, on a kernel of this release (`uname -r`): some relocations are written by certain kernels alone.
+    #[must_use]
+    pub fn on(self, release: &str) -> Self {
+        Self { kernel: BuiltFor::release(release), ..self }
     }
 
     /// Takes one event; says it, with loads numbered, and everything that follows from it. Conclusions among the
@@ -215,7 +225,19 @@ impl Verifier {
             let (object, symbol) = (reloc.symbol_object.clone()?, Arc::clone(&reloc.r.symbol));
             Some(NeededSymbol { object, symbol, sympos: reloc.r.sympos })
         });
-        needed.collect()
+        let mut needed: BTreeSet<NeededSymbol> = needed.collect();
+        if section.is_some_and(|section| section.table.is_some()) {
+            let others: Vec<NeededSymbol> =
+                needed.iter().filter_map(|needed| self.exchanged(needed)).collect();
+            needed.extend(others);
+        }
+        needed
+    }
+
+    /// The symbol that the loader may have put in this one's place.
+    fn exchanged(&self, symbol: &NeededSymbol) -> Option<NeededSymbol> {
+        let other = self.arch.exchanged(&symbol.symbol)?;
+        Some(NeededSymbol { object: Arc::clone(&symbol.object), symbol: other.into(), sympos: 0 })
     }
 
     /// All symbols that the kernel needs to write what is gated on an object.

@@ -31,8 +31,8 @@ impl Judged {
     /// A session begins; the one before it has ended.
     pub(in crate::cli) fn begin(&mut self, origin: &Origin) {
         self.end();
-        self.redacted =
-            Arch::from_uname(&origin.host.kernel.arch).and_then(|arch| self.redact.redacted(arch));
+        self.redacted = Arch::from_uname(&origin.host.kernel.arch)
+            .and_then(|arch| self.redact.redacted(arch, &origin.host.kernel.release));
         self.current = Some((origin.clone(), Observed::default()));
     }
 

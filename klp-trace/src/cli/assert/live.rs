@@ -133,7 +133,7 @@ impl Watched {
         let mut journal = match journal {
             Some(path) => {
                 let (journal, sink) = (Journal::new(origin), LineSink::create(path)?);
-                Some(Kept { journal, sink, redacted: redact.redacted(arch), broken: None })
+                Some(Kept { journal, sink, redacted: redact.redacted(arch, &host.release), broken: None })
             }
             None => None,
         };

@@ -39,7 +39,7 @@ pub(in crate::cli) fn observe(
                 refused = Some(origin.host.kernel.arch.clone());
                 return ControlFlow::Break(());
             };
-            verifier = Some(Verifier::new(arch));
+            verifier = Some(Verifier::new(arch).on(&origin.host.kernel.release));
             judged.begin(origin);
         }
         if let Some(verifier) = &mut verifier {

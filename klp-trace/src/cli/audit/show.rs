@@ -31,7 +31,8 @@ enum Form {
 impl Show {
     /// Opens what the arguments ask for.
     pub(super) fn open(args: &Args, origin: Origin, filter: Filter) -> Result<Self, Failure> {
-        let redacted = Arch::from_uname(&origin.host.kernel.arch).and_then(|arch| args.redact.redacted(arch));
+        let redacted = Arch::from_uname(&origin.host.kernel.arch)
+            .and_then(|arch| args.redact.redacted(arch, &origin.host.kernel.release));
         let form = match args.format() {
             Format::Json => Form::Journal(Box::new(Journal::new(origin))),
             format => Form::Report {

@@ -65,7 +65,7 @@ impl Sessions<'_> {
                 self.failure = Some(Failure::new(Exit::Precondition, what));
                 return ControlFlow::Break(());
             };
-            self.verifier = Some(Verifier::new(arch));
+            self.verifier = Some(Verifier::new(arch).on(&origin.host.kernel.release));
             match &mut self.show {
                 Some(show) => show.set_origin(origin.clone()),
                 None => match Show::open(self.args, origin.clone()) {

@@ -39,7 +39,8 @@ impl Show {
     pub(super) fn open(args: &Args, origin: Origin) -> Result<Self, Failure> {
         let filter = filter(args)?;
         let failed = |error| Failure::new(Exit::Runtime, error);
-        let redacted = Arch::from_uname(&origin.host.kernel.arch).and_then(|arch| args.redact.redacted(arch));
+        let redacted = Arch::from_uname(&origin.host.kernel.arch)
+            .and_then(|arch| args.redact.redacted(arch, &origin.host.kernel.release));
         let form = match args.format() {
             Format::Ndjson => {
                 let options = args.journal.options(args.output.output.clone())?;

@@ -108,6 +108,7 @@ impl Record {
                     total: walk.total,
                     lost: walk.lost,
                     entries: Vec::new(),
+                    rewrites: walk.rewrites,
                 })
             }
             Kind::Stall => Body::Stall(Stall {

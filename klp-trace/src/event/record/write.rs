@@ -144,6 +144,7 @@ impl Record {
                     listed: listed.0,
                     unchanged,
                     ret: read.ret,
+                    rewrites: read.rewrites.clone(),
                 });
             }
             Body::Transition(transition) => {

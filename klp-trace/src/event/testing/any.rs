@@ -236,8 +236,12 @@ fn state() -> impl Strategy<Value = Body> {
 }
 
 fn section_read() -> impl Strategy<Value = Body> {
-    (patch(), section(), object(), hook(), of(any::<i64>()), any::<u32>(), any::<u32>()).prop_map(
-        |(patch, section, object, read, ret, total, lost)| {
+    let place = (any::<u32>(), name(), prop::collection::vec(bytes(), 0..3))
+        .prop_map(|(index, table, allowed)| ListedPlace { index, table, allowed });
+    let rewrites = (any::<bool>(), prop::collection::vec(place, 0..3))
+        .prop_map(|(sorted, listed)| Rewrites { sorted, listed });
+    (patch(), section(), object(), hook(), of(any::<i64>()), any::<u32>(), any::<u32>(), of(rewrites))
+        .prop_map(|(patch, section, object, read, ret, total, lost, rewrites)| {
             Body::SectionRead(SectionRead {
                 patch,
                 section,
@@ -247,9 +251,9 @@ fn section_read() -> impl Strategy<Value = Body> {
                 total,
                 lost,
                 entries: Vec::new(),
+                rewrites,
             })
-        },
-    )
+        })
 }
 
 fn transition() -> impl Strategy<Value = Body> {

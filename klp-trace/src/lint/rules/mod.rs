@@ -17,9 +17,9 @@ mod unfinished;
 
 use std::collections::BTreeMap;
 
-use super::built_for::Version;
 use super::facts::{Facts, Section, Signs};
 use super::finding::{Finding, Place, Report, Unchecked};
+use crate::elf::built_for::Version;
 use crate::elf::module::Rela;
 use crate::model::{FindingId, Severity};
 

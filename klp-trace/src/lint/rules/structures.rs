@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{About, Rule, Said, before, malformed, say};
+use crate::elf::built_for::LONG_NAMES;
 use crate::kernel::kallsyms::VMLINUX;
-use crate::lint::built_for::LONG_NAMES;
 use crate::lint::facts::{Facts, Symbol};
 use crate::lint::finding::{Report, Unchecked};
 use crate::lint::listed::{self, Object};

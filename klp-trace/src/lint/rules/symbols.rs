@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{About, Rule, Said, before, gathered, gathered_in, malformed, say};
+use crate::elf::built_for::{EARLY_VMLINUX, LONG_NAMES};
 use crate::elf::klp::SHN_LIVEPATCH;
-use crate::lint::built_for::{EARLY_VMLINUX, LONG_NAMES};
 use crate::lint::facts::{Facts, Section, Signs, Symbol};
 use crate::lint::finding::Report;
 use crate::lint::kernel::{REBUILD, refused, when};

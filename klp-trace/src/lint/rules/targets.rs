@@ -1,8 +1,8 @@
 //! KLP012: sections that the kernel cannot write to, or has done with when it does.
 
 use super::{About, Rule, Said, before, say};
+use crate::elf::built_for::{EARLY_VMLINUX, PER_CPU};
 use crate::elf::target;
-use crate::lint::built_for::{EARLY_VMLINUX, PER_CPU};
 use crate::lint::facts::{Facts, Section, Target};
 use crate::lint::finding::{Finding, Place, Report};
 use crate::model::{FindingId, Severity};

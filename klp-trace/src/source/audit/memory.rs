@@ -12,8 +12,8 @@ use crate::{
         module_symbols,
     },
     probe::event::{
-        Chunk, Entry, Hook, KernelName, RawEvent, Rela, SectionInfo, Stamp, Symbol, Task, WalkBegin, WalkEnd,
-        WalkId,
+        Chunk, Entry, Header, Hook, KernelName, RawEvent, Rela, SectionInfo, Stamp, Symbol, Task, WalkBegin,
+        WalkEnd, WalkId,
     },
     source::live::{Reader, now},
 };
@@ -214,6 +214,22 @@ impl Reader for KcoreReader {
     fn module_symbols(&self, module: u64, object: &[u8], query: &mut Query) -> bool {
         let Some(offsets) = &self.module_symbols else { return false };
         module_symbols::fill(&self.kcore, offsets, module, object, query).is_some()
+    }
+
+    fn headers(&mut self, module: u64, _queue: &mut VecDeque<RawEvent>) -> Vec<Header> {
+        let Ok(patch) = self.patch(module) else { return Vec::new() };
+        let header = |index: u32| {
+            let header = patch.header(index)?;
+            let name = patch.section_name(&header).map(|(name, _)| KernelName(name)).unwrap_or_default();
+            // There is no question here that another could be taken for.
+            let (address, size, flags) = (header.address, header.size, header.flags);
+            Some(Header { question: WalkId(0), index, name, address, size, flags })
+        };
+        (0..).map_while(header).collect()
+    }
+
+    fn memory(&mut self, address: u64, length: usize, _queue: &mut VecDeque<RawEvent>) -> Option<Vec<u8>> {
+        self.kcore.many(address, u64::try_from(length).ok()?, TARGET)
     }
 
     fn symbol(&mut self, module: u64, index: u32, _queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {

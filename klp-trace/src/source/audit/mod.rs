@@ -10,6 +10,7 @@ mod settle;
 pub use memory::KcoreReader;
 
 use crate::{
+    arch::Arch,
     elf::{names, notes},
     event::{Body, Event, Livepatch, ModuleAction, ModuleEvent, PatchRef, Session, Stall, Standing, Task},
     kernel::{
@@ -43,6 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// An audit, and the verifier that judges what it finds.
 pub struct Audit<R> {
     reader: R,
+    arch: Arch,
     verifier: Verifier,
     root: PathBuf,
     sysfs: Sysfs,
@@ -73,7 +75,8 @@ impl<R: Reader> Audit<R> {
         let Parts { reader, arch, root, finder } = parts;
         Self {
             reader,
-            verifier: Verifier::new(arch),
+            arch,
+            verifier: Verifier::new(arch).on(finder.release()),
             sysfs: Sysfs::new(&root),
             lookups: Lookups { sysfs: Sysfs::new(&root), finder },
             root,
@@ -272,6 +275,8 @@ impl<R: Reader> Audit<R> {
                 | RawEvent::Transition(_)
                 | RawEvent::Symbol(_)
                 | RawEvent::Module(_)
+                | RawEvent::Header(_)
+                | RawEvent::Block(_)
                 | RawEvent::Malformed { .. } => {}
             }
         }

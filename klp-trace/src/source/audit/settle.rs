@@ -12,7 +12,7 @@ use crate::{
         presence::Presence,
     },
     model::{Address, Hook, Reason},
-    source::live::{Out, Reader, convert, symbols, walks::Walk},
+    source::live::{Out, Reader, convert, rewrites, symbols, walks::Walk},
     verify::NeededSymbol,
 };
 use std::{
@@ -257,7 +257,7 @@ impl<R: Reader> Audit<R> {
             for lookup in lookups.remove(&walk.begin.module).unwrap_or_default() {
                 self.say(Body::SymbolLookup(lookup), out);
             }
-            let read = SectionRead {
+            let mut read = SectionRead {
                 patch: PatchRef {
                     name: convert::name(&walk.begin.name),
                     address: Address(walk.begin.module),
@@ -270,7 +270,10 @@ impl<R: Reader> Audit<R> {
                 total: walk.total,
                 lost: 0,
                 entries: walk.reads(),
+                rewrites: None,
             };
+            let kernel = (&mut self.reader, &mut self.queue);
+            rewrites::look(&self.verifier, self.arch, &walk, &mut read, kernel);
             for place in symbols::places(&self.verifier.suspects(&read)) {
                 self.say(Body::AddressLookup(place), out);
             }

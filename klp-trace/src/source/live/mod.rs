@@ -10,6 +10,7 @@ mod look;
 pub(super) mod patches;
 mod probes;
 mod reader;
+pub(super) mod rewrites;
 mod stall;
 pub(super) mod symbols;
 mod take;
@@ -57,6 +58,7 @@ pub struct Parts<R> {
 /// The running kernel, and the verifier that judges it.
 pub struct Live<R> {
     reader: R,
+    arch: Arch,
     verifier: Verifier,
     root: PathBuf,
     sysfs: Sysfs,
@@ -97,7 +99,8 @@ impl<R: Reader> Live<R> {
         let Parts { reader, arch, root, finder } = parts;
         Self {
             reader,
-            verifier: Verifier::new(arch),
+            arch,
+            verifier: Verifier::new(arch).on(finder.release()),
             sysfs: Sysfs::new(&root),
             lookups: Lookups { sysfs: Sysfs::new(&root), finder },
             root,

@@ -5,7 +5,7 @@ use crate::{
     event::{EventsLost, HookInfo, LossCause},
     probe::{
         HookStatus, Lost, Probes,
-        event::{RawEvent, SectionInfo, Symbol},
+        event::{Header, RawEvent, SectionInfo, Symbol},
     },
 };
 use std::collections::VecDeque;
@@ -41,6 +41,14 @@ impl Reader for Probes {
     ) -> Result<(), String> {
         let read = Self::read_section(self, module, relsec, &mut |event| queue.push_back(event));
         read.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn headers(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Vec<Header> {
+        Self::headers(self, module, &mut |event| queue.push_back(event)).unwrap_or_default()
+    }
+
+    fn memory(&mut self, address: u64, length: usize, queue: &mut VecDeque<RawEvent>) -> Option<Vec<u8>> {
+        Self::memory(self, address, length, &mut |event| queue.push_back(event)).ok()
     }
 
     fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {

@@ -3,7 +3,7 @@
 use crate::{
     event::EventsLost,
     kernel::kallsyms::Query,
-    probe::event::{RawEvent, SectionInfo, Symbol},
+    probe::event::{Header, RawEvent, SectionInfo, Symbol},
 };
 use std::collections::VecDeque;
 
@@ -35,6 +35,16 @@ pub trait Reader {
     /// false, and nothing put there, where this reader does not.
     fn module_symbols(&self, _module: u64, _object: &[u8], _query: &mut Query) -> bool {
         false
+    }
+
+    /// Every section of the patch at `module`, whatever it holds; none where this reader cannot tell.
+    fn headers(&mut self, _module: u64, _queue: &mut VecDeque<RawEvent>) -> Vec<Header> {
+        Vec::new()
+    }
+
+    /// Kernel memory; `None` when not all of it can be read.
+    fn memory(&mut self, _address: u64, _length: usize, _queue: &mut VecDeque<RawEvent>) -> Option<Vec<u8>> {
+        None
     }
 
     /// A symbol of the patch at `module`.

@@ -1,6 +1,6 @@
 //! One record of the probes after the other.
 
-use super::{Live, Out, Reader, convert, patches::PatchFacts, symbols, walks::Walk};
+use super::{Live, Out, Reader, convert, patches::PatchFacts, rewrites, symbols, walks::Walk};
 use crate::{
     elf::notes,
     event::{
@@ -37,7 +37,10 @@ impl<R: Reader> Live<R> {
                 self.lost(lost, out);
             }
             // Answers to questions are taken where they are asked.
-            raw::RawEvent::Symbol(_) | raw::RawEvent::Module(_) => {}
+            raw::RawEvent::Symbol(_)
+            | raw::RawEvent::Module(_)
+            | raw::RawEvent::Header(_)
+            | raw::RawEvent::Block(_) => {}
         }
     }
 
@@ -289,7 +292,7 @@ impl<R: Reader> Live<R> {
         if present && walk.lost() == 0 {
             self.tell_usage(address, index, out);
         }
-        let read = SectionRead {
+        let mut read = SectionRead {
             patch: PatchRef { name, address, load: 0 },
             section: SectionRef { index, name: Arc::from("") },
             object: ObjectRef { address: self.address_of(&object), name: object, load: None },
@@ -298,7 +301,10 @@ impl<R: Reader> Live<R> {
             total: walk.total,
             lost: walk.lost(),
             entries: if walk.lost() == 0 { walk.reads() } else { Vec::new() },
+            rewrites: None,
         };
+        let kernel = (&mut self.reader, &mut self.queue);
+        rewrites::look(&self.verifier, self.arch, walk, &mut read, kernel);
         for lookup in symbols::places(&self.verifier.suspects(&read)) {
             self.say(None, Body::AddressLookup(lookup), out);
         }

@@ -9,7 +9,7 @@ const PC32: u32 = 2;
 /// Seen on a 6.12 kernel for the S and P above and A = -5.
 const RIGHT: [u8; 8] = [0xd8, 0x4f, 0xa6, 0xff, 0x90, 0x90, 0x90, 0x90];
 
-fn facts(context: Context, bytes: [u8; 8]) -> Facts {
+fn facts(context: Context, bytes: [u8; 8]) -> Facts<'static> {
     Facts {
         arch: Arch::X86_64,
         rtype: PC32,
@@ -24,11 +24,12 @@ fn facts(context: Context, bytes: [u8; 8]) -> Facts {
         was_pending: false,
         writable: false,
         third: Third::No,
+        loader: Loader::NotAsked,
         context,
     }
 }
 
-fn verdict(facts: &Facts) -> (Option<Verdict>, Option<Reason>) {
+fn verdict(facts: &Facts<'_>) -> (Option<Verdict>, Option<Reason>) {
     let judgement = judge(facts);
     (judgement.verdict, judgement.reason)
 }
@@ -152,6 +153,45 @@ fn rewritten_code_is_never_called_wrong() {
 }
 
 #[test]
+fn what_the_patchs_tables_allow_is_applied_and_nothing_else() {
+    let allowed = [Bytes::new(OTHER, 4)];
+    let with = |bytes| Facts { loader: Loader::Listed(&allowed), ..facts(Context::Later, bytes) };
+    assert_eq!(verdict(&with(RIGHT)), (Some(Verdict::Applied), None));
+    assert_eq!(verdict(&with(OTHER)), (Some(Verdict::Applied), Some(Reason::Rewritten)));
+    assert_eq!(verdict(&with(ZERO)), (Some(Verdict::Missing), None));
+    for at in 0..4 {
+        let mut wrong = OTHER;
+        wrong[at] ^= 0x10;
+        assert_eq!(verdict(&with(wrong)), (Some(Verdict::Mismatch), None), "byte {at}");
+    }
+    let of_no_form = Facts { loader: Loader::Listed(&[]), ..facts(Context::Later, OTHER) };
+    assert_eq!(verdict(&of_no_form), (Some(Verdict::Unknown), Some(Reason::Rewritten)));
+}
+
+#[test]
+fn an_entry_of_a_sorted_table_is_itself_but_for_the_loaders_bits() {
+    let loader = |found, bits| Loader::Sorted { found, bits, other: None };
+    let marked = {
+        let mut bytes = RIGHT;
+        bytes[0] |= 2;
+        bytes
+    };
+    let with = |bytes, loader| Facts { loader, writable: true, ..facts(Context::Later, bytes) };
+    assert_eq!(verdict(&with(RIGHT, loader(true, 2))), (Some(Verdict::Applied), None));
+    assert_eq!(verdict(&with(marked, loader(true, 2))), (Some(Verdict::Applied), Some(Reason::Rewritten)));
+    assert_eq!(verdict(&with(marked, loader(true, 0))), (Some(Verdict::Mismatch), None));
+    assert_eq!(verdict(&with(OTHER, loader(true, 2))), (Some(Verdict::Mismatch), None));
+    assert_eq!(verdict(&with(OTHER, loader(false, 2))), (Some(Verdict::Unknown), Some(Reason::Rewritten)));
+    // The key's value in place of the trampoline's.
+    let exchanged = Loader::Sorted { found: true, bits: 2, other: Some(S) };
+    let trampoline = Facts { symbol: Ok(S + 0x100), recorded: None, ..with(marked, exchanged) };
+    assert_eq!(verdict(&trampoline), (Some(Verdict::Applied), Some(Reason::Rewritten)));
+    assert_eq!(verdict(&Facts { bytes: Some(OTHER), ..trampoline }), (Some(Verdict::Mismatch), None));
+    let at_the_write = Facts { context: Context::Active, ..with(marked, loader(true, 2)) };
+    assert_eq!(verdict(&at_the_write), (Some(Verdict::Mismatch), Some(Reason::WrittenAtRunTime)));
+}
+
+#[test]
 fn what_has_been_freed_is_nobodys_word() {
     for bytes in [Some(RIGHT), Some(ZERO), Some(OTHER), None] {
         let freed = Facts { bytes, ..facts(Context::Freed, ZERO) };
@@ -159,6 +199,8 @@ fn what_has_been_freed_is_nobodys_word() {
         assert_eq!(judge(&freed).actual, None);
     }
     assert_eq!(verdict(&Facts { rtype: 0, ..facts(Context::Freed, ZERO) }), (None, None));
+    let gone = judge(&Facts { bytes: Some(OTHER), ..facts(Context::Gone, ZERO) });
+    assert_eq!((gone.verdict, gone.reason, gone.actual), (None, Some(Reason::TargetFreed), None));
 }
 
 #[test]
@@ -198,7 +240,7 @@ proptest! {
             [usize::try_from(context).unwrap()];
         let facts = Facts { arch: Arch::X86_64, rtype, addend, place, bytes: Some(bytes), original: [0; 8], third: Third::No,
             symbol: Ok(symbol), recorded, earlier: None, was_stale: false, was_pending: false,
-            writable: false, context };
+            writable: false, loader: Loader::NotAsked, context };
         let size = Arch::X86_64.size(rtype).unwrap();
         match judge(&facts).verdict {
             Some(Verdict::Applied) => {

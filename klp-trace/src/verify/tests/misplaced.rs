@@ -8,6 +8,10 @@ use crate::{
 
 /// The story's patch with its relocations in another section, gated on `object`.
 fn into(target: &str, object: &str) -> (Story, Vec<Finding>) {
+    into_on("6.12.1", target, object)
+}
+
+fn into_on(release: &str, target: &str, object: &str) -> (Story, Vec<Finding>) {
     let mut story = Story::new(true);
     story.metadata(Story::patch_loaded());
     let metadata = story.said.iter().find_map(|body| match body {
@@ -15,7 +19,7 @@ fn into(target: &str, object: &str) -> (Story, Vec<Finding>) {
         _ => None,
     });
     let metadata = PatchMetadata { target: target.into(), object: object.into(), ..metadata.unwrap() };
-    let mut story = Story::new(true);
+    let mut story = Story::new(true).on(release);
     story.feed(Body::PatchMetadata(metadata));
     let findings = story.findings();
     (story, findings)
@@ -27,7 +31,7 @@ fn what_is_freed_or_read_before_is_said_at_once() {
         (".init.data", "tmod", "frees the section when the patch's init is done: each time tmod is loaded"),
         (".init.text", "tmod", "each time tmod is unloaded, the kernel reads it: an oops"),
         (".data..percpu", "tmod", "reaches no processor's copy"),
-        (".data..percpu", "vmlinux", "reaches no processor's copy"),
+        (".data..percpu", "vmlinux", "no processor's copy is relocated"),
         ("__jump_table", "tmod", "jump labels are set up when the patch is loaded"),
     ] {
         let [finding] = into(target, object).1.try_into().unwrap();
@@ -43,6 +47,14 @@ fn what_is_freed_or_read_before_is_said_at_once() {
         [(".text", "tmod"), (".data", "vmlinux"), (".init.text", "vmlinux"), ("__jump_table", "vmlinux")]
     {
         assert_eq!(into(target, object).1, []);
+    }
+}
+
+#[test]
+fn per_cpu_data_against_vmlinux_is_said_of_kernels_that_pass_over_it() {
+    for (release, said) in [("6.1.2", 1), ("6.15.9", 1), ("6.16.0", 0), ("7.3.1", 0), ("", 0)] {
+        assert_eq!(into_on(release, ".data..percpu", "vmlinux").1.len(), said, "{release}");
+        assert_eq!(into_on(release, ".data..percpu", "tmod").1.len(), 1, "{release}");
     }
 }
 
@@ -99,6 +111,7 @@ fn what_the_kernel_wrote_to_init_for_itself_is_freed_too() {
     let (mut story, findings) = into(".init.data", "vmlinux");
     assert_eq!(findings, []);
     story.read(Hook::Demand, None, [0, 0], [0x10, 0x20]);
-    let states = story.verdicts();
-    assert_eq!(states.get(..2), Some(&both(Verdict::Unknown, Some(Reason::TargetFreed))[..]));
+    // Or the patch would not have been loaded: nothing is left to be right or wrong.
+    let freed = [0, 1].map(|index| (index, None, Some(Reason::TargetFreed)));
+    assert_eq!(story.verdicts().get(..2), Some(&freed[..]));
 }

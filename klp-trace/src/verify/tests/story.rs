@@ -40,6 +40,10 @@ impl Story {
         story
     }
 
+    pub(super) fn on(self, release: &str) -> Self {
+        Self { verifier: self.verifier.on(release), ..self }
+    }
+
     pub(super) fn feed(&mut self, body: Body) {
         let (said, mono_ns) = (&mut self.said, self.now);
         self.verifier.feed(Event { mono_ns, task: None, body }, &mut |event| said.push(event.body));
@@ -128,6 +132,37 @@ impl Story {
         }));
     }
 
+    /// A section of vmlinux's symbols in a table that the kernel reads: writable, as these are.
+    pub(super) fn table(
+        &mut self,
+        section: &SectionRef,
+        target: &str,
+        symbols: &[&str],
+        rtype: u32,
+        offset: impl Fn(u32) -> u64,
+    ) {
+        let entry = |(index, symbol): (u32, &&str)| MetaEntry {
+            index,
+            file_index: None,
+            offset: Address(offset(index)),
+            rtype,
+            addend: 0,
+            symbol: format!(".klp.sym.vmlinux.{symbol},0").into(),
+            original: Bytes::new([0; 8], 8),
+        };
+        let entries: Vec<_> = (0..).zip(symbols).map(entry).collect();
+        self.feed(Body::PatchMetadata(PatchMetadata {
+            patch: Self::patch(),
+            section: section.clone(),
+            object: "vmlinux".into(),
+            elf: Self::patch_loaded(),
+            target: target.into(),
+            writable: true,
+            total: u32::try_from(entries.len()).unwrap(),
+            entries,
+        }));
+    }
+
     pub(super) fn patch_loaded() -> Elf {
         Elf::File { path: "lp.ko".into(), build_id: None }
     }
@@ -201,6 +236,7 @@ impl Story {
             total: u32::try_from(entries.len()).unwrap(),
             lost: 0,
             entries,
+            rewrites: None,
         }
     }
 

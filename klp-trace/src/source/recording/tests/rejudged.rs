@@ -122,7 +122,17 @@ fn read() -> impl Strategy<Value = Body> {
             };
             let entries = (0..).zip(values).map(entry).filter(|entry| entry.index >= lost).collect();
             let object = ObjectRef { name: gate.into(), address: None, load: None };
-            Body::SectionRead(SectionRead { patch, section, object, read, ret, total: 4, lost, entries })
+            Body::SectionRead(SectionRead {
+                patch,
+                section,
+                object,
+                read,
+                ret,
+                total: 4,
+                lost,
+                entries,
+                rewrites: None,
+            })
         },
     )
 }
