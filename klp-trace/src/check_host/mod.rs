@@ -188,7 +188,7 @@ pub fn ask(facts: &Facts, patch: &Patch, host: &Host, lint: &lint::Report) -> Re
     checks.extend(kernel::depends(patch, host));
     checks.push(imports::check(patch, host));
     checks.push(kernel::transition(host));
-    checks.push(symbols::file(lint));
+    checks.push(symbols::file(lint, facts));
     if host.livepatch == Ok(false) {
         // What its kernel would do with symbols and objects is no question.
         return report(patch, host, checks);

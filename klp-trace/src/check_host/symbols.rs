@@ -13,7 +13,7 @@ use crate::model::{FindingId, Severity};
 const NAMED: usize = 5;
 
 /// What lint says of the file itself; symbols have answers of their own here.
-pub(super) fn file(lint: &lint::Report) -> Check {
+pub(super) fn file(lint: &lint::Report, facts: &Facts) -> Check {
     const ABOUT: &str = "file";
     let here = |id: FindingId| [FindingId::Klp008, FindingId::Klp014].contains(&id);
     let errors: Vec<String> = lint
@@ -21,13 +21,14 @@ pub(super) fn file(lint: &lint::Report) -> Check {
         .filter(|f| f.severity == Severity::Error && !here(f.id))
         .map(|f| format!("{} {}", f.id, f.rule))
         .collect();
-    let not_looked: Vec<&str> =
-        lint.unchecked.iter().filter(|u| !here(u.id)).map(|u| u.why.as_str()).collect();
+    let mut not_looked = lint.unchecked.iter().filter(|u| !here(u.id)).map(|u| u.why.as_str());
+    // An object that is not known of is asked nothing about: that the rest is right is no yes.
+    let not_looked = not_looked.next().or(facts.objects.incomplete.as_deref());
     if !errors.is_empty() {
         let what = format!("lint finds what no kernel takes as it was meant: {}", few(&errors));
         return Check::new(ABOUT, Answer::No, what).remedy("klp-trace inspect FILE says what each does");
     }
-    match not_looked.first() {
+    match not_looked {
         Some(why) => Check::new(ABOUT, Answer::Unknown, format!("not all of it can be checked: {why}"))
             .remedy("read the patch's source for the objects that it lists"),
         None => Check::new(ABOUT, Answer::Yes, "lint finds no error in it"),

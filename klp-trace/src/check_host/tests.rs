@@ -168,6 +168,17 @@ fn what_it_depends_on_and_imports() {
 }
 
 #[test]
+fn objects_that_the_file_does_not_tell_are_no_yes() {
+    let bytes = testing::livepatch();
+    let module = Module::parse(&bytes, Path::new("lp.ko"), false).unwrap();
+    let facts = Facts::of(&module, Listed::of(None)).unwrap();
+    let (patch, host) = fit();
+    let report = ask(&facts, &patch, &host, &lint::Report::default());
+    let open = report.checks.iter().filter(|c| c.answer != Yes).map(|c| (c.about, c.answer));
+    assert_eq!(open.collect::<Vec<_>>(), [("file", Unknown)]);
+}
+
+#[test]
 fn switches_and_built_in_modules() {
     assert_eq!(said(|_, h| h.ftrace_disabled = true), [("switches", No)]);
     assert_eq!(said(|_, h| h.modules_disabled = true), [("switches", No)]);
