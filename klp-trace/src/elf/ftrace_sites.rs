@@ -6,12 +6,12 @@
 //! include/linux/ftrace.h). On x86 the second one lists padding, and ftrace does not look at it. livepatch takes any place
 //! within the function: `ftrace_location()` (kernel/trace/ftrace.c, 5.18 and later).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use object::elf;
 
-use super::Error;
 use super::module::{Module, Symbol};
+use super::{Error, names};
 use crate::arch::Machine;
 
 /// What ftrace can do with a symbol.
@@ -59,6 +59,23 @@ impl Sites {
         }
         sites.by_section.values_mut().for_each(|all| all.sort_unstable());
         Ok(sites)
+    }
+
+    /// Whether the module lists no place at all: it may have been built without ftrace.
+    pub fn is_empty(&self) -> bool {
+        self.by_section.is_empty()
+    }
+
+    /// What ftrace can do with each symbol of the names (as [`names::display`] writes them), in the order of the module's symbol
+    /// table.
+    pub fn of_names(&self, module: &Module<'_>, wanted: &BTreeSet<String>) -> BTreeMap<String, Vec<Reach>> {
+        let mut reach: BTreeMap<String, Vec<Reach>> = BTreeMap::new();
+        for symbol in module.symbols().filter(|symbol| symbol.shndx != 0) {
+            if let Some(name) = symbol.name.map(names::display).filter(|name| wanted.contains(name)) {
+                reach.entry(name).or_default().push(self.reach(module, &symbol));
+            }
+        }
+        reach
     }
 
     /// What ftrace can do with a symbol of that module.

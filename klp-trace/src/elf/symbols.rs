@@ -10,6 +10,7 @@ use std::path::Path;
 
 use object::elf;
 
+use super::ftrace_sites::Reach;
 use super::header::{Elf, Source};
 use super::symtab::Symtab;
 use super::{Error, Rule, limits, modinfo, names, notes, open};
@@ -45,6 +46,7 @@ pub struct ObjectFile {
     pub depends: Vec<String>,
     found: BTreeMap<String, Vec<Occurrence>>,
     suffixed: BTreeMap<String, Vec<String>>,
+    reach: BTreeMap<String, Vec<Reach>>,
 }
 
 impl ObjectFile {
@@ -69,6 +71,17 @@ impl ObjectFile {
     /// them.
     pub fn suffixed(&self, name: &str) -> &[String] {
         self.suffixed.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Adds what ftrace can do with the symbols of each name, as [`Sites::of_names`](super::ftrace_sites::Sites::of_names) has it.
+    #[must_use]
+    pub fn with_reach(self, reach: BTreeMap<String, Vec<Reach>>) -> Self {
+        Self { reach, ..self }
+    }
+
+    /// What ftrace can do with each occurrence of a name; empty where that was not read, or the file does not tell.
+    pub fn reach(&self, name: &str) -> &[Reach] {
+        self.reach.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn parse_source(source: Source<'_>, wanted: &BTreeSet<String>) -> Result<Self, Error> {
@@ -125,6 +138,7 @@ impl ObjectFile {
             depends: modinfo::depends(info).map(|name| names::display(&names::normal(name))).collect(),
             found,
             suffixed,
+            reach: BTreeMap::new(),
         })
     }
 }

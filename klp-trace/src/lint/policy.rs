@@ -17,8 +17,15 @@ pub enum Selector {
 }
 
 /// The rules that need other files than the patch's.
-pub const OTHERS: &[rules::About] =
-    &[sympos::ORDER, sympos::NOT_FOUND, sympos::IN_INIT, sympos::NOT_CODE, built_in::BUILT_IN, third::THIRD];
+pub const OTHERS: &[rules::About] = &[
+    sympos::ORDER,
+    sympos::NOT_FOUND,
+    sympos::IN_INIT,
+    sympos::NOT_CODE,
+    sympos::NO_SITE,
+    built_in::BUILT_IN,
+    third::THIRD,
+];
 
 /// Every rule, those that need other files among them.
 fn abouts() -> impl Iterator<Item = rules::About> {

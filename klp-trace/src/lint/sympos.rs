@@ -11,6 +11,7 @@ use super::facts::{Facts, Parts, Section};
 use super::finding::{Finding, Place, Report, Unchecked};
 use super::rules::About;
 use crate::elf::built_for::WHOLE_NAMES;
+use crate::elf::ftrace_sites::Reach;
 use crate::elf::symbols::{ObjectFile, Occurrence};
 use crate::elf::target;
 use crate::kernel::kallsyms::VMLINUX;
@@ -31,6 +32,10 @@ pub const IN_INIT: About = About { id: FindingId::Klp014, rule: "symbol-in-init"
 /// The rule of KLP014 for functions that are none.
 pub const NOT_CODE: About =
     About { id: FindingId::Klp014, rule: "function-not-code", severity: Severity::Error };
+
+/// The rule of KLP014 for functions that ftrace does not reach.
+pub const NO_SITE: About =
+    About { id: FindingId::Klp014, rule: "function-without-ftrace-site", severity: Severity::Error };
 
 /// A function that the patch replaces: looked up by the same rules. Names escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +166,7 @@ fn judge(asked: &Asked<'_>, object: &ObjectFile, facts: &Facts) -> Judged {
     match (coming, live) {
         (Ok(a), Ok(b)) if a == b => match at(live) {
             Some(found) if asked.by.is_none() && !found.code => wrong(not_code(asked, found)),
+            Some(_) if asked.by.is_none() && is_out_of_reach(asked, object, live) => wrong(no_site(asked)),
             _ => Judged::Fine,
         },
         (Err(_), Err(error)) => {
@@ -180,6 +186,11 @@ fn judge(asked: &Asked<'_>, object: &ObjectFile, facts: &Facts) -> Judged {
 
 fn is_init(found: &Occurrence) -> bool {
     found.section.as_deref().is_some_and(target::is_init)
+}
+
+/// Whether the object's file lists its ftrace sites, and none in this one of the name.
+fn is_out_of_reach(asked: &Asked<'_>, object: &ObjectFile, live: Answer) -> bool {
+    live.is_ok_and(|at| object.reach(asked.parts.name).get(at) == Some(&Reach::NoSite))
 }
 
 /// Why a kernel of clang's LTO may find what is not there by that name.
@@ -337,6 +348,22 @@ fn not_code(asked: &Asked<'_>, found: &Occurrence) -> Finding {
         ),
         remedy: "replace functions alone; change data in a callback, or by shadow variables".to_owned(),
         ..finding(NOT_CODE, asked)
+    }
+}
+
+/// A function that ftrace does not reach.
+fn no_site(asked: &Asked<'_>) -> Finding {
+    let Parts { object, name, .. } = asked.parts;
+    Finding {
+        what: format!(
+            "{name} of {object} is to be replaced and has no ftrace site: it is notrace, assembly, or called by other names alone"
+        ),
+        kernel: format!(
+            "does not find where to divert it (\"failed to find location for function '{name}'\") and refuses the patch with \
+             -EINVAL; with the patch there first, it refuses {object}, and leaves what was written"
+        ),
+        remedy: format!("replace the functions that call {name}, which ftrace reaches"),
+        ..finding(NO_SITE, asked)
     }
 }
 

@@ -9,7 +9,7 @@ use super::lint::{self, LintArgs};
 use crate::arch;
 use crate::check_host::{self, Build, File, Host, Object, Patch, Report};
 use crate::cli::exit::Exit;
-use crate::elf::ftrace_sites::{Reach, Sites};
+use crate::elf::ftrace_sites::Sites;
 use crate::elf::module::{Module, Objects};
 use crate::elf::{Error, names, notes, open, tree};
 use crate::kernel::kallsyms::VMLINUX;
@@ -204,21 +204,10 @@ fn file(finder: &Finder, name: &str, wanted: &BTreeSet<String>) -> Result<File, 
         build: build(&module),
         vermagic: module.info(b"vermagic").map(names::display),
         depends: depends(&module),
-        reach: reach(&module, wanted),
+        // Nothing where the file's lists cannot be read.
+        reach: Sites::read(&module).map(|sites| sites.of_names(&module, wanted)).unwrap_or_default(),
         symbols: best.file.clone(),
     })
-}
-
-/// What ftrace can do with each symbol of the names; nothing where the file's lists cannot be read.
-fn reach(module: &Module<'_>, wanted: &BTreeSet<String>) -> BTreeMap<String, Vec<Reach>> {
-    let mut reach: BTreeMap<String, Vec<Reach>> = BTreeMap::new();
-    let Ok(sites) = Sites::read(module) else { return reach };
-    for symbol in module.symbols().filter(|symbol| symbol.shndx != 0) {
-        if let Some(name) = symbol.name.map(names::display).filter(|name| wanted.contains(name)) {
-            reach.entry(name).or_default().push(sites.reach(module, &symbol));
-        }
-    }
-    reach
 }
 
 fn build(module: &Module<'_>) -> Build {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::arch::Machine;
 use crate::cli::args::FailOn;
 use crate::cli::exit::Exit;
+use crate::elf::ftrace_sites::Sites;
 use crate::elf::module::{Module, Objects};
 use crate::elf::symbols::ObjectFile;
-use crate::elf::{Error, names};
+use crate::elf::{Error, names, open};
 use crate::kernel::patch_file::{Finder, Found, FoundFile, Rejected};
 use crate::lint::policy::{Policy, Selector};
 use crate::lint::sympos::{self, Function};
@@ -73,13 +74,17 @@ pub fn check(
     let mut report = lint::check(&facts);
     let finder = finder(module, args);
     let machine = module.machine();
+    let functions = functions(objects);
     let mut find = |object: &str, wanted: &dyn Fn() -> BTreeSet<String>| match finder.built_in(object) {
         Some(list) => {
             Err(format!("it is built into the kernel ({}), there is no file of it", names::path(&list)))
         }
-        None => file_of(&finder, machine, object, wanted),
+        None => file_of(&finder, machine, object, wanted).map(|found| {
+            let replaced = functions.iter().filter(|f| f.object == object).map(|f| f.name.clone());
+            with_reach(found, &replaced.collect())
+        }),
     };
-    sympos::check(&facts, &functions(objects), &mut find, &mut report);
+    sympos::check(&facts, &functions, &mut find, &mut report);
     third::check(&facts, &third::imports(module), &mut find, &mut report);
     let built_in = |object: &str| finder.built_in(object).map(|list| names::path(&list));
     built_in::check(&facts, &built_in, &mut report);
@@ -114,7 +119,7 @@ fn file_of(
     machine: Machine,
     object: &str,
     wanted: &dyn Fn() -> BTreeSet<String>,
-) -> Result<ObjectFile, String> {
+) -> Result<FoundFile<ObjectFile>, String> {
     let mut found = finder.object(object, None, LazyCell::new(wanted));
     let (fit, other) = std::mem::take(&mut found.files).into_iter().partition(|f| f.file.machine == machine);
     found.files = fit;
@@ -122,7 +127,22 @@ fn file_of(
     found
         .rejected
         .extend(other.into_iter().map(|f: FoundFile<_>| Rejected { path: f.path, why: why.clone() }));
-    best(&found).map(|found| found.file.clone())
+    best(&found).cloned()
+}
+
+/// An object's file with what ftrace can do with the functions that are replaced, if it lists any place of ftrace at all.
+fn with_reach(found: FoundFile<ObjectFile>, functions: &BTreeSet<String>) -> ObjectFile {
+    if functions.is_empty() {
+        return found.file;
+    }
+    let Ok(contents) = open::module(&found.path) else { return found.file };
+    let Ok(module) = Module::parse(&contents.bytes, &found.path, contents.decompressed) else {
+        return found.file;
+    };
+    match Sites::read(&module) {
+        Ok(sites) if !sites.is_empty() => found.file.with_reach(sites.of_names(&module, functions)),
+        _ => found.file,
+    }
 }
 
 /// Where an object's file is.

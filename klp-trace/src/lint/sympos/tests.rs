@@ -26,6 +26,17 @@ fn said(
     symbols: &[(&str, u16)],
     functions: &[Function],
 ) -> Vec<(String, &'static str, Severity, Option<String>)> {
+    said_with_reach(symbols, functions, &[])
+}
+
+/// The same where the object's file tells what ftrace can do with some functions.
+fn said_with_reach(
+    symbols: &[(&str, u16)],
+    functions: &[Function],
+    reach: &[(&str, &[Reach])],
+) -> Vec<(String, &'static str, Severity, Option<String>)> {
+    let reach: BTreeMap<String, Vec<Reach>> =
+        reach.iter().map(|(name, all)| ((*name).to_owned(), all.to_vec())).collect();
     let patch = testing::livepatch();
     let module = Module::parse(&patch, Path::new("lp.ko"), false).unwrap();
     let facts = Facts::of(&module, Listed::default()).unwrap();
@@ -33,7 +44,8 @@ fn said(
     let mut report = Report::default();
     let mut find = |name: &str, wanted: &dyn Fn() -> BTreeSet<String>| {
         assert_eq!(name, "tmod");
-        ObjectFile::parse(&file, Path::new("tmod.ko"), &wanted()).map_err(|e| e.to_string())
+        let file = ObjectFile::parse(&file, Path::new("tmod.ko"), &wanted()).map_err(|e| e.to_string())?;
+        Ok(file.with_reach(reach.clone()))
     };
     check(&facts, functions, &mut find, &mut report);
     assert!(report.unchecked.is_empty());
@@ -103,6 +115,22 @@ fn functions_are_code() {
     let found = said(&symbols, &[function]);
     let data = ("KLP014".to_owned(), NOT_CODE.rule, Severity::Error, Some("datum".to_owned()));
     assert_eq!(found, [data], "a relocation's symbol may be data, a function may not");
+}
+
+#[test]
+fn functions_have_an_ftrace_site() {
+    let symbols = [("secret", CORE), ("twice", CORE), ("twice", CORE)];
+    let function = |name: &str, sympos| Function { object: "tmod".to_owned(), name: name.to_owned(), sympos };
+    let reach: &[(&str, &[Reach])] =
+        &[("secret", &[Reach::NoSite]), ("twice", &[Reach::Site, Reach::NoSite])];
+    let out_of_reach =
+        |name: &str| ("KLP014".to_owned(), NO_SITE.rule, Severity::Error, Some(name.to_owned()));
+    let of = |functions: &[Function]| said_with_reach(&symbols, functions, reach);
+    assert_eq!(of(&[function("secret", 0)]), [out_of_reach("secret")]);
+    assert_eq!(of(&[function("twice", 1)]), []);
+    assert_eq!(of(&[function("twice", 2)]), [out_of_reach("twice")]);
+    assert_eq!(of(&[]), [], "what is only referred to needs none");
+    assert_eq!(said(&symbols, &[function("secret", 0)]), [], "a file that does not tell");
 }
 
 #[test]
