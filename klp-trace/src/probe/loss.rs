@@ -57,6 +57,8 @@ pub(super) struct Ledger {
     before: HashMap<Hook, Lost>,
     /// Exits that never came, noticed by the thread's end
     abandoned: HashMap<Hook, u64>,
+    /// Whether it was said that there are more sections than the programs keep
+    said_full: bool,
 }
 
 impl Ledger {
@@ -69,7 +71,12 @@ impl Ledger {
     pub fn settle(&mut self, hook: Hook, mut total: Lost) -> Option<Loss> {
         total.missed_exits += self.abandoned.get(&hook).copied().unwrap_or(0);
         let before = self.before.insert(hook, total).unwrap_or_default();
-        let lost = total.since(&before);
+        let mut lost = total.since(&before);
+        // What a hook found no room for is read on demand at once, and finds none then either.
+        if hook == Hook::Demand && self.said_full {
+            lost.sections_full = 0;
+        }
+        self.said_full |= lost.sections_full > 0;
         (!lost.is_nothing()).then_some(Loss { hook, lost })
     }
 }
@@ -182,6 +189,19 @@ mod tests {
             total(Hook::Apply, &none, &full, 2),
             Lost { ring_full: 4, recursion: 2, read_errors: 1, ..Lost::default() }
         );
+    }
+
+    #[test]
+    fn that_sections_do_not_fit_is_not_said_of_their_reading_again() {
+        let full = Lost { sections_full: 1, ..Lost::default() };
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.settle(Hook::Apply, full), Some(Loss { hook: Hook::Apply, lost: full }));
+        assert_eq!(ledger.settle(Hook::Demand, full), None);
+        let more = Lost { sections_full: 3, ..full };
+        let two = Lost { sections_full: 2, ..full };
+        assert_eq!(ledger.settle(Hook::Apply, more), Some(Loss { hook: Hook::Apply, lost: two }));
+        // Where no hook saw them, that is how it becomes known.
+        assert_eq!(Ledger::default().settle(Hook::Demand, full).map(|loss| loss.lost), Some(full));
     }
 
     #[test]
