@@ -67,7 +67,7 @@ fn row(series: Series, counts: &Counts) -> String {
 }
 
 /// One boot; how often each answer was given. Fails where the tool and the kernel do not agree.
-fn on(bench: &Bench, series: Series, only: &[String]) -> anyhow::Result<Counts> {
+pub fn on(bench: &Bench, series: Series, only: &[String]) -> anyhow::Result<Counts> {
     let (kernel, fixtures) = bench.kernels.get(&series).context("the kernel is missing")?;
     let mut table = Table::read(&testbed::workspace().join("tests/agreement.toml"))?;
     let mut cases = agreement::cases(fixtures, guest::FIXTURES, &table)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 
-use super::{bench, boots, inspect, kunit, selftests, tui};
+use super::{agreement, bench, boots, inspect, kunit, selftests, tui};
 use crate::scenario::again;
 use crate::scenario::format::{self, Scenario};
 use crate::scenario::instance::{self, Fixtures, Instance};
@@ -102,6 +102,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         && args.scenario.is_empty()
     {
         tally.stage("klp-trace tui at a terminal", || terminals(bench));
+        for series in agreed(args, bench) {
+            let name = format!("check-host and insmod agree on {series}");
+            tally.stage(&name, || agreement::on(bench, series, &[]).map(drop));
+        }
     }
     if args.full
         && let Some(bench) = &bench
@@ -124,6 +128,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(tally.failed == 0, "{} failed", tally.failed);
     Ok(())
 }
+
+/// The series on which check-host is held against insmod: every one with `--full` or named, else one, and none with `--quick`.
+fn agreed(args: &Args, bench: &Bench) -> Vec<Series> {
+    let every = args.full || !args.series.is_empty();
+    let all = bench.kernels.keys().copied();
+    all.filter(|series| !args.quick && (every || *series == AGREED)).collect()
+}
+
+/// The kernel of the agreement in CI. What the others do otherwise (6.1 clears nothing, 7 writes per-CPU data) `--full` shows.
+const AGREED: Series = Series::V6_12;
 
 /// The kernel of the benches.
 const BENCHED: Series = Series::V6_12;
