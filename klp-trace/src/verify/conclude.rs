@@ -74,7 +74,7 @@ impl Verifier {
         }
         say(Body::SectionRead(read.clone()));
         self.note_wrong(&read);
-        self.say_thirds(say);
+        self.note_thirds(&read);
         self.settled();
     }
 

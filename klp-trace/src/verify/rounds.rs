@@ -6,10 +6,13 @@
 
 use super::{gathered::Gathered, misplaced::Misplaced, orphan, rules, verifier::Verifier, wrong};
 use crate::{
-    event::{Body, Event, Finding, ObjectRef, PatchRef, Task},
+    event::{Body, Event, Finding, ObjectRef, PatchRef, SectionRead, Task},
     model::Hook,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A round of reads that no event ends is over after 1 s.
 const OVER_NS: u64 = 1_000_000_000;
@@ -40,9 +43,16 @@ pub(super) struct Round {
     /// What is missing was there before.
     pub had: bool,
     pub misplaced: Misplaced,
+    /// The modules of their own that symbols of these relocations are in: KLP016 waits for all sections.
+    thirds: BTreeSet<Arc<str>>,
 }
 
 impl Rounds {
+    /// Whether there is more to come of a patch's sections gated on an object.
+    pub(super) fn awaits(&self, patch: &PatchRef, object: &Arc<str>) -> bool {
+        self.open.contains_key(&(patch.address.0, Arc::clone(object)))
+    }
+
     /// The round of a patch and an object.
     pub(super) fn of(&mut self, patch: &PatchRef, object: &ObjectRef, demand: Option<bool>) -> &mut Round {
         let now = self.now.clone();
@@ -59,6 +69,7 @@ impl Rounds {
             missing: Gathered::default(),
             had: false,
             misplaced: Misplaced::default(),
+            thirds: BTreeSet::new(),
         });
         round.now = now;
         round.demand = round.demand.or(demand);
@@ -79,7 +90,8 @@ impl Round {
                 metadata.patch.address == self.patch.address && metadata.patch.name != self.patch.name
             }
             Body::Module(module) => {
-                module.name == self.object.name
+                !self.thirds.is_empty()
+                    || module.name == self.object.name
                     || module.name == self.patch.name
                     || module.address == Some(self.patch.address)
             }
@@ -131,10 +143,24 @@ impl Verifier {
         done.sort_by_key(|round| round.now.0);
         for mut round in done {
             let (mono_ns, task) = std::mem::take(&mut round.now);
+            let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
+            let thirds = !round.thirds.is_empty();
             for finding in self.found(round) {
-                let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
                 self.say_finding(finding, say);
             }
+            if thirds {
+                self.say_thirds(say);
+            }
+        }
+    }
+
+    /// The relocations of a section that was read have symbols in modules of their own.
+    pub(super) fn note_thirds(&mut self, read: &SectionRead) {
+        let patch = self.patches.get(&read.patch.address.0);
+        let section = patch.and_then(|patch| patch.sections.get(&read.section.index));
+        if let Some(section) = section.filter(|section| !section.thirds.is_empty()) {
+            let round = self.rounds.of(&read.patch, &read.object, Some(read.read == Hook::Demand));
+            round.thirds.extend(section.thirds.iter().cloned());
         }
     }
 

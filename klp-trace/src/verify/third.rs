@@ -145,9 +145,9 @@ impl Verifier {
         self.say_thirds(say);
     }
 
-    /// KLP016, of whatever there is now and was not said yet.
+    /// KLP016, of whatever there is now and was not said yet; not while the sections concerned are being read.
     pub(super) fn say_thirds(&mut self, say: &mut dyn FnMut(Body)) {
-        let (clears, objects) = (self.clears, &self.objects);
+        let (clears, objects, rounds) = (self.clears, &self.objects, &self.rounds);
         let mut findings = Vec::new();
         for patch in self.patches.values_mut() {
             let mut pairs = BTreeSet::new();
@@ -161,7 +161,7 @@ impl Verifier {
                 // It has come back, and not all its symbols have been looked up.
                 let moving =
                     found.dangling && objects.get(&third).is_some_and(super::objects::Object::is_there);
-                if found.wanted || moving {
+                if found.wanted || moving || rounds.awaits(&patch.r, &gate) {
                     continue;
                 }
                 let key = (gate, third);

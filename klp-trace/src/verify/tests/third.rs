@@ -317,6 +317,32 @@ fn several_symbols_are_told_of_together() {
 }
 
 #[test]
+fn it_is_foretold_of_all_sections_when_all_have_been_read() {
+    let mut story = Story::new(true);
+    story.module(ModuleAction::Loaded, "lp", Some(super::PATCH), true);
+    let data = || SectionRef { index: 10, name: ".klp.rela.vmlinux..data".into() };
+    for (section, symbols) in
+        [(section("vmlinux"), &[".klp.sym.third.far,0"; 2][..]), (data(), &[".klp.sym.third.far,0"])]
+    {
+        let total = u32::try_from(symbols.len()).unwrap();
+        story.another_of(&section, "vmlinux", symbols, total, false);
+    }
+    kept(&mut story, Some(0), &[]);
+    story.symbol(third(), "far", AT);
+    for (section, values) in [(section("vmlinux"), &[(AT, AT); 2][..]), (data(), &[(AT, AT)])] {
+        let written = story.section_read(section, Hook::ApplyRelocateAdd, Some(0), values);
+        story.feed(Body::SectionRead(written));
+        let early = story.said.iter().any(|body| matches!(body, Body::Finding(_)));
+        assert!(!early, "there may be more");
+    }
+    let findings = story.findings();
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    let sections: Vec<u32> = finding.sections.iter().map(|section| section.relocations).collect();
+    assert_eq!((finding.id, finding.severity), (FindingId::Klp016, Severity::Info));
+    assert_eq!((finding.relocations, sections), (3, vec![2, 1]));
+}
+
+#[test]
 fn another_build_of_the_module_may_not_have_the_symbol() {
     let mut story = applied("tmod");
     goes(&mut story);
