@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     let count = count.parse().context("COUNT is no number")?;
     let (origin, events) = events(Path::new(journal))?;
     let begun = Instant::now();
-    let mut sink = LineSink::create_private(Path::new(output))?;
+    let mut sink = LineSink::journal(Path::new(output), true)?;
     let all = events.iter().take(1).chain(events.iter().skip(1).cycle()).take(count);
     match &**how {
         "chained" => {

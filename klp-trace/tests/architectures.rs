@@ -65,6 +65,7 @@ impl Story {
             kernel_base: None,
             kernel_log: false,
             redacted: false,
+            derived: None,
         }));
         story
     }

@@ -38,7 +38,7 @@ struct Shown {
 /// A journal with one session after the other.
 fn journal(folder: &Path, sessions: &[Shown]) -> PathBuf {
     let mut bytes = Vec::new();
-    for shown in sessions {
+    for (number, shown) in (0..).zip(sessions) {
         let arch = if shown.foreign { "riscv64" } else { "x86_64" };
         let origin = Origin {
             host: Arc::new(Host {
@@ -57,11 +57,12 @@ fn journal(folder: &Path, sessions: &[Shown]) -> PathBuf {
             bytes.push(b'\n');
         };
         for body in story(*shown) {
-            verifier.feed(Event { mono_ns: 5, task: None, body }, &mut |event| keep(&event));
+            // At a time of its own: by that a session is known.
+            verifier.feed(Event { mono_ns: 10 * number + 5, task: None, body }, &mut |event| keep(&event));
         }
         verifier.finish(&mut |event| keep(&event));
         let end = verifier.end(EndReason::Signal);
-        keep(&Event { mono_ns: 9, task: None, body: Body::SessionEnd(end) });
+        keep(&Event { mono_ns: 10 * number + 9, task: None, body: Body::SessionEnd(end) });
     }
     let path = folder.join("journal.ndjson");
     std::fs::write(&path, bytes).expect("a journal is written");
@@ -104,6 +105,7 @@ fn story(shown: Shown) -> Vec<Body> {
             kernel_base: None,
             kernel_log: false,
             redacted: false,
+            derived: None,
         }),
         module(ModuleAction::Present, "lp", 0xffff_ffff_c080_0000, true),
         Body::PatchMetadata(PatchMetadata {

@@ -16,10 +16,21 @@ fn example(name: &str) -> PathBuf {
     root().join("examples/ci").join(name)
 }
 
-/// The journal cut off before anything went wrong: nothing bad was seen, and its last section not read.
-fn cut(lines: usize) -> String {
+/// The journal with its end before anything went wrong: nothing bad was seen.
+fn ended_after(lines: usize) -> String {
     let text = std::fs::read_to_string(root().join(STALE)).expect("a journal that was kept");
-    text.split_inclusive('\n').take(lines).collect()
+    let mut out: Vec<String> = text.lines().take(lines).map(str::to_owned).collect();
+    let before = out.last().expect("a line");
+    let hash = before.rsplit('"').nth(1).expect("a hash").to_owned();
+    let end = text.lines().last().expect("a line");
+    let number = text.lines().count();
+    let end = end.replacen(&format!("\"seq\":{number},"), &format!("\"seq\":{},", lines + 1), 1);
+    let end = end.replacen(&format!("-{number}\"}}"), &format!("-{}\"}}", lines + 1), 1);
+    let (record, _) = end.rsplit_once(",\"prev\":").expect("a record");
+    let mut end = format!("{record},\"prev\":\"{hash}\"}}").into_bytes();
+    klp_trace::event::chain::seal(&mut end);
+    out.push(String::from_utf8(end).expect("UTF-8"));
+    out.join("\n") + "\n"
 }
 
 /// The journals that the examples judge, and the exit codes of `assert`.
@@ -27,7 +38,7 @@ fn journals() -> [(String, i32); 4] {
     let stale = std::fs::read_to_string(root().join(STALE)).expect("a journal that was kept");
     let foreign = stale.replace("\"arch\":\"x86_64\"", "\"arch\":\"riscv64\"");
     // Up to the first read of both sections, with the object there and everything in its place.
-    let good = cut(good_lines(&stale));
+    let good = ended_after(good_lines(&stale));
     let altered = good.replacen("testbed", "testbad", 1);
     [(good, 0), (stale, 1), (altered, 5), (foreign, 4)]
 }

@@ -30,7 +30,7 @@ fn recordings() -> Vec<PathBuf> {
 /// What the recording says that was concluded.
 fn recorded(path: &Path) -> Vec<Conclusion> {
     let mut text = String::new();
-    journal_files::open(path).unwrap().read_to_string(&mut text).unwrap();
+    journal_files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
     text.lines().filter_map(|line| conclusion(&serde_json::from_str(line).unwrap())).collect()
 }
 
@@ -126,7 +126,7 @@ fn every_recording_leads_to_its_verdicts_and_findings() {
 /// What `assert` has to say of a recording by what was concluded on the real kernel: a finding, or what is not known.
 fn demanded(path: &Path) -> i32 {
     let mut text = String::new();
-    journal_files::open(path).unwrap().read_to_string(&mut text).unwrap();
+    journal_files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
     let (mut errors, mut lost) = (false, false);
     let mut last: BTreeMap<String, bool> = BTreeMap::new();
     for line in text.lines() {

@@ -174,3 +174,42 @@ fn without_a_terminal_it_says_what_to_use_instead() {
     let said = String::from_utf8(stderr).unwrap();
     assert!(said.contains("klp-trace watch") && said.contains("klp-trace audit"), "{said}");
 }
+
+/// What is damaged, and what is made of it, ends the TUI as it ends the other commands.
+#[test]
+fn damage_and_what_is_made_of_it_end_it_with_5_and_a_finding_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+    let packed = std::fs::read(tests.join("recordings/7-reload.ndjson.zst")).unwrap();
+    let mut good = String::new();
+    klp_trace::source::zstd::Frames::new(&packed[..]).read_to_string(&mut good).unwrap();
+    let stale = std::fs::read_to_string(tests.join("journals/event-1.ndjson")).unwrap();
+    let lines: Vec<_> = good.split_inclusive('\n').collect();
+    let at = good.find("\"actual\":\"").unwrap() + 10;
+    let digit = if good[at..].starts_with('0') { "1" } else { "0" };
+    let altered = format!("{}{digit}{}", &good[..at], &good[at + 1..]);
+    for (name, text, code) in [
+        ("good", good.clone(), 0),
+        ("cut", lines[..lines.len() / 2].concat(), 5),
+        ("altered", altered, 5),
+        ("gap", [&lines[..20], &lines[21..]].concat().concat(), 5),
+        ("stale", stale.replace('\n', "\r\n"), 1),
+        ("two", [stale, good.clone()].concat(), 1),
+    ] {
+        std::fs::write(path(name), text).unwrap();
+        let derived = format!("{name}.derived");
+        let made = Command::new(env!("CARGO_BIN_EXE_klp-trace"))
+            .args(["watch", "--json", "--from", &path(name), "-o", &path(&derived)])
+            .status()
+            .unwrap();
+        assert_eq!(made.code(), Some(code), "{name}");
+        for journal in [path(name), path(&derived)] {
+            let mut session = Session::start(&["--from", &journal]);
+            session.until(ENTER);
+            session.until(" quit");
+            session.press("q");
+            session.ends_with(code);
+        }
+    }
+}

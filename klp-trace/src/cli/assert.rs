@@ -8,14 +8,14 @@ mod replay;
 mod reports;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{self, FailOn, OutputArgs, RedactArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use crate::output::report::{Command, Kind, Report, Session};
-use crate::policy::{Check, Group, Observed, Policy, Rule, Status};
+use crate::policy::{Check, Group, Rule, Status};
 use reports::{Extra, Reports};
 
 const EXAMPLES: &str = "\
@@ -91,6 +91,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub journal: Option<PathBuf>,
 
+    /// Replace a journal that is there; without it, a file that is not empty is left as it is
+    #[arg(long, requires = "journal")]
+    pub overwrite: bool,
+
     /// How to watch this kernel
     #[command(flatten)]
     pub watch: live::WatchArgs,
@@ -115,12 +119,13 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         policy.findings.fail_on = Some(fail_on.into());
     }
     let kind = if args.json { Kind::Json } else { args.format };
+    let source = policy.source.take();
     let mut reports = Reports::open(kind, args)?;
     let ran = match &args.from {
         Some(journal) => replay::run(policy, journal, args.redact),
         None => live::run(args, policy),
     };
-    let ran = match ran {
+    let mut ran = match ran {
         Err(failure) if failure.exit() == Exit::Precondition => {
             // A CI system reads the report: it shall find a test that was skipped, not none.
             // That it cannot be written is the lesser failure.
@@ -129,6 +134,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         }
         other => other?,
     };
+    if let Some(source) = source {
+        let check =
+            Check::new(Rule::Journal, "the policy was made of a journal that is whole", Status::Unknown);
+        ran.run.push(check.what(source.told()).why("what was missing in it, the policy does not demand"));
+    }
     let run = Group::new("run", ran.run);
     let exit = ended(ran.sessions.iter().flat_map(|session| &session.groups).chain([&run]));
     let report = Report {
@@ -142,10 +152,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// What the last session of a journal shows.
-pub(super) fn observe(journal: &Path) -> Result<Observed, Failure> {
-    replay::observe(Policy::default(), journal, RedactArgs::default()).map(|(judged, _)| judged.seen())
-}
+pub(super) use replay::observe;
 
 /// The exit code of what became of every demand.
 fn ended<'a>(groups: impl Iterator<Item = &'a Group>) -> Exit {

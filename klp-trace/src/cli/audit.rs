@@ -1,6 +1,7 @@
 //! `klp-trace audit`: the state of every livepatch relocation now, without having traced anything.
 
 mod reader;
+mod replay;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs, RedactArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
+use super::inputs::Inputs;
 use super::watch::live::{host, origin};
 use super::watch::show::judged;
 use crate::arch::Arch;
@@ -31,6 +33,8 @@ Examples:
       a line for each relocation
   klp-trace audit --json --output audit.ndjson; klp-trace watch --from audit.ndjson
       keep the evidence, and judge it again on another machine
+  klp-trace audit --from klp.ndjson
+      what a journal says stands at its end
   klp-trace audit --memory kcore --filter 'verdict=stale,mismatch'
       read memory through /proc/kcore, show what is wrong alone
 
@@ -60,6 +64,10 @@ fn after_help() -> String {
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = after_help())]
 pub struct Args {
+    /// Judge a recorded journal instead of this kernel: what it says stands at its end; needs no privilege
+    #[arg(long, value_name = "JOURNAL", conflicts_with_all = ["memory", "ko", "ring_size"])]
+    pub from: Option<PathBuf>,
+
     /// How to read kernel memory: bpf, kcore (/proc/kcore), or auto, which takes kcore where BPF is not to be had
     #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
     pub memory: Memory,
@@ -98,6 +106,10 @@ pub struct Args {
     /// Size of the buffer between kernel and klp-trace, a power of two from 4k
     #[arg(long, value_name = "BYTES", value_parser = args::ring_size, default_value = "4M")]
     pub ring_size: u32,
+
+    /// Replace a journal (--json) that is there; without it, a file that is not empty is left as it is
+    #[arg(long, requires = "output")]
+    pub overwrite: bool,
 
     /// Name every relocation in the text, not only what needs a look
     #[arg(short, long)]
@@ -144,6 +156,10 @@ pub enum Format {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(journal) = &args.from {
+        return replay::run(args, journal);
+    }
+    Inputs::of(&args.ko).spare([args.output.output.as_ref()])?;
     let root = Path::new("/");
     let (host, arch) = host()?;
     let filter = show::filter(args)?;

@@ -63,6 +63,12 @@ impl From<anyhow::Error> for Failure {
 impl From<SinkError> for Failure {
     fn from(error: SinkError) -> Self {
         let full = matches!(error, SinkError::Full { .. });
+        if matches!(error, SinkError::Taken { .. }) {
+            return Self::new(Exit::Usage, error).hint(
+                "name another file; or let it have files of its own with --rotate-size 64M; or give --overwrite, and what is \
+                 in it is lost",
+            );
+        }
         let failure = Self::new(Exit::Runtime, error);
         if full {
             failure.hint("make room and run it again; what was written is whole lines")

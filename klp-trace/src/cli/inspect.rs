@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::args::{LookArgs, OutputArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
+use super::inputs::Inputs;
 use crate::arch::Machine;
 use crate::elf::module::Module;
 use crate::elf::{names, open, tree};
@@ -99,6 +100,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let error = anyhow::anyhow!("{option} has no csv form");
         return Err(Failure::new(Exit::Usage, error).hint("take --format json"));
     }
+    Inputs::of(args.files.iter().chain(&args.lint.object_file)).spare([args.output.output.as_ref()])?;
     let named = object_files::read(&args.lint.object_file)?;
     let sink = LineSink::open(args.output.output.as_deref())?;
     match inspect(args, &named, sink) {

@@ -6,6 +6,8 @@ use super::args::OutputArgs;
 use super::assert::{live, policy_file};
 use super::exit::{self, Exit};
 use super::failure::Failure;
+use super::inputs::Inputs;
+use crate::event::Derived;
 use crate::output::sink::LineSink;
 
 const EXAMPLES: &str = "\
@@ -20,7 +22,7 @@ Examples:
 ";
 
 fn after_help() -> String {
-    let codes = [Exit::Clean, Exit::Usage, Exit::Runtime, Exit::Precondition];
+    let codes = [Exit::Clean, Exit::Usage, Exit::Runtime, Exit::Precondition, Exit::Inconclusive];
     format!("{EXAMPLES}{}", exit::help_section(&codes))
 }
 
@@ -68,15 +70,25 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             Ok(Exit::Clean)
         }
         Action::Init { from, output, watch } => {
-            let seen = match from {
-                Some(journal) => super::assert::observe(journal)?,
-                None => live::look(watch)?,
+            let mut inputs = Inputs::of(&watch.ko);
+            if let Some(journal) = from {
+                inputs = inputs.journal(journal);
+            }
+            inputs.spare([output.output.as_ref()])?;
+            let (seen, source) = match from {
+                Some(journal) => {
+                    let (judged, replayed) = super::assert::observe(journal)?;
+                    replayed.warn(journal);
+                    (judged.seen(), Derived::of(&replayed.integrity))
+                }
+                None => (live::look(watch)?, None),
             };
-            let text = crate::policy::init(&seen);
+            let text = crate::policy::init(&seen, source.as_ref());
             let mut sink = LineSink::open(output.output.as_deref())?;
             let written = sink.line(text.trim_end().as_bytes()).and_then(|()| sink.finish());
             match written {
                 Err(error) if !error.is_closed() => Err(error.into()),
+                _ if source.is_some() => Ok(Exit::Inconclusive),
                 _ => Ok(Exit::Clean),
             }
         }

@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use super::args::OutputArgs;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::inputs::Inputs;
 use super::keys;
-use crate::event::check::{Checker, FileCheck};
-use crate::event::reader::NotAJournal;
+use super::replayed::refused;
+use crate::event::chain::Hash;
+use crate::event::check::FileCheck;
 use crate::event::signature::{SIGNATURE_BYTES, Verifier};
 use crate::output::sink::LineSink;
-use crate::source::checked::{CheckError, check_file};
 use crate::source::journal_files;
-use report::{Report, Said, Signed, Verified};
+use crate::source::recording::{self, RecordingError};
+use report::{Report, Signed};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -29,14 +31,17 @@ Examples:
       every journal of a folder
   klp-trace verify-journal --public-key klp.pub klp.ndjson
       and whether the holder of the key wrote it
+  klp-trace verify-journal --expect-hash $(cat klp.hash) klp.ndjson
+      and whether it ends as it did when its last hash was kept
 
 Exit codes:
     0  clean
-    1  damaged: a line is altered, missing, out of order, there twice or torn; or a signature is not the key's
+    1  damaged: a line is altered, missing, out of order, there twice or torn; or a signature is not the key's,
+       or the last hash not the expected one
     2  wrong usage, or not a journal
     3  failed while running
     5  whole as far as it goes, but its end is missing: klp-trace was killed, or the end was cut off;
-       or a file has no signature, and --public-key asks for one
+       or a file has no signature, and --public-key asks for one; or it was made of a journal that is not whole
 If several apply, the first of 2, 3, 1, 5, 0. Clean is: every record is as it was written, and the last one is a
 session_end.
 
@@ -45,7 +50,7 @@ journal was not damaged by accident; whether it was forged, the chain does not s
 
 /// Holds journals against their hash chains and names the first line that is not as it was written
 ///
-/// Each line carries its own hash and the hash of the line before; each file of a rotated journal names the last hash
+/// Each line carries its own hash, the hash of the line before, a number and a time; each file of a rotated journal names the last hash
 /// of the file before. What is altered, missing, out of order, there twice or torn is told by its file and line.
 /// Nothing is judged: `klp-trace watch --from` does that.
 #[derive(Debug, clap::Args)]
@@ -59,6 +64,14 @@ pub struct Args {
     /// Check each file's signature (FILE.sig) with this Ed25519 public key (PEM)
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<PathBuf>,
+
+    /// Check that the last hash is this one, which was kept elsewhere: nothing was added, cut off or made anew
+    #[arg(long, value_name = "HASH", value_parser = hash)]
+    pub expect_hash: Option<Hash>,
+
+    /// Name every damage, not only the first of each file
+    #[arg(short, long)]
+    pub verbose: bool,
 
     /// What to write: text for people, or one JSON object
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -85,6 +98,11 @@ pub enum Format {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut inputs = Inputs::of(&args.public_key);
+    for journal in &args.files {
+        inputs = inputs.journal(journal);
+    }
+    inputs.spare([args.output.output.as_ref()])?;
     let report = check(args)?;
     let json = args.json || args.format == Format::Json;
     let mut sink = LineSink::open(args.output.output.as_deref())?;
@@ -101,33 +119,18 @@ fn check(args: &Args) -> Result<Report, Failure> {
     for named in &args.files {
         let files = journal_files::expand(named).map_err(|source| {
             let from = named.display().to_string();
-            Failure::new(Exit::Usage, CheckError::Open { from, source })
+            refused(RecordingError::Open { from, source })
         })?;
         paths.extend(files);
     }
     let key = args.public_key.as_deref().map(keys::verifier).transpose()?;
-    let mut checker = Checker::new();
-    let mut files = Vec::new();
-    for path in paths {
-        let said = match check_file(&mut checker, &path) {
-            Ok(check) => Said::Checked(check),
-            // A damaged compressed file is a damaged journal; what follows it is still looked at.
-            Err(CheckError::Read { line, source, .. })
-                if source.kind() == std::io::ErrorKind::InvalidData =>
-            {
-                Said::Unreadable { check: checker.break_file(), line, why: source.to_string() }
-            }
-            Err(error) => return Err(refused(error)),
-        };
-        let signed = key.as_ref().map(|key| signature(key, &path, said.check()));
-        files.push(Verified { path, said, signed });
-    }
-    let set = checker.finish();
-    if set.records == 0 && files.iter().all(|file| matches!(file.said, Said::Checked(_))) {
-        let from = args.files.first().map(|path| path.display().to_string()).unwrap_or_default();
-        return Err(refused(CheckError::NotAJournal { from, source: NotAJournal::Empty }));
-    }
-    Ok(Report { files, set })
+    let named: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let integrity = recording::check(&named, None).map_err(refused)?;
+    let signed = paths.iter().zip(&integrity.files);
+    let signed = signed.map(|(path, file)| key.as_ref().map(|key| signature(key, path, file))).collect();
+    let expected = args.expect_hash;
+    let key = key.map(|key| key.fingerprint());
+    Ok(Report { paths, integrity, signed, key, expected, verbose: args.verbose })
 }
 
 /// Whether the file beside the journal is its signature.
@@ -143,17 +146,10 @@ fn signature(key: &Verifier, journal: &Path, check: &FileCheck) -> Signed {
     }
 }
 
-fn refused(error: CheckError) -> Failure {
-    let exit = if matches!(error, CheckError::Read { .. }) { Exit::Runtime } else { Exit::Usage };
-    Failure::new(exit, error).hint("name a file that `klp-trace watch --format ndjson` wrote")
-}
-
-impl Said {
-    fn check(&self) -> &FileCheck {
-        match self {
-            Self::Checked(check) | Self::Unreadable { check, .. } => check,
-        }
-    }
+fn hash(text: &str) -> Result<Hash, String> {
+    let digits = text.trim();
+    serde_json::from_value(digits.into())
+        .map_err(|_| "give the 64 lower-case hex digits of a SHA-256".to_owned())
 }
 
 #[cfg(test)]

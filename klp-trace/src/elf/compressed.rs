@@ -44,6 +44,23 @@ pub fn decompress(format: Format, data: &[u8]) -> Result<Vec<u8>, Rule> {
     decompress_within(format, data, limits::FILE_BYTES)
 }
 
+/// The first 64 bytes; none where there are not as many, or where they are damaged, which [`decompress`] tells better.
+pub fn head(format: Format, data: &[u8]) -> Option<[u8; 64]> {
+    let mut head = [0; 64];
+    let mut rest = data;
+    let kib = u32::try_from(limits::DICTIONARY_BYTES >> 10).unwrap_or(u32::MAX);
+    match format {
+        Format::Xz => lzma_rust2::XzReader::new_mem_limit(data, true, kib).read_exact(&mut head).ok()?,
+        Format::Gzip => flate2::read::MultiGzDecoder::new(data).read_exact(&mut head).ok()?,
+        Format::Zstd => {
+            let window = limits::DICTIONARY_BYTES;
+            let opened = StreamingDecoder::<_, FrameDecoder>::new_with_max_window_size(&mut rest, window);
+            opened.ok()?.read_exact(&mut head).ok()?;
+        }
+    }
+    Some(head)
+}
+
 /// The same with the caller's own limit of bytes.
 pub fn decompress_within(format: Format, data: &[u8], limit: u64) -> Result<Vec<u8>, Rule> {
     match format {

@@ -93,6 +93,17 @@ impl Source<'_> {
     }
 }
 
+/// Whether a file that begins so can be a module: its first 64 bytes.
+pub(crate) fn possible(file: &Path, head: &[u8; 64]) -> Result<(), Error> {
+    match Elf::parse(Source { file, decompressed: true, data: head }) {
+        Err(error) => match error.rule {
+            Rule::Truncated { end, .. } if end <= limits::FILE_BYTES => Ok(()),
+            _ => Err(error),
+        },
+        Ok(_) => Ok(()),
+    }
+}
+
 /// A relocatable ELF64 file of a machine with livepatching, whose section headers lie inside the file.
 pub(crate) struct Elf<'a> {
     pub(crate) source: Source<'a>,

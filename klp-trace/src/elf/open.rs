@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::buffer::Buffer;
-use super::{Error, Rule, compressed, limits};
+use super::{Error, Rule, compressed, header, limits};
 
 /// A module's bytes in memory, decompressed.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ pub fn module(path: &Path) -> Result<Contents, Error> {
     match compressed::Format::of(&bytes) {
         None => Ok(Contents { bytes, decompressed: false }),
         Some(format) => {
+            // What cannot be a module is not unpacked: it may be of any size.
+            if let Some(head) = compressed::head(format, &bytes) {
+                header::possible(path, &head)?;
+            }
             let bytes = compressed::decompress(format, &bytes).map_err(|rule| Error::at(path, 0, rule))?;
             Ok(Contents { bytes: bytes.into(), decompressed: true })
         }

@@ -1,5 +1,6 @@
 //! Events that are evidence: what sources see. The verifier draws its conclusions from these alone.
 
+use super::derived::Derived;
 use super::refs::{ObjectRef, PatchRef, SectionRef};
 use crate::model::{Address, Bytes, Hook, Phase, Reason};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct Session {
     /// Whether the addresses are those of a kernel without KASLR (`--redact-addresses`), and none is of this boot.
     #[serde(default, skip_serializing_if = "is_not")]
     pub redacted: bool,
+    /// That this session was taken from a journal that is not whole: what is left of it was judged, no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derived>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]

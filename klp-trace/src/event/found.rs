@@ -1,6 +1,7 @@
 //! Events that are evidence: what a look at a running kernel finds, beside what happens in it.
 
 use super::refs::PatchRef;
+use super::unread::Unread;
 use crate::model::Address;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ pub struct Livepatch {
     /// How many livepatch relocation sections it has; 0: there is nothing to check.
     pub sections: u32,
     /// Why its sections could not be read; nothing is known of its relocations then.
-    pub unread: Option<String>,
+    pub unread: Option<Unread>,
     /// References to its module; none when that was not looked at. A detached patch has 0, unless its transition was forced:
     /// then the kernel keeps its own (kernel/livepatch/core.c, `klp_free_patch_finish`).
     pub refcount: Option<i64>,

@@ -6,6 +6,7 @@
 
 pub mod chain;
 pub mod check;
+pub mod derived;
 pub mod envelope;
 pub mod evidence;
 pub mod found;
@@ -17,11 +18,13 @@ pub mod redact;
 pub mod refs;
 pub mod schema;
 pub mod signature;
+pub mod unread;
 pub mod writer;
 
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use derived::Derived;
 pub use envelope::{Clock, Host, Kernel, Origin, Tool};
 pub use evidence::{
     Elf, EntryRead, EventsLost, HookEvent, HookInfo, ListedPlace, Lookup, LossCause, Memory, MetaEntry,
@@ -33,6 +36,7 @@ pub use log::{KernelMessage, Says};
 pub use outcome::{Covered, ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
 pub use reader::{Integrity, Reader};
 pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
+pub use unread::Unread;
 pub use writer::Journal;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Events that are conclusions: derived by the verifier, and derived anew on replay.
 
+use super::derived::Derived;
 use super::evidence::{Memory, SymbolSource};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef};
 use crate::model::{Address, Bytes, FindingId, Hook, Reason, Severity, Verdict};
@@ -126,6 +127,10 @@ pub struct SessionEnd {
     pub findings: std::collections::BTreeMap<FindingId, u32>,
     /// Records known to be lost.
     pub lost: u64,
+    /// That the journal from which this session was taken turned out not to be whole, where its start could not say so: it
+    /// was read as it arrived. Evidence, though the rest of the record is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derived>,
 }
 
 /// Why a session ended.

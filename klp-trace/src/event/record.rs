@@ -10,6 +10,7 @@ use super::found::{Nearest, Stalled, Standing};
 use super::log::KernelMessage;
 use super::outcome::{Covered, SessionEnd, Witnesses};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
+use super::unread::Unread;
 use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
@@ -224,7 +225,7 @@ pub struct LivepatchPart {
     pub sections: u32,
     /// Why they could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unread: Option<String>,
+    pub unread: Option<Unread>,
     /// References to its module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refcount: Option<i64>,

@@ -6,8 +6,13 @@
 //! allocated at run time) keeps its low 12 bits alone. Zero, and what the patch's file has, stay as they are: the file is
 //! no secret, and moved by the distance it would tell it.
 
+mod text;
+
+pub use text::{Shown, hide, replace};
+
 use super::{
-    Body, Event, KernelMessage, Lookup, ModuleAction, ObjectRef, PatchMetadata, PatchRef, SectionRead,
+    Body, Elf, Event, KernelMessage, Lookup, ModuleAction, ObjectRef, PatchMetadata, PatchRef, SectionRead,
+    Session, SessionEnd, Unread,
 };
 use crate::arch::x86_64::Type;
 use crate::model::{Address, Bytes};
@@ -48,11 +53,11 @@ impl Redactor {
     pub fn redact(&mut self, mut event: Event) -> Event {
         match &mut event.body {
             Body::Session(session) => {
-                session.kernel_base = None;
-                session.redacted = true;
+                self.session(session);
             }
             Body::PatchMetadata(meta) => {
                 self.remember(meta);
+                self.elf(&mut meta.elf);
                 self.patch(&mut meta.patch);
             }
             Body::SymbolLookup(lookup) => {
@@ -62,9 +67,17 @@ impl Redactor {
                 }
             }
             Body::AddressLookup(lookup) => self.address(&mut lookup.address),
-            Body::Livepatch(found) => self.patch(&mut found.patch),
-            // The stacks name functions, not addresses.
-            Body::Stall(stall) => self.patch(&mut stall.patch),
+            Body::Livepatch(found) => {
+                self.patch(&mut found.patch);
+                if let Some(Unread::Refused(why) | Unread::Other(why)) = &mut found.unread {
+                    self.text(why);
+                }
+            }
+            Body::Stall(stall) => {
+                self.patch(&mut stall.patch);
+                // They name functions; where the kernel has no name, it may have printed the address.
+                stall.found.blocking.iter_mut().flat_map(|task| &mut task.stack).for_each(|at| self.text(at));
+            }
             Body::KernelMessage(message) => self.message(message),
             Body::Module(module) => {
                 if let (ModuleAction::Freed, Some(gone)) = (module.action, module.address) {
@@ -81,6 +94,41 @@ impl Redactor {
             Body::RelocState(_) | Body::Finding(_) | Body::EventsLost(_) | Body::SessionEnd(_) => {}
         }
         event
+    }
+
+    /// A session's end, which is derived from what was redacted, but for what it says of its source.
+    pub fn end(&self, mut end: SessionEnd) -> SessionEnd {
+        if let Some(derived) = &mut end.derived {
+            derived.first.iter_mut().for_each(|what| self.text(what));
+        }
+        end
+    }
+
+    /// Beside what is typed: a command's arguments and the words of errors are anybody's.
+    fn session(&self, session: &mut Session) {
+        session.kernel_base = None;
+        session.redacted = true;
+        session.command.iter_mut().for_each(|word| self.text(word));
+        session.hooks.iter_mut().filter_map(|hook| hook.reason.as_mut()).for_each(|why| self.text(why));
+        if let Some(derived) = &mut session.derived {
+            derived.first.iter_mut().for_each(|what| self.text(what));
+        }
+    }
+
+    fn elf(&self, elf: &mut Elf) {
+        match elf {
+            Elf::File { path, .. } => self.text(path),
+            Elf::Memory { why } => self.text(why),
+            Elf::Differs { path, difference } => {
+                self.text(path);
+                self.text(difference);
+            }
+        }
+    }
+
+    /// Addresses in a text that is not typed.
+    fn text(&self, text: &mut String) {
+        *text = replace(text, &|address| Shown::As(self.moved(address)));
     }
 
     fn remember(&mut self, meta: &PatchMetadata) {
@@ -124,7 +172,10 @@ impl Redactor {
         }
         let hex =
             |address: Option<Address>| address.map_or("?".to_owned(), |address| format!("{:x}", address.0));
-        let text = replaced(&message.text, " loc ", &hex(message.address));
+        let mut text = message.text.to_string();
+        self.text(&mut text);
+        // These are what was made of the typed ones.
+        let text = replaced(&text, " loc ", &hex(message.address));
         message.text = replaced(&text, " val ", &hex(message.value)).into();
     }
 
@@ -170,6 +221,11 @@ impl Redactor {
         };
         shown.to_le_bytes()
     }
+}
+
+/// Whether what a relocation of this type holds can tell an address: a difference of two addresses tells neither.
+pub fn holds_address(rtype: &str) -> bool {
+    !matches!(rtype, "R_X86_64_PC32" | "R_X86_64_PLT32" | "R_X86_64_PC64")
 }
 
 /// The text with other letters and digits after `label`, where it has that.

@@ -57,6 +57,13 @@ impl Verifier {
         VerifyingKey::from_public_key_pem(pem).map(Self).map_err(|_| NotAKey::Public)
     }
 
+    /// The SHA-256 of the key as DER (SubjectPublicKeyInfo, RFC 8410), as `openssl pkey -pubin -outform DER | sha256sum`
+    /// gives it.
+    pub fn fingerprint(&self) -> Hash {
+        const ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        Hash::of(&[&ED25519[..], self.0.as_bytes()].concat())
+    }
+
     /// Whether `signature` is that of a file with these heads, made with the key that belongs to this one.
     pub fn is_signed(&self, heads: &[Hash], signature: &[u8]) -> bool {
         // Strict: no second signature can be made of a first one without the key.

@@ -169,6 +169,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 kernel_base: Some(Address(0xffff_ffff_9a00_0000)),
                 kernel_log: true,
                 redacted: false,
+                derived: None,
             }),
         ),
         at(
@@ -296,6 +297,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 verdicts: Totals::from([(Verdict::Stale, 12)]),
                 findings: [(FindingId::Klp001, 1)].into(),
                 lost: 3,
+                derived: None,
             }),
         ),
     ];

@@ -67,6 +67,13 @@ impl Report {
         }
     }
 
+    /// Another session begins: of the one before, the findings are kept.
+    pub fn begin(&mut self, origin: Origin) {
+        let filter = std::mem::take(&mut self.filter);
+        let (findings, hidden) = (std::mem::take(&mut self.findings), self.hidden);
+        *self = Self { findings, hidden, ..Self::new(origin, filter) };
+    }
+
     /// Takes an event as it comes from the verifier.
     pub fn event(&mut self, event: &Event) {
         let shown = self.filter.matches(event);

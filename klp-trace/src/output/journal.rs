@@ -1,7 +1,7 @@
 //! Writes journals to files: one, or a rotated set with a bound on what it takes; synced, signed and compressed as asked.
 //!
-//! Every file is made anew, for its owner alone, and never through a symbolic link; none is ever appended to. So a torn
-//! last line, as a kill or a full disk leaves it, stays the last of its file.
+//! Every file is made anew, for its owner alone, and never through a symbolic link; none is ever appended to, and none that
+//! holds anything is replaced unasked. So a torn last line, as a kill or a full disk leaves it, stays the last of its file.
 
 mod compress;
 mod rotated;
@@ -42,6 +42,8 @@ pub struct Options {
     pub sync: Sync,
     /// Signs each file.
     pub signer: Option<Signer>,
+    /// A file that is there, and not empty, is replaced.
+    pub overwrite: bool,
 }
 
 /// A journal on its way to its files.
@@ -65,11 +67,11 @@ pub struct JournalWriter {
 impl JournalWriter {
     /// Opens the first file.
     pub fn open(options: Options, origin: Origin) -> Result<Self, SinkError> {
-        let Options { output, rotation, sync, signer } = options;
+        let Options { output, rotation, sync, signer, overwrite } = options;
         let output = output.filter(|path| path.as_os_str() != "-");
         let (sink, path, rotated) = match (output, rotation) {
             (None, _) => (LineSink::stdout(), None, None),
-            (Some(path), None) => (LineSink::create_private(&path)?, Some(path), None),
+            (Some(path), None) => (LineSink::journal(&path, overwrite)?, Some(path), None),
             (Some(output), Some(rotation)) => {
                 let mut rotated = Rotated::new(output, rotation)?;
                 let path = rotated.next();
@@ -196,10 +198,9 @@ impl JournalWriter {
 
 fn write_signature(signer: &Signer, heads: &[Hash], journal: &Path, sync: Sync) -> Result<(), SinkError> {
     let path = crate::source::journal_files::signature_of(journal);
-    let mut sink = LineSink::create_private(&path)?;
+    let mut sink = LineSink::journal(&path, true)?;
     sink.bytes(&signer.sign(heads))?;
-    sink.flush()?;
-    if sync == Sync::Never { Ok(()) } else { sink.sync() }
+    if sync == Sync::Never { sink.flush() } else { sink.finish() }
 }
 
 #[cfg(test)]

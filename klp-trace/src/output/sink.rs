@@ -11,6 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
 /// Lines kept back before they are written unasked: bounds memory between flushes.
@@ -41,6 +42,12 @@ pub enum SinkError {
         /// Why.
         source: io::Error,
     },
+    /// A journal that is not empty would be replaced.
+    #[error("{to} is not empty, and a journal replaces nothing")]
+    Taken {
+        /// The file.
+        to: String,
+    },
     /// Any other failed write.
     #[error("cannot write {to}: {source}")]
     Io {
@@ -66,12 +73,25 @@ pub struct LineSink {
     /// Bytes of the last line that are out already without its end.
     open: u64,
     failed: Option<Errno>,
+    /// Something was written, if nothing more than an attempt.
+    begun: bool,
 }
 
 #[derive(Debug)]
 enum Target {
     Stdout(io::Stdout),
+    /// A file that was there, or that is written for good from its first byte.
     File(File, PathBuf),
+    /// A file made by this sink, which goes again if nothing is written to it.
+    Made(File, PathBuf),
+    /// A file beside the one that it is to become; gone if it does not become it.
+    Beside {
+        file: File,
+        part: TempPath,
+        to: PathBuf,
+        /// Once the first lines are written, not once all are.
+        early: bool,
+    },
 }
 
 impl LineSink {
@@ -80,28 +100,44 @@ impl LineSink {
         Self::new(Target::Stdout(io::stdout()))
     }
 
-    /// Lines to a file, made anew; one that was there is emptied. A new file is for its owner alone (0600): journals
-    /// hold kernel addresses. `-` is standard output.
+    /// Lines to a file that takes its name only when all is written ([`LineSink::finish`]): until then, and if it comes to
+    /// nothing, what had that name is as it was. A new file is for its owner alone (0600), since it may hold kernel addresses;
+    /// one that replaces another has that one's permissions. A symbolic link stays, and what it leads to is replaced. What is
+    /// no regular file is written to. `-` is standard output.
     pub fn create(path: &Path) -> Result<Self, SinkError> {
         if path.as_os_str() == "-" {
             return Ok(Self::stdout());
         }
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|source| SinkError::Create { to: path.display().to_string(), source })?;
-        Ok(Self::new(Target::File(file, path.to_owned())))
+        let create = |source| SinkError::Create { to: path.display().to_string(), source };
+        // A descriptor's name: it has no folder in which another file could take its place.
+        let special = ["/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/proc"];
+        let special = special.iter().any(|folder| path.starts_with(folder));
+        let there = match std::fs::metadata(path) {
+            Ok(there) if there.is_file() && !special => Some(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !special => None,
+            _ => {
+                let file = OpenOptions::new().write(true).open(path).map_err(create)?;
+                return Ok(Self::new(Target::File(file, path.to_owned())));
+            }
+        };
+        let to = match &there {
+            Some(_) => std::fs::canonicalize(path).map_err(create)?,
+            None => path.to_owned(),
+        };
+        let made = beside(&to).map_err(create)?;
+        if let Some(there) = there {
+            made.as_file().set_permissions(there.permissions()).map_err(create)?;
+        }
+        Ok(Self::beside(made, to, false))
     }
 
-    /// Lines to a file that is there for no one else: made anew, 0600, and never through a symbolic link. A regular file
-    /// of that name is replaced, not emptied: whoever has it open keeps the old one. A device or FIFO is written to.
-    pub fn create_private(path: &Path) -> Result<Self, SinkError> {
+    /// Lines to a journal's file: made anew, 0600, and never through a symbolic link. A file that is not empty is left as it
+    /// is, unless it may be replaced: then it is once the first lines are written, and whoever has it open keeps the old one.
+    /// A device or FIFO is written to.
+    pub fn journal(path: &Path, replace: bool) -> Result<Self, SinkError> {
         let create = |source| SinkError::Create { to: path.display().to_string(), source };
         let there = match std::fs::symlink_metadata(path) {
-            Ok(there) => there.file_type(),
+            Ok(there) => there,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::create_new(path),
             Err(error) => return Err(create(error)),
         };
@@ -110,8 +146,10 @@ impl LineSink {
             return Err(create(io::Error::other(why)));
         }
         if there.is_file() {
-            std::fs::remove_file(path).map_err(create)?;
-            return Self::create_new(path);
+            if there.len() > 0 && !replace {
+                return Err(SinkError::Taken { to: path.display().to_string() });
+            }
+            return Ok(Self::beside(beside(path).map_err(create)?, path.to_owned(), true));
         }
         let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let file = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(create)?;
@@ -127,7 +165,7 @@ impl LineSink {
             .mode(0o600)
             .open(path)
             .map_err(|source| SinkError::Create { to: path.display().to_string(), source })?;
-        Ok(Self::new(Target::File(file, path.to_owned())))
+        Ok(Self::new(Target::Made(file, path.to_owned())))
     }
 
     /// To the file if one is named, else to standard output.
@@ -143,7 +181,28 @@ impl LineSink {
     }
 
     fn new(to: Target) -> Self {
-        Self { to, pending: Vec::new(), open: 0, failed: None }
+        Self { to, pending: Vec::new(), open: 0, failed: None, begun: false }
+    }
+
+    fn beside(made: NamedTempFile, to: PathBuf, early: bool) -> Self {
+        let (file, part) = made.into_parts();
+        Self::new(Target::Beside { file, part, to, early })
+    }
+
+    /// Gives a file that was written beside another the other's name.
+    fn take_name(&mut self) -> Result<(), SinkError> {
+        let stdout = Target::Stdout(io::stdout());
+        match std::mem::replace(&mut self.to, stdout) {
+            Target::Beside { file, part, to, .. } => {
+                let renamed = part.persist(&to);
+                self.to = Target::File(file, to);
+                renamed.map_err(|error| self.fail(errno(&error.error), 0))
+            }
+            other => {
+                self.to = other;
+                Ok(())
+            }
+        }
     }
 
     /// Adds a line (its newline is added here). It reaches the file at the next [`LineSink::flush`], or when much
@@ -166,6 +225,7 @@ impl LineSink {
             return Err(self.error(errno));
         }
         let mut written = 0;
+        self.begun |= !self.pending.is_empty();
         while let Some(rest) = self.pending.get(written..).filter(|rest| !rest.is_empty()) {
             match rustix::io::write(self.fd(), rest) {
                 Ok(count) => written += count,
@@ -177,6 +237,9 @@ impl LineSink {
         }
         self.open = self.torn(self.pending.len());
         self.pending.clear();
+        if self.begun && matches!(self.to, Target::Beside { early: true, .. }) {
+            return self.take_name();
+        }
         Ok(())
     }
 
@@ -192,12 +255,14 @@ impl LineSink {
     /// Writes what is pending and, for a file, has the disk confirm it: some file systems report a full disk only then.
     pub fn finish(mut self) -> Result<(), SinkError> {
         self.flush()?;
-        self.sync()
+        self.sync()?;
+        // Nothing was there to be said: nothing is replaced by it, and no empty file stays.
+        if self.begun { self.take_name() } else { Ok(()) }
     }
 
     /// Has the disk confirm what was written to a file, so that a power cut does not lose it.
     pub fn sync(&mut self) -> Result<(), SinkError> {
-        if let Target::File(file, _) = &self.to {
+        if let Target::File(file, _) | Target::Made(file, _) | Target::Beside { file, .. } = &self.to {
             match rustix::fs::fdatasync(file) {
                 // Not a file that can be synced: a pipe or a device.
                 Ok(()) | Err(Errno::INVAL | Errno::ROFS | Errno::NOTSUP) => {}
@@ -213,7 +278,7 @@ impl LineSink {
     fn fd(&self) -> BorrowedFd<'_> {
         match &self.to {
             Target::Stdout(stdout) => stdout.as_fd(),
-            Target::File(file, _) => file.as_fd(),
+            Target::File(file, _) | Target::Made(file, _) | Target::Beside { file, .. } => file.as_fd(),
         }
     }
 
@@ -253,7 +318,9 @@ impl LineSink {
     fn error(&self, errno: Errno) -> SinkError {
         let to = match &self.to {
             Target::Stdout(_) => "standard output".to_owned(),
-            Target::File(_, path) => path.display().to_string(),
+            Target::File(_, path) | Target::Made(_, path) | Target::Beside { to: path, .. } => {
+                path.display().to_string()
+            }
         };
         let source = io::Error::from(errno);
         match errno {
@@ -262,6 +329,30 @@ impl LineSink {
             _ => SinkError::Io { to, source },
         }
     }
+}
+
+impl Drop for LineSink {
+    fn drop(&mut self) {
+        if let Target::Made(file, path) = &self.to
+            && !self.begun
+        {
+            let ours = rustix::fs::fstat(file).map(|file| (file.st_dev, file.st_ino));
+            let there = rustix::fs::lstat(&**path).map(|file| (file.st_dev, file.st_ino));
+            if ours.is_ok() && ours == there {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// A file without a name of its own in the folder of `to`, 0600.
+fn beside(to: &Path) -> io::Result<NamedTempFile> {
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".klp-trace-").suffix(".part").tempfile_in(folder)
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error)
 }
 
 /// For a line too long to be made in memory first. After an error, [`LineSink::flush`] says again what it was.

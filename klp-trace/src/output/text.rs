@@ -20,7 +20,7 @@ mod states;
 mod summary;
 pub(in crate::output) mod words;
 
-pub use integrity::integrity;
+pub use integrity::{integrity, short as short_integrity};
 use layout::Layout;
 pub use layout::count;
 pub(crate) use layout::{name, relocation};

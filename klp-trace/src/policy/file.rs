@@ -32,6 +32,23 @@ pub struct Policy {
     pub order: Vec<Order>,
     /// How much of what is tolerable.
     pub limits: Limits,
+    /// Of `policy init`: that the journal of which the policy was made is not whole.
+    pub source: Option<Source>,
+}
+
+/// The journal of which a policy was made, when it is not whole: what is held against the policy is inconclusive.
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Source {
+    /// What is wrong with it.
+    pub damaged: String,
+}
+
+impl Source {
+    /// The same as a sentence's end.
+    pub fn told(&self) -> String {
+        format!("it was made of a damaged journal: {}", self.damaged)
+    }
 }
 
 /// The `schema` key: [`SCHEMA`] and nothing else.

@@ -1,16 +1,25 @@
 //! A policy that says what a session shows: a start for one that says what must be.
 
 use super::{Observed, observed::Section};
+use crate::event::Derived;
 use crate::model::Verdict;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Writes a policy that the session meets, but for its bad and unknown verdicts, of which it demands none.
-pub fn init(seen: &Observed) -> String {
+pub fn init(seen: &Observed, source: Option<&Derived>) -> String {
     let mut text = String::from(
         "# What `klp-trace assert --policy` holds this host against; docs/policy.md says what else can be demanded.\n\
          schema = \"klp-trace.policy/1\"\n\n[findings]\nfail-on = \"error\"\n\n[limits]\nloss = 0\nunknown = 0\n",
     );
+    if let Some(source) = source {
+        let damaged = quoted(&source.to_string());
+        let _ = write!(
+            text,
+            "\n# The journal is not whole: `klp-trace assert` with this policy is inconclusive (exit code 5) at best.\n\
+             [source]\ndamaged = {damaged}\n"
+        );
+    }
     for (name, patch) in seen.patches.iter().filter(|(_, patch)| patch.loaded) {
         let state = match patch.enabled {
             Some(true) => "enabled",

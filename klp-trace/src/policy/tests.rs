@@ -292,7 +292,7 @@ pub(super) fn samples() -> (&'static [&'static str], &'static [&'static str]) {
 #[test]
 fn the_policy_that_init_writes_is_met_by_what_it_was_written_from() {
     let told = Told::reload();
-    let text = init(&told.seen);
+    let text = init(&told.seen, None);
     let statuses: Vec<_> =
         judged(&text, &told).into_iter().flat_map(|group| group.checks).map(|check| check.status).collect();
     assert!(statuses.iter().all(|status| *status == Status::Pass), "{text}");

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::event::Unread;
 use crate::kernel::btf::BtfError;
 
 /// The probes cannot be attached: what, why, and what to do.
@@ -102,4 +103,16 @@ pub enum DemandError {
     /// The kernel refuses to run the program
     #[error("the kernel does not run the reading program: {0}")]
     Run(String),
+}
+
+impl From<DemandError> for Unread {
+    fn from(error: DemandError) -> Self {
+        match error {
+            DemandError::Unreadable { .. } => Self::Gone,
+            DemandError::NotLivepatch { relsec, .. } => Self::NotLivepatch(relsec),
+            DemandError::RingFull => Self::RingFull,
+            DemandError::Stalled => Self::Stalled,
+            DemandError::Run(why) => Self::Refused(why),
+        }
+    }
 }

@@ -1,10 +1,15 @@
 //! The files of a journal: one, or a set that `watch --rotate-…` wrote, plain or compressed.
 
+use super::polled::Polled;
 use super::zstd::{Frames, MAGIC};
+use rustix::fs::FileType;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What the name of a journal ends with, and that of a compressed one.
 pub const EXTENSION: &str = ".ndjson";
@@ -81,19 +86,40 @@ pub fn expand(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(vec![path.to_owned()])
 }
 
-/// Opens a journal to be read, decompressed if it is compressed (told by its first bytes, not by its name).
-pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let input: Box<dyn io::Read> =
-        if path.as_os_str() == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
-    let mut input = BufReader::with_capacity(1 << 17, input);
+/// Opens a journal to be read, decompressed if it is compressed (told by its first bytes, not by its name); it ends when
+/// `stop` is set. A pipe, or whatever else is no regular file, says with an error of kind `WouldBlock` that nothing more is
+/// there yet.
+pub fn open(path: &Path, stop: Option<Arc<AtomicBool>>) -> io::Result<Box<dyn BufRead>> {
+    let from: OwnedFd = if path.as_os_str() == "-" {
+        io::stdin().as_fd().try_clone_to_owned()?
+    } else {
+        File::open(path)?.into()
+    };
+    let live = is_live(&from);
+    let mut input = BufReader::with_capacity(1 << 17, Polled::new(from, stop));
     // A folder says only now that it is none to be read; a short read at the start takes a file for a plain one, which
     // no file system does.
     let compressed = input.fill_buf().is_ok_and(|bytes| bytes.starts_with(&MAGIC));
-    Ok(if compressed {
-        Box::new(BufReader::with_capacity(1 << 17, Frames::new(input)))
-    } else {
-        Box::new(input)
+    if compressed {
+        return Ok(Box::new(BufReader::with_capacity(1 << 17, Frames::new(input))));
+    }
+    input.get_mut().tells = live;
+    Ok(Box::new(input))
+}
+
+/// Whether a journal is read as it arrives: from a pipe, a terminal, a socket.
+pub fn arrives(path: &Path) -> bool {
+    let regular = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
+    if path.as_os_str() == "-" {
+        return is_live(io::stdin().as_fd());
+    }
+    rustix::fs::stat(path).is_ok_and(|file| {
+        !regular(file.st_mode) && FileType::from_raw_mode(file.st_mode) != FileType::Directory
     })
+}
+
+fn is_live(file: impl AsFd) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|file| FileType::from_raw_mode(file.st_mode) != FileType::RegularFile)
 }
 
 /// The path without `.zst`, if it has it.

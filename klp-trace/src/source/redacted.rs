@@ -3,7 +3,7 @@
 
 use crate::arch::Arch;
 use crate::event::redact::Redactor;
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, SessionEnd};
 use crate::verify::Verifier;
 use thiserror::Error;
 
@@ -67,7 +67,13 @@ impl Redacted {
             }
             Body::SessionEnd(end) if !matches!(self.session, Session::Refused) => {
                 self.verifier.finish(&mut |event| out(&event));
-                let end = Body::SessionEnd(self.verifier.end(end.reason));
+                let derived = end.derived.clone();
+                let end = SessionEnd { derived, ..self.verifier.end(end.reason) };
+                let end = match &self.session {
+                    Session::Redacted(redactor) => redactor.end(end),
+                    _ => end,
+                };
+                let end = Body::SessionEnd(end);
                 out(&Event { body: end, ..event.clone() });
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use crate::arch::Arch;
 use crate::event::{Body, Event, Integrity, Origin};
 use crate::source::recording::{self, RecordingError};
 use crate::source::zstd::Frames;
-use crate::verify::Verifier;
+use crate::verify::{Outcome, Verifier};
 use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub enum ReplayError {
 struct Replay {
     picture: Picture,
     verifier: Option<Verifier>,
+    /// Of the sessions that have ended.
+    outcome: Outcome,
     tape: Tape,
     /// The last news were of relocations.
     told_states: bool,
@@ -52,15 +54,16 @@ struct Replay {
 
 impl Recorded {
     /// The whole recording: the picture at its end, and its tape.
-    pub fn whole(&self) -> Result<(Picture, Tape, Integrity, crate::verify::Outcome), ReplayError> {
+    pub fn whole(&self) -> Result<(Picture, Tape, Integrity, Outcome), ReplayError> {
         let mut replay = Replay::default();
         let integrity = self.read(u64::MAX, &mut replay)?;
-        let outcome = replay.verifier.as_ref().map(Verifier::outcome).unwrap_or_default();
+        replay.end_session();
+        let outcome = replay.outcome;
         let mut tape = replay.tape;
         tape.position = tape.events;
-        tape.damage = (!integrity.is_whole()).then(|| {
+        tape.damage = crate::output::text::short_integrity(&integrity).map(|short| {
             let lines = crate::output::text::integrity(&integrity);
-            lines.into_iter().next().unwrap_or_else(|| "the recording is damaged".to_owned())
+            (short, lines.into_iter().next().unwrap_or_else(|| "the recording is damaged".to_owned()))
         });
         Ok((replay.picture, tape, integrity, outcome))
     }
@@ -109,6 +112,12 @@ impl Replay {
         }
     }
 
+    fn end_session(&mut self) {
+        if let Some(verifier) = self.verifier.take() {
+            self.outcome = self.outcome.and(&verifier.outcome());
+        }
+    }
+
     fn take(&mut self, origin: &Origin, event: Event) -> ControlFlow<()> {
         if matches!(event.body, Body::Session(_)) || self.verifier.is_none() {
             self.finish();
@@ -116,6 +125,7 @@ impl Replay {
                 self.refused = Some(origin.host.kernel.arch.clone());
                 return ControlFlow::Break(());
             };
+            self.end_session();
             self.verifier = Some(Verifier::new(arch).on(&origin.host.kernel.release));
             self.picture.origin = Some(origin.clone());
         }

@@ -83,6 +83,20 @@ pub struct Outcome {
     pub losses: u64,
 }
 
+impl Outcome {
+    /// Of this session and another, as one.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            worst: self.worst.max(other.worst),
+            bad: self.bad.saturating_add(other.bad),
+            unknown: self.unknown.saturating_add(other.unknown),
+            lost: self.lost.saturating_add(other.lost),
+            losses: self.losses.saturating_add(other.losses),
+        }
+    }
+}
+
 impl Verifier {
     /// A verifier that has seen nothing. Whether the kernel clears is taken from the session event, and not
     /// before; of an architecture whose kernels never do it is not believed.
@@ -306,7 +320,7 @@ impl Verifier {
     /// What the last event of a session says, but for why it ended.
     pub fn end(&self, reason: crate::event::EndReason) -> crate::event::SessionEnd {
         let findings = self.findings.clone();
-        crate::event::SessionEnd { reason, verdicts: self.totals(), findings, lost: self.lost }
+        crate::event::SessionEnd { reason, verdicts: self.totals(), findings, lost: self.lost, derived: None }
     }
 
     pub(super) fn say_finding(&mut self, finding: crate::event::Finding, say: &mut dyn FnMut(Body)) {

@@ -37,7 +37,7 @@ pub fn audit(words: &str, journal: &Path) -> anyhow::Result<(i32, String)> {
 pub fn command(words: &str, journal: &Path) -> Command {
     let words: Vec<&str> = words.split_whitespace().filter(|word| *word != WITHOUT_FILES).collect();
     let mut command = Command::new(TOOL);
-    command.args(["audit", "--format", "json", "--output"]).arg(journal);
+    command.args(["audit", "--format", "json", "--overwrite", "--output"]).arg(journal);
     if !words.contains(&"--ko") {
         command.args(["--ko", FIXTURES]);
     }

@@ -110,7 +110,7 @@ fn watch() -> anyhow::Result<(Child, f64)> {
     let _ = std::fs::remove_file("/tmp/ready");
     let mut command = Command::new(TOOL);
     command.args(["watch", "--format", "ndjson", "--ko", FIXTURES]);
-    command.args(["--output", "/tmp/journal", "--ready-file", "/tmp/ready"]);
+    command.args(["--output", "/tmp/journal", "--overwrite", "--ready-file", "/tmp/ready"]);
     start(&mut command, || Path::new("/tmp/ready").exists())
 }
 

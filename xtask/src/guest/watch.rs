@@ -46,7 +46,7 @@ impl Watch {
             command = in_pid_namespace(&command);
         }
         command
-            .args(["watch", "--format", "ndjson", "--ko", FIXTURES, "--output"])
+            .args(["watch", "--format", "ndjson", "--ko", FIXTURES, "--overwrite", "--output"])
             .arg(&journal)
             .arg("--ready-file")
             .arg(&ready)

@@ -87,7 +87,7 @@ fn follow(path: &Path) -> anyhow::Result<Journal> {
 
 fn replay(tool: &Path, from: &Path, to: &Path) -> anyhow::Result<(Journal, String)> {
     let mut command = Command::new(tool);
-    command.args(["watch", "--format", "ndjson", "--from"]).arg(from).arg("--output").arg(to);
+    command.args(["watch", "--format", "ndjson", "--overwrite", "--from"]).arg(from).arg("--output").arg(to);
     let done = command.output().with_context(|| format!("cannot run {}", tool.display()))?;
     let code = done.status.code().unwrap_or(-1);
     let said = String::from_utf8_lossy(&done.stderr).into_owned();

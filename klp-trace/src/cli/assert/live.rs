@@ -98,7 +98,12 @@ impl Kept {
 
 /// Attaches, looks, runs the command, waits for rest, looks again.
 pub(super) fn run(args: &Args, policy: Policy) -> Result<Ran, Failure> {
-    let mut watched = Watched::start(&args.watch, policy, args.journal.as_deref(), args.redact)?;
+    let mut watched = Watched::start(
+        &args.watch,
+        policy,
+        args.journal.as_deref().map(|path| (path, args.overwrite)),
+        args.redact,
+    )?;
     let mut checks = Vec::new();
     let mut report = None;
     if let Some(mut running) = command::start(&args.command)? {
@@ -121,7 +126,7 @@ impl Watched {
     fn start(
         args: &WatchArgs,
         policy: Policy,
-        journal: Option<&Path>,
+        journal: Option<(&Path, bool)>,
         redact: RedactArgs,
     ) -> Result<Self, Failure> {
         doctor::preflight()?;
@@ -131,8 +136,8 @@ impl Watched {
         let mut judged = Judged::new(policy, redact);
         judged.begin(&origin);
         let mut journal = match journal {
-            Some(path) => {
-                let (journal, sink) = (Journal::new(origin), LineSink::create(path)?);
+            Some((path, overwrite)) => {
+                let (journal, sink) = (Journal::new(origin), LineSink::journal(path, overwrite)?);
                 Some(Kept { journal, sink, redacted: redact.redacted(arch, &host.release), broken: None })
             }
             None => None,

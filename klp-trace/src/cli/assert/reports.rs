@@ -2,7 +2,7 @@
 
 use super::Args;
 use crate::{
-    cli::{Exit, Failure},
+    cli::{Exit, Failure, inputs::Inputs},
     output::{
         report::{Kind, Report},
         sink::LineSink,
@@ -42,16 +42,21 @@ pub(super) struct Reports {
 
 impl Reports {
     pub(super) fn open(kind: Kind, args: &Args) -> Result<Self, Failure> {
-        let mut files: Vec<&PathBuf> = args.report.iter().map(|extra| &extra.file).collect();
-        files.extend(args.output.output.iter().chain(&args.journal));
-        let inputs: Vec<&PathBuf> = args.policy.iter().chain(&args.from).collect();
-        for (number, file) in files.iter().enumerate() {
-            let taken = files.iter().skip(number + 1).chain(&inputs);
-            if taken.into_iter().any(|other| other == file) {
+        let named =
+            args.report.iter().map(|extra| &extra.file).chain(&args.output.output).chain(&args.journal);
+        let named: Vec<&PathBuf> = named.collect();
+        for (number, file) in named.iter().enumerate() {
+            if named.iter().skip(number + 1).any(|other| other == file) {
                 let what = anyhow::anyhow!("{} is named twice", file.display());
                 return Err(Failure::new(Exit::Usage, what).hint("give each report a file of its own"));
             }
         }
+        let mut inputs = Inputs::of(args.policy.iter().chain(&args.watch.ko));
+        if let Some(journal) = &args.from {
+            inputs = inputs.journal(journal);
+        }
+        let files = args.report.iter().map(|extra| Some(&extra.file));
+        inputs.spare(files.chain([args.output.output.as_ref()]).chain(args.journal.iter().map(Some)))?;
         let mut to = vec![(kind, LineSink::open(args.output.output.as_deref())?)];
         for extra in &args.report {
             to.push((extra.kind, LineSink::create(&extra.file)?));

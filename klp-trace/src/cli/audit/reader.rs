@@ -84,5 +84,15 @@ pub(super) fn session(args: &Args, hooks: Vec<HookInfo>, clears: bool, memory: e
     let ring_bytes = if hooks.is_empty() { 0 } else { args.ring_size };
     let kernel_base = kallsyms::text(Path::new(kallsyms::PATH)).map(Address);
     let command = std::env::args().collect();
-    Session { command, hooks, clears, ring_bytes, memory, kernel_base, kernel_log: false, redacted: false }
+    Session {
+        command,
+        hooks,
+        clears,
+        ring_bytes,
+        memory,
+        kernel_base,
+        kernel_log: false,
+        redacted: false,
+        derived: None,
+    }
 }

@@ -42,8 +42,10 @@ impl Show {
                 verbose: args.verbose,
             },
         };
-        let sink = LineSink::open(args.output.output.as_deref());
-        let sink = sink.map_err(|error| Failure::new(Exit::Runtime, error))?;
+        let sink = match (&args.output.output, args.format()) {
+            (Some(path), Format::Json) if path.as_os_str() != "-" => LineSink::journal(path, args.overwrite)?,
+            (path, _) => LineSink::open(path.as_deref())?,
+        };
         Ok(Self { form, sink, redacted, refused: None, broken: None })
     }
 
@@ -67,6 +69,19 @@ impl Show {
             Form::Journal(_) => {}
             Form::Report { report, .. } => report.event(event),
         }
+    }
+
+    /// The events from here on come from another session: what is told at the end is of the last one.
+    pub(super) fn set_origin(&mut self, origin: Origin) {
+        match &mut self.form {
+            Form::Journal(journal) => journal.set_origin(origin),
+            Form::Report { report, .. } => report.begin(origin),
+        }
+    }
+
+    /// Whether nothing more can be written.
+    pub(super) fn is_closed(&self) -> bool {
+        self.broken.is_some() || self.refused.is_some()
     }
 
     /// Writes the report, and ends.

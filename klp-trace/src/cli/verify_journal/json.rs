@@ -1,8 +1,11 @@
 //! What `verify-journal --json` writes.
 
-use super::report::{Said, Signed, Verified};
+use super::report::{Report, Signed};
+use crate::cli::exit::Exit;
 use crate::elf::names;
+use crate::event::Derived;
 use crate::event::chain::Hash;
+use crate::event::envelope::Time;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -28,6 +31,17 @@ pub(super) struct Document {
     pub records: u64,
     pub sessions: u64,
     pub files: Vec<OneFile>,
+    /// Where and when the first sessions were recorded.
+    recorded: Vec<Recorded>,
+    /// Where the journal was made of one that is not whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    derived: Option<Derived>,
+    /// Where a key was given: the SHA-256 of its DER form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<Hash>,
+    /// Where a last hash was expected: whether it is that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_hash: Option<bool>,
 }
 
 /// One file.
@@ -42,38 +56,82 @@ pub(super) struct OneFile {
     ends_without_session_end: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_damage: Option<Damage>,
+    /// All of them, but for those beyond the ten thousandth of all files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    all_damages: Vec<Damage>,
     /// Where a key was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["valid", "invalid", "missing"]))]
     signature: Option<&'static str>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Clone, Serialize, JsonSchema)]
 struct Damage {
     line: u64,
     what: String,
 }
 
-/// One file's part; `cut`: a session ends with it, and has no end.
-pub(super) fn file(verified: &Verified, cut: bool) -> OneFile {
-    let check = verified.said.check();
-    let first_damage = match (&check.first, &verified.said) {
-        (Some(damage), _) => Some(Damage { line: damage.line, what: damage.fault.to_string() }),
-        (None, Said::Unreadable { line, why, .. }) => Some(Damage { line: *line, what: why.clone() }),
-        (None, Said::Checked(_)) => None,
-    };
-    OneFile {
-        file: names::path(&verified.path),
-        lines: check.lines,
-        records: check.records,
-        damages: check.damages,
-        heads: check.heads.clone(),
-        ends_without_session_end: cut,
-        first_damage,
-        signature: verified.signed.map(|signed| match signed {
-            Signed::Right => "valid",
-            Signed::Wrong => "invalid",
-            Signed::Not => "missing",
-        }),
+/// Where and when a session was recorded.
+#[derive(Serialize, JsonSchema)]
+struct Recorded {
+    host: String,
+    /// Release.
+    kernel: String,
+    arch: String,
+    /// Version of the klp-trace that watched.
+    tool: String,
+    first: Time,
+    last: Time,
+}
+
+impl From<&Report> for Document {
+    fn from(report: &Report) -> Self {
+        let integrity = &report.integrity;
+        let files = report.paths.iter().zip(&integrity.files).enumerate();
+        let files = files.map(|(number, (path, check))| {
+            let damages: Vec<Damage> = check
+                .listed
+                .iter()
+                .map(|damage| Damage { line: damage.line, what: damage.fault.to_string() })
+                .collect();
+            OneFile {
+                file: names::path(path),
+                lines: check.lines,
+                records: check.records,
+                damages: check.damages,
+                heads: check.heads.clone(),
+                ends_without_session_end: report.is_cut(number),
+                first_damage: damages.first().cloned(),
+                all_damages: damages,
+                signature: report.signed.get(number).copied().flatten().map(|signed| match signed {
+                    Signed::Right => "valid",
+                    Signed::Wrong => "invalid",
+                    Signed::Not => "missing",
+                }),
+            }
+        });
+        let recorded = integrity.about.iter().map(|about| Recorded {
+            host: about.host.name.clone(),
+            kernel: about.host.kernel.release.clone(),
+            arch: about.host.kernel.arch.clone(),
+            tool: about.tool.version.clone(),
+            first: about.first,
+            last: about.last,
+        });
+        Self {
+            schema: SCHEMA,
+            result: match report.exit() {
+                Exit::Clean => "whole",
+                Exit::Inconclusive => "inconclusive",
+                _ => "damaged",
+            },
+            records: report.records(),
+            sessions: integrity.sessions,
+            files: files.collect(),
+            recorded: recorded.collect(),
+            derived: integrity.derived.clone(),
+            public_key: report.key,
+            expected_hash: report.expected.map(|_| report.is_expected()),
+        }
     }
 }

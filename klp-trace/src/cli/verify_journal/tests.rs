@@ -20,10 +20,21 @@ fn rotated(folder: &Path) -> PathBuf {
     output
 }
 
+fn args(files: Vec<PathBuf>) -> Args {
+    Args {
+        files,
+        public_key: None,
+        expect_hash: None,
+        verbose: false,
+        format: Format::Text,
+        json: false,
+        output: OutputArgs::default(),
+    }
+}
+
 fn verify(files: &[&Path]) -> Report {
     let files = files.iter().map(|path| path.to_path_buf()).collect();
-    check(&Args { files, public_key: None, format: Format::Text, json: false, output: OutputArgs::default() })
-        .unwrap()
+    check(&args(files)).unwrap()
 }
 
 #[test]
@@ -55,7 +66,7 @@ fn the_json_is_as_its_schema_says() {
         }
         let mut report = verify(&[&output]);
         for signed in [None, Some(Signed::Not), Some(Signed::Right), Some(Signed::Wrong)] {
-            report.files[0].signed = signed;
+            report.signed[0] = signed;
             let document: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
             assert_described(json::schema(), &document);
             assert_eq!(document["files"][1].get("first_damage").is_some(), damaged);
@@ -107,7 +118,11 @@ fn a_damaged_compressed_file_is_damage() {
     std::fs::write(&zst, &packed).unwrap();
     let report = verify(&[&output]);
     assert_eq!(report.exit(), Exit::Finding);
-    assert!(report.text().contains("klp.000002.ndjson.zst: cannot be read beyond line"), "{}", report.text());
+    assert!(
+        report.text().contains("cannot be read beyond here: the zstd stream is damaged"),
+        "{}",
+        report.text()
+    );
 }
 
 #[test]
@@ -116,15 +131,9 @@ fn what_is_no_journal_is_wrong_usage() {
     let file = folder.path().join("x.ndjson");
     for text in ["", "hello\n", "{}\n"] {
         std::fs::write(&file, text).unwrap();
-        let args = Args {
-            files: vec![file.clone()],
-            public_key: None,
-            format: Format::Text,
-            json: false,
-            output: OutputArgs::default(),
-        };
+        let args = args(vec![file.clone()]);
         let Err(failure) = check(&args) else { panic!("{text:?} is no journal") };
         assert_eq!(failure.exit(), Exit::Usage);
-        assert!(failure.to_string().contains("not one record"), "{failure}");
+        assert!(failure.to_string().contains("is not a journal that"), "{failure}");
     }
 }

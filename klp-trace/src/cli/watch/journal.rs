@@ -8,8 +8,10 @@ use anyhow::anyhow;
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::inputs::Inputs;
 use crate::cli::keys;
 use crate::output::journal::{Options, Rotation, Sync};
+use crate::source::journal_files;
 
 /// How a journal is written.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -44,6 +46,12 @@ pub struct JournalArgs {
     /// `klp-trace verify-journal --public-key` checks it.
     #[arg(long, value_name = "KEY", requires = "output")]
     pub sign_key: Option<PathBuf>,
+
+    /// Replace a journal that is there; without it, a file that is not empty is left as it is
+    ///
+    /// It is replaced once the first records are written. Rotated files have numbers of their own, and replace nothing.
+    #[arg(long, requires = "output")]
+    pub overwrite: bool,
 }
 
 /// How closed files are compressed.
@@ -83,7 +91,22 @@ impl JournalArgs {
             compress: self.compress.is_some(),
         });
         let signer = self.sign_key.as_deref().map(keys::signer).transpose()?;
-        Ok(Options { output, rotation, sync: self.sync, signer })
+        Ok(Options { output, rotation, sync: self.sync, signer, overwrite: self.overwrite })
+    }
+
+    /// Refuses to write to what is read: the journal, its signature, the files of a rotated one; and `also`.
+    pub(super) fn spare(
+        &self,
+        mut inputs: Inputs,
+        output: Option<&PathBuf>,
+        also: Option<&PathBuf>,
+    ) -> Result<(), Failure> {
+        let rotated = self.rotate_size.is_some() || self.rotate_age.is_some();
+        if let (Some(output), true) = (output, rotated) {
+            inputs.spare_set(output)?;
+        }
+        let signature = self.sign_key.as_ref().and(output).map(|output| journal_files::signature_of(output));
+        inputs.spare([output].into_iter().chain(signature.as_ref().map(Some)).chain(also.map(Some)))
     }
 
     /// For text there is nothing to rotate, sync or sign.
@@ -92,11 +115,12 @@ impl JournalArgs {
             || self.rotate_age.is_some()
             || self.compress.is_some()
             || self.sign_key.is_some()
+            || self.overwrite
             || self.sync != Sync::default();
         if !given {
             return Ok(());
         }
-        let what = anyhow!("--rotate-…, --compress, --sync and --sign-key are for a journal");
+        let what = anyhow!("--rotate-…, --compress, --sync, --sign-key and --overwrite are for a journal");
         Err(Failure::new(Exit::Usage, what).hint("add --format ndjson"))
     }
 }

@@ -3,10 +3,11 @@
 use super::{Args, Attach, show::Show};
 use crate::{
     arch::Arch,
-    cli::{Exit, Failure, doctor},
+    cli::{Exit, Failure, doctor, inputs::Inputs},
     event::{Body, Clock, EndReason, Event, Host, Kernel, Memory, Origin, Session, Tool},
     kernel::{host, kallsyms, kmsg, kmsg::Kmsg, patch_file::Finder},
     model::Address,
+    output::sink::LineSink,
     probe::{self, ProbeError, Probes},
     source::live::{Live, Parts, hook_info},
 };
@@ -29,6 +30,8 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Watches until a signal, the time asked for, or the reader of the output ends it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let inputs = Inputs::of(args.ko.iter().chain(&args.journal.sign_key));
+    args.journal.spare(inputs, args.output.output.as_ref(), args.ready_file.as_ref())?;
     let (host, arch) = host()?;
     let stop = stop_flag()?;
     let mut show = Show::open(args, origin(&host))?;
@@ -39,7 +42,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     live.start(session, &mut |event| show.event(&event));
     show.flush();
     if let Some(file) = &args.ready_file {
-        std::fs::write(file, "ready\n").with_context(|| format!("cannot write {}", file.display()))?;
+        let mut ready = LineSink::create(file)?;
+        ready.line(b"ready")?;
+        ready.finish()?;
     }
     let reason = watch(&mut live, &mut show, args.duration, &stop)?;
     let end = Event { mono_ns: monotonic(), task: None, body: Body::SessionEnd(live.verifier().end(reason)) };
@@ -69,6 +74,7 @@ pub(in crate::cli) fn session(probes: &Probes, ring_bytes: u32, log: Option<&Kms
         kernel_base: kallsyms::text(Path::new(kallsyms::PATH)).map(Address),
         kernel_log: log.is_some(),
         redacted: false,
+        derived: None,
     }
 }
 

@@ -38,19 +38,18 @@ impl Show {
     /// Opens what the arguments ask for.
     pub(super) fn open(args: &Args, origin: Origin) -> Result<Self, Failure> {
         let filter = filter(args)?;
-        let failed = |error| Failure::new(Exit::Runtime, error);
         let redacted = Arch::from_uname(&origin.host.kernel.arch)
             .and_then(|arch| args.redact.redacted(arch, &origin.host.kernel.release));
         let form = match args.format() {
             Format::Ndjson => {
                 let options = args.journal.options(args.output.output.clone())?;
-                Form::Journal(Box::new(JournalWriter::open(options, origin).map_err(failed)?))
+                Form::Journal(Box::new(JournalWriter::open(options, origin)?))
             }
             Format::Text => {
                 args.journal.refuse()?;
                 let mut text = Text::new(args.look.style(&args.output), filter).verbose(args.verbose);
                 text.set_origin(&origin);
-                let sink = LineSink::open(args.output.output.as_deref()).map_err(failed)?;
+                let sink = LineSink::open(args.output.output.as_deref())?;
                 Form::Text(Box::new(text), Vec::new(), sink)
             }
         };

@@ -1,8 +1,10 @@
 use super::*;
+use crate::event::chain;
 use crate::event::envelope::SCHEMA;
+use crate::event::reader::{Integrity, NotAJournal, Reader};
 use crate::event::testing::{any, one_of_each, origin};
 use crate::event::{Body, Event, Journal};
-use crate::source::checked::check_input;
+use crate::source::lines::{Line, Lines};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -16,7 +18,8 @@ fn journal() -> Vec<Vec<u8>> {
         let mut sample = one_of_each();
         sample[0].mono_ns += number as u64;
         let any = prop::collection::vec(any::event(), length).new_tree(&mut runner).unwrap().current();
-        let inner = any.into_iter().filter(|event| !is_end(event) && !is_session(event));
+        let inner =
+            any.into_iter().filter(|event| !is_end(event) && !is_session(event) && !is_of_read(event));
         let end = sample.pop().unwrap();
         let events: Vec<_> = sample.into_iter().chain(inner).chain([end]).collect();
         lines.extend(written(&mut journal, &events));
@@ -26,6 +29,11 @@ fn journal() -> Vec<Vec<u8>> {
 
 fn is_session(event: &Event) -> bool {
     matches!(event.body, Body::Session(_))
+}
+
+/// These belong together, which random ones do not.
+fn is_of_read(event: &Event) -> bool {
+    matches!(event.body, Body::RelocState(_) | Body::SectionRead(_))
 }
 
 fn is_end(event: &Event) -> bool {
@@ -40,16 +48,25 @@ fn line(bytes: &[u8]) -> Vec<u8> {
     [bytes, b"\n"].concat()
 }
 
-fn check(files: &[Vec<u8>]) -> (Vec<FileCheck>, SetCheck) {
-    let mut checker = Checker::new();
-    let checked = files
-        .iter()
-        .map(|bytes| check_input(&mut checker, &mut &bytes[..], "test".to_owned()).unwrap())
-        .collect();
-    (checked, checker.finish())
+fn check(files: &[Vec<u8>]) -> (Vec<FileCheck>, Integrity) {
+    let mut reader = Reader::new();
+    for bytes in files {
+        reader.file("test");
+        let (mut lines, mut input) = (Lines::default(), &bytes[..]);
+        loop {
+            match lines.next(&mut input).unwrap() {
+                Line::End => break,
+                Line::Whole => drop(reader.line(lines.line()).unwrap()),
+                Line::Unfinished => drop(reader.unfinished_line(lines.line()).unwrap()),
+                Line::TooLong => reader.too_long().unwrap(),
+            }
+        }
+    }
+    let integrity = reader.finish().unwrap();
+    (integrity.files.clone(), integrity)
 }
 
-fn first(bytes: Vec<u8>) -> (FileCheck, SetCheck) {
+fn first(bytes: Vec<u8>) -> (FileCheck, Integrity) {
     let (mut files, set) = check(&[bytes]);
     (files.remove(0), set)
 }
@@ -233,17 +250,96 @@ fn another_version_is_refused_by_name_but_not_when_that_is_the_damage() {
     let mut other = br#"{"schema":"klp-trace.event/9","seq":1,"event":{"kind":"session","id":"0000000000000000-1"},"prev":"#.to_vec();
     other.extend(format!("\"{}\"}}", Hash::ZERO).bytes());
     chain::seal(&mut other);
-    assert!(matches!(Checker::new().line(&other), Err(NotAJournal::OtherSchema { line: 1, .. })));
+    assert!(matches!(Reader::new().line(&other), Err(NotAJournal::OtherSchema { line: 1, .. })));
 }
 
 proptest! {
     #[test]
     fn any_lines_are_survived(noise in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..12)) {
-        let mut checker = Checker::new();
-        checker.file();
+        let mut reader = Reader::new();
+        reader.file("test");
         for line in &noise {
-            prop_assert!(checker.line(line).is_ok());
+            let _ = reader.line(line);
         }
-        prop_assert_eq!(checker.end_file().damages, noise.len() as u64);
+        prop_assert!(reader.finish().is_err(), "no one of them is a record");
     }
+}
+
+/// A line whose values are those of its session, sealed, but for what `alter` makes of it.
+fn altered(number: usize, alter: impl Fn(&str) -> String) -> Option<Damage> {
+    let mut lines = journal();
+    let text = String::from_utf8(lines[number].clone()).unwrap();
+    let unsealed = text.rsplit_once(",\"hash\":").unwrap().0;
+    let mut bytes = format!("{}}}", alter(unsealed)).into_bytes();
+    assert_ne!(bytes, format!("{unsealed}}}").as_bytes());
+    chain::seal(&mut bytes);
+    lines[number] = line(&bytes);
+    first(lines.concat()).0.listed.into_iter().find(|damage| !matches!(damage.fault, Fault::Gap { .. }))
+}
+
+#[test]
+fn numbers_times_and_ids_are_those_of_their_session() {
+    let number = altered(2, |text| text.replace("\"seq\":3,", "\"seq\":18446744073709551613,"));
+    assert_eq!(number, Some(Damage { line: 3, fault: Fault::Number { due: 3, seq: u64::MAX - 2 } }));
+    let first = altered(0, |text| text.replace("\"seq\":1,", "\"seq\":7,"));
+    assert_eq!(first, Some(Damage { line: 1, fault: Fault::Number { due: 1, seq: 7 } }));
+    let id = altered(3, |text| text.replace("-4\"},\"host\"", "-5\"},\"host\""));
+    assert!(matches!(id, Some(Damage { line: 4, fault: Fault::Id { .. } })), "{id:?}");
+    let session = altered(3, |text| {
+        let at = text.find("\"id\":\"").unwrap() + 6;
+        let digit = if &text[at..=at] == "0" { "1" } else { "0" };
+        format!("{}{digit}{}", &text[..at], &text[at + 1..])
+    });
+    assert!(matches!(session, Some(Damage { line: 4, fault: Fault::Id { .. } })), "{session:?}");
+    let time = altered(5, |text| {
+        let at = text.find("\"time\":\"").unwrap() + 8;
+        let digit = if &text[at..=at] == "1" { "2" } else { "1" };
+        format!("{}{digit}{}", &text[..at], &text[at + 1..])
+    });
+    assert!(matches!(time, Some(Damage { line: 6, fault: Fault::Time { .. } })), "{time:?}");
+}
+
+/// What `convert` makes of a journal's bytes, by its first damage and their number.
+fn converted(convert: impl Fn(&str) -> String) -> (Fault, u64, u64) {
+    let text = String::from_utf8(journal().concat()).unwrap();
+    let (file, set) = first(convert(&text).into_bytes());
+    (file.first.unwrap().fault, file.damages, set.records)
+}
+
+#[test]
+fn what_mail_and_editors_do_is_named_as_what_it_is() {
+    let all = journal().len() as u64;
+    assert_eq!(converted(|text| text.replace('\n', "\r\n")), (Fault::Crlf, all, all));
+    assert_eq!(converted(|text| format!("\u{feff}{text}")), (Fault::Bom, 1, all));
+    assert_eq!(converted(|text| format!("\u{feff}{text}").replace('\n', "\r\n")), (Fault::Bom, all + 1, all));
+    let (letter, damages, records) = converted(|text| format!("Dear auditor,\n\n{text}\n"));
+    assert!(matches!(letter, Fault::NoRecord { .. }), "{letter}");
+    assert_eq!((damages, records), (3, all), "each line of the letter");
+    let spaced = |text: &str| text.replace("{\"schema\":", "{ \"schema\": ");
+    assert_eq!(converted(spaced), (Fault::Reformatted, all, all));
+    let sorted = |text: &str| {
+        let line = |line| serde_json::from_str::<serde_json::Value>(line).unwrap().to_string() + "\n";
+        text.lines().map(line).collect()
+    };
+    assert_eq!(converted(sorted), (Fault::Reformatted, all, all));
+    // Reformatted and altered: not to be told from altered alone.
+    let both = |text: &str| spaced(text).replacen("\"mono_ns\":", "\"mono_ns\":1", 1);
+    assert!(matches!(converted(both).0, Fault::Altered), "{:?}", converted(both).0);
+    let pretty: serde_json::Value = serde_json::from_slice(&journal()[0]).unwrap();
+    let mut reader = Reader::new();
+    let text = serde_json::to_string_pretty(&pretty).unwrap();
+    assert_eq!(reader.line(text.lines().next().unwrap().as_bytes()), Err(NotAJournal::Spread));
+}
+
+#[test]
+fn lines_that_are_no_records_are_not_read_without_end() {
+    let mut reader = Reader::new();
+    let refused = (0..1_000_000).find(|_| reader.line(b"").is_err()).unwrap();
+    assert!(refused < 20_000, "{refused}");
+    let mut reader = Reader::new();
+    reader.line(journal()[0].trim_ascii_end()).unwrap();
+    let read = (0..1_000_000).find(|_| reader.line(b"").is_err() || reader.is_flooded()).unwrap();
+    assert!(read < 20_000, "{read}");
+    let integrity = reader.finish().unwrap();
+    assert!(integrity.listed().count() <= MAX_LISTED && integrity.damages > 10_000);
 }

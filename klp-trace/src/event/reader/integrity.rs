@@ -1,6 +1,11 @@
 //! Whether a journal is whole.
 
+use crate::event::chain::Hash;
+use crate::event::check::FileCheck;
+use crate::event::derived::Derived;
+use crate::event::envelope::{EventId, Host, Time, Tool};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// What the chain and the records of a journal say of its wholeness.
@@ -9,31 +14,59 @@ use thiserror::Error;
 /// it cannot say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Integrity {
+    /// The files that were read, in order.
+    pub files: Vec<FileCheck>,
     /// The first damage.
     pub first: Option<Damage>,
     /// Damages in all; one line may have several.
     pub damages: u64,
-    /// Records read.
+    /// Lines that were read as records.
     pub records: u64,
+    /// Sessions that start in it.
+    pub sessions: u64,
+    /// Of the first sessions: where and when they were recorded.
+    pub about: Vec<About>,
     /// Whether the last session ends with its `session_end`. If not, the tool was killed, or the end was cut off.
     pub ended: bool,
-    /// Sessions before the last one that do not.
-    pub unended: u64,
+    /// Sessions before the last one that end with their file, and have no end.
+    pub cut: u64,
     /// Records passed over because this version does not know their kind, by kind.
     pub unknown_kinds: BTreeMap<String, u64>,
+    /// The last hash that a line carried.
+    pub last_hash: Option<Hash>,
+    /// That it was made of a journal that is not whole.
+    pub derived: Option<Derived>,
+    /// Whoever asked for it asked to read no further: that its end was not read is no damage.
+    pub stopped: bool,
+}
+
+/// Where and when a session was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The host.
+    pub host: Arc<Host>,
+    /// The tool that watched.
+    pub tool: Arc<Tool>,
+    /// Time of the first record that was read.
+    pub first: Time,
+    /// Time of the latest record.
+    pub last: Time,
 }
 
 impl Integrity {
     /// Whether nothing in the journal is altered, missing or torn. See also [`Integrity::ended`].
     pub fn is_whole(&self) -> bool {
-        self.first.is_none()
+        self.damages == 0
     }
 
-    pub(super) fn note(&mut self, line: u64, fault: Fault) {
-        self.damages += 1;
-        if self.first.is_none() {
-            self.first = Some(Damage { line, fault });
-        }
+    /// Whether it is whole to its end, and made of nothing that is not: only then can a replay of it be clean.
+    pub fn is_sound(&self) -> bool {
+        self.is_whole() && (self.ended || self.stopped) && self.cut == 0 && self.derived.is_none()
+    }
+
+    /// The damages that are kept.
+    pub fn listed(&self) -> impl Iterator<Item = &Damage> {
+        self.files.iter().flat_map(|file| &file.listed)
     }
 }
 
@@ -78,6 +111,57 @@ pub enum Fault {
     /// More sessions in one file than can be kept account of.
     #[error("more than {} sessions in one file", crate::event::check::MAX_HEADS)]
     TooManyChains,
+    /// The record's number is not the next one.
+    #[error("the record's number (seq) is {seq}, where {due} is due")]
+    Number {
+        /// As due.
+        due: u64,
+        /// As it stands there.
+        seq: u64,
+    },
+    /// The record's id is not of its session and number.
+    #[error("the record's id (event.id) is {id}, where {due} is due")]
+    Id {
+        /// As it stands there.
+        id: EventId,
+        /// As due.
+        due: EventId,
+    },
+    /// The wall-clock time does not follow the monotonic one.
+    #[error("the record's time is {time}, where {due} is due by its mono_ns and the session's clock")]
+    Time {
+        /// As it stands there.
+        time: Time,
+        /// As due.
+        due: Time,
+    },
+    /// Lines end with CR LF.
+    #[error(
+        "the line ends with CR LF: the file was converted, as mail and editors do; the record itself is whole"
+    )]
+    Crlf,
+    /// A byte order mark.
+    #[error("the file begins with a byte order mark (BOM), which an editor put there")]
+    Bom,
+    /// The same JSON, written in another way.
+    #[error(
+        "the JSON was written anew (by jq, an editor, a script), which breaks its seal; it says what was sealed"
+    )]
+    Reformatted,
+    /// Written in another way, and perhaps altered.
+    #[error(
+        "the JSON was written anew (by jq, an editor, a script): whether it was altered, its seal no longer tells"
+    )]
+    Rewritten,
+    /// The file could not be read to its end.
+    #[error("cannot be read beyond here: {why}")]
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+    /// Too many lines that are no records.
+    #[error("no record in {} lines: nothing more of this file is read", super::MAX_JUNK)]
+    Flood,
     /// A session that was there before.
     #[error("these records stand here a second time: their session was read before")]
     Repeated,

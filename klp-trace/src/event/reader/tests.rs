@@ -33,7 +33,7 @@ fn evidence() -> Vec<Event> {
 fn the_evidence_comes_back_and_the_conclusions_do_not() {
     let (events, integrity) = read(&written(&one_of_each()));
     assert_eq!(events, evidence());
-    assert!(integrity.is_whole() && integrity.ended && integrity.unended == 0);
+    assert!(integrity.is_whole() && integrity.ended && integrity.cut == 0);
     assert_eq!(integrity.records, 15);
 }
 
@@ -50,14 +50,16 @@ fn the_origin_comes_back() {
 #[test]
 fn sessions_follow_one_another() {
     let mut lines = written(&one_of_each());
-    lines.extend(written(&one_of_each()));
+    let mut later = one_of_each();
+    later[0].mono_ns += 1;
+    lines.extend(written(&later));
     let (events, integrity) = read(&lines);
     assert_eq!(events.len(), 2 * evidence().len());
-    assert!(integrity.is_whole() && integrity.ended && integrity.unended == 0);
+    assert!(integrity.is_whole() && integrity.ended && integrity.cut == 0);
     lines.remove(14);
     let (_, integrity) = read(&lines);
-    assert!(integrity.is_whole() && integrity.ended);
-    assert_eq!(integrity.unended, 1);
+    assert_eq!(integrity.first, Some(Damage { line: 15, fault: Fault::Unended }));
+    assert!(integrity.ended);
 }
 
 #[test]
@@ -189,7 +191,8 @@ fn a_last_line_without_newline_is_whole_if_its_hash_says_so() {
     }
     assert_eq!(reader.unfinished_line(&lines[14]), Ok(None));
     let integrity = reader.finish().unwrap();
-    assert!(integrity.is_whole() && integrity.ended);
+    assert_eq!(integrity.first, Some(Damage { line: 15, fault: Fault::NoNewline }));
+    assert!(integrity.ended);
 }
 
 #[test]
@@ -229,7 +232,10 @@ fn kinds_of_later_versions_are_counted_and_passed_over() {
 
 #[test]
 fn what_is_no_journal_is_refused() {
-    let refusal = |line: &[u8]| Reader::new().line(line).unwrap_err().to_string();
+    let refusal = |line: &[u8]| {
+        let mut reader = Reader::new();
+        reader.line(line).and_then(|_| reader.finish()).unwrap_err().to_string()
+    };
     assert!(refusal(b"hello").starts_with("line 1 is not a record"));
     assert!(refusal(b"{\"a\":1}").contains("missing field"));
     assert!(refusal(&[0xff; 20]).starts_with("line 1"));
@@ -282,7 +288,10 @@ proptest! {
         let (_, integrity) = read(&written(&events));
         // The chain holds; strays come of reads at random.
         if let Some(damage) = integrity.first {
-            let of_entries = matches!(damage.fault, Fault::Stray { .. } | Fault::NoRecord { .. });
+            let of_entries = matches!(
+                damage.fault,
+                Fault::Stray { .. } | Fault::NoRecord { .. } | Fault::Unended | Fault::Repeated
+            );
             prop_assert!(of_entries, "{damage}");
         }
         prop_assert_eq!(integrity.records, events.len() as u64);
@@ -325,7 +334,9 @@ fn what_is_said_of_a_hostile_line_can_be_shown() {
     let first = String::from_utf8(written(&one_of_each())[0].clone()).unwrap();
     let hostile = first.replacen("\"klp_module_", "\"klp_\u{7f}\u{202e}module_", 1);
     assert_ne!(hostile, first);
-    let refused = Reader::new().line(hostile.as_bytes()).unwrap_err().to_string();
+    let mut reader = Reader::new();
+    assert_eq!(reader.line(hostile.as_bytes()), Ok(None));
+    let refused = reader.finish().unwrap_err().to_string();
     assert!(refused.contains("klp_\\x7f"), "{refused}");
     assert!(!refused.chars().any(|c| c.is_control() || c == '\u{202e}'), "{refused}");
 }

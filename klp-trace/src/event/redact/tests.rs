@@ -145,3 +145,111 @@ fn the_kernels_words_tell_no_address_of_this_boot() {
     );
     assert_eq!(&*overflow.text, "overflow in relocation type 10 val ffffffffc0076010 sec 4 idx 2");
 }
+
+/// How an address may be written: hexadecimal in two ways, its bytes in memory order, decimal with and without a sign.
+fn forms(address: u64) -> [String; 6] {
+    [
+        format!("{address:#x}"),
+        format!("{address:x}"),
+        format!("{address:016X}"),
+        format!("{:016x}", address.swap_bytes()),
+        address.to_string(),
+        address.cast_signed().to_string(),
+    ]
+}
+
+fn tells(text: &str, address: u64) -> Option<String> {
+    let text = text.to_lowercase();
+    forms(address).into_iter().find(|form| text.contains(&form.to_lowercase()))
+}
+
+/// One of each kind of event, with a text in every field that is free text, and with this address in every typed one that is
+/// set.
+fn saying(words: &str, address: u64) -> Vec<crate::event::Event> {
+    use crate::event::{Derived, Unread};
+    let mut events = crate::event::testing::one_of_each();
+    for event in &mut events {
+        match &mut event.body {
+            Body::Session(session) => {
+                session.kernel_base = Some(Address(address));
+                session.command.push(words.to_owned());
+                session.hooks.iter_mut().for_each(|hook| hook.reason = Some(words.to_owned()));
+                session.derived =
+                    Some(Derived { hash: None, damages: 1, first: vec![words.to_owned()], ended: true });
+            }
+            Body::PatchMetadata(meta) => {
+                meta.patch.address = Address(address);
+                meta.elf = Elf::Differs { path: words.to_owned(), difference: words.to_owned() };
+            }
+            Body::SymbolLookup(lookup) => {
+                lookup.object.address = Some(Address(address));
+                if let crate::event::Lookup::Found { address: found, .. } = &mut lookup.outcome {
+                    *found = Address(address);
+                }
+            }
+            Body::AddressLookup(lookup) => lookup.address = Address(address),
+            Body::Livepatch(found) => {
+                found.patch.address = Address(address);
+                found.unread = Some(Unread::of(words));
+            }
+            Body::Module(module) => module.address = Some(Address(address)),
+            Body::Hook(hook) => {
+                hook.patch.iter_mut().for_each(|patch| patch.address = Address(address));
+                hook.object.iter_mut().for_each(|object| object.address = Some(Address(address)));
+            }
+            Body::SectionRead(read) => {
+                read.patch.address = Address(address);
+                for entry in &mut read.entries {
+                    entry.address = Address(address);
+                    entry.recorded = Some(Address(address));
+                }
+            }
+            Body::Stall(stall) => {
+                stall.patch.address = Address(address);
+                stall.found.blocking.iter_mut().for_each(|task| task.stack.push(words.to_owned()));
+            }
+            Body::KernelMessage(message) => {
+                message.text = words.into();
+                message.address = Some(Address(address));
+            }
+            Body::Transition(transition) => {
+                transition.patch.iter_mut().for_each(|patch| patch.address = Address(address));
+            }
+            Body::RelocState(_) | Body::Finding(_) | Body::EventsLost(_) | Body::SessionEnd(_) => {}
+        }
+    }
+    events
+}
+
+proptest! {
+    /// Every string of every redacted record, and of every report for elsewhere, is searched for the session's address in
+    /// whatever form it was said.
+    #[test]
+    fn no_string_of_a_record_or_report_tells_an_address_in_any_form(
+        slide in 1u64..504, offset in 0u64..0x2000_0000, form in 0usize..6, before in "[ a-z=:(,-]{0,3}", after in "[ .,;)]{0,2}",
+    ) {
+        let base = UNMOVED + slide * (2 << 20);
+        // The image itself, or a module; and nothing that moves to where another form of it could be found.
+        let address = base + offset;
+        prop_assume!(address < END && before.chars().last().is_none_or(|c| !c.is_alphanumeric()));
+        let words = format!("{before}{}{after} x", forms(address)[form]);
+        let mut redactor = Redactor::new(Address(base)).unwrap();
+        let mut journal = crate::event::Journal::new(crate::event::testing::origin());
+        let mut open = false;
+        for event in saying(&words, address) {
+            let conclusion = matches!(event.body, Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_));
+            let line = String::from_utf8(journal.clone().line(&event).unwrap().to_vec()).unwrap();
+            open |= tells(&line, address).is_some();
+            if conclusion {
+                continue;
+            }
+            let line = String::from_utf8(journal.line(&redactor.redact(event)).unwrap().to_vec()).unwrap();
+            // What stands at the end is a hash.
+            let said = line.split(",\"prev\":").next().unwrap();
+            prop_assert_eq!(tells(said, address), None, "{}", said);
+        }
+        prop_assert!(open, "unredacted it is told");
+        let hidden = replace(&words, &|_| Shown::Words("(address)"));
+        prop_assert_eq!(tells(&hidden, address), None, "{}", hidden);
+    }
+}

@@ -89,11 +89,17 @@ fn livepatch() -> impl Strategy<Value = Body> {
             .as_slice(),
     );
     let objects = of(proptest::collection::vec(name(), 0..3));
-    (patch(), standing, any::<u32>(), of(text()), of(any::<i64>()), objects).prop_map(
-        |(patch, standing, sections, unread, refcount, objects)| {
-            Body::Livepatch(Livepatch { patch, standing, sections, unread, refcount, objects })
-        },
+    (
+        patch(),
+        standing,
+        any::<u32>(),
+        of(text().prop_map(|text| Unread::of(&text))),
+        of(any::<i64>()),
+        objects,
     )
+        .prop_map(|(patch, standing, sections, unread, refcount, objects)| {
+            Body::Livepatch(Livepatch { patch, standing, sections, unread, refcount, objects })
+        })
 }
 
 fn session() -> impl Strategy<Value = Body> {
@@ -119,6 +125,7 @@ fn session() -> impl Strategy<Value = Body> {
                 kernel_base: None,
                 kernel_log: false,
                 redacted: false,
+                derived: None,
             })
         })
 }
@@ -379,7 +386,7 @@ fn end() -> impl Strategy<Value = Body> {
     let verdicts = prop::collection::btree_map(verdict(), any::<u64>(), 0..4);
     let findings = prop::collection::btree_map(select(FindingId::ALL), any::<u32>(), 0..4);
     (reason, verdicts, findings, any::<u64>()).prop_map(|(reason, verdicts, findings, lost)| {
-        Body::SessionEnd(SessionEnd { reason, verdicts, findings, lost })
+        Body::SessionEnd(SessionEnd { reason, verdicts, findings, lost, derived: None })
     })
 }
 

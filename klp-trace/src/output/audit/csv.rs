@@ -50,7 +50,7 @@ impl Report {
                 row.relocation(patch, reloc)?;
             }
             if let Some(note) = patch.note().filter(|_| patch.shown) {
-                row.bare(patch, note)?;
+                row.bare(patch, &note)?;
             }
         }
         Ok(())

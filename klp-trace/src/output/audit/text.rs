@@ -6,8 +6,9 @@ use crate::arch::writes_over_zero_alone;
 use crate::event::{Elf, Finding, Memory, RelocState};
 use crate::model::Verdict;
 use crate::output::style::{Style, Tone};
-use crate::output::text::layout::{count, name, relocation};
+use crate::output::text::layout::{column_width, count, name, relocation};
 use crate::output::text::words;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl Report {
         let standing = patch.livepatch.as_ref().map_or("", |found| words::standing(found.standing));
         out.push(format!("{}  {standing}", style.paint(Tone::Plain, &name(patch_name))));
         if let Some(note) = patch.note() {
-            out.push(format!("  {}", name(note)));
+            out.push(format!("  {}", name(&note)));
         }
         for line in witnesses(patch) {
             out.push(format!("  {line}"));
@@ -101,8 +102,8 @@ impl Report {
                     self.presence(object)
                 ));
             }
-            let widest =
-                sections.values().map(|section| name(&section.name).chars().count()).max().unwrap_or(0);
+            let names: Vec<_> = sections.values().map(|section| name(&section.name)).collect();
+            let widest = column_width(names.iter().map(|name| &**name));
             for section in sections.values().filter(shown) {
                 section_lines(section, widest, style, verbose, out);
             }
@@ -230,11 +231,11 @@ fn tell(finding: &Finding, style: Style, out: &mut Vec<String>) {
 
 impl Found {
     /// Why there is nothing to tell of its relocations.
-    pub(super) fn note(&self) -> Option<&str> {
+    pub(super) fn note(&self) -> Option<Cow<'static, str>> {
         let found = self.livepatch.as_ref()?;
         match (&found.unread, found.sections) {
-            (Some(why), _) => Some(why),
-            (None, 0) => Some("no klp relocations: nothing to check"),
+            (Some(why), _) => Some(why.to_string().into()),
+            (None, 0) => Some("no klp relocations: nothing to check".into()),
             (None, _) => None,
         }
     }

@@ -1,14 +1,14 @@
 use super::*;
-use crate::event::check::Checker;
+use crate::event::Integrity;
 use crate::event::signature::tests::{PRIVATE, PUBLIC};
 use crate::event::signature::{Signer, Verifier};
 use crate::event::testing::{one_of_each, origin};
-use crate::source::checked::check_file;
 use crate::source::journal_files::{set, signature_of};
+use crate::source::recording;
 use std::os::unix::fs::PermissionsExt as _;
 
 fn options(output: &Path, rotation: Option<Rotation>) -> Options {
-    Options { output: Some(output.to_owned()), rotation, sync: Sync::Never, signer: None }
+    Options { output: Some(output.to_owned()), rotation, sync: Sync::Never, signer: None, overwrite: true }
 }
 
 /// A session whose middle is said `times` times.
@@ -28,13 +28,15 @@ fn write(options: Options, times: usize) -> Vec<String> {
     writer.finish().unwrap()
 }
 
-fn verified(files: &[(u32, PathBuf)]) -> crate::event::check::SetCheck {
-    let mut checker = Checker::new();
-    for (_, path) in files {
-        let check = check_file(&mut checker, path).unwrap();
-        assert_eq!(check.first, None, "{}", path.display());
-    }
-    checker.finish()
+fn checked(files: &[(u32, PathBuf)]) -> Integrity {
+    let paths: Vec<_> = files.iter().map(|(_, path)| path.as_path()).collect();
+    recording::check(&paths, None).unwrap()
+}
+
+fn verified(files: &[(u32, PathBuf)]) -> Integrity {
+    let integrity = checked(files);
+    assert_eq!(integrity.first, None);
+    integrity
 }
 
 #[test]
@@ -138,9 +140,7 @@ fn each_file_is_signed() {
     let verifier = Verifier::from_pem(PUBLIC).unwrap();
     let files = set(&output).unwrap();
     assert!(files.len() > 2);
-    let mut checker = Checker::new();
-    for (_, path) in &files {
-        let check = check_file(&mut checker, path).unwrap();
+    for ((_, path), check) in files.iter().zip(checked(&files).files) {
         let signature = std::fs::read(signature_of(path)).unwrap();
         assert!(verifier.is_signed(&check.heads, &signature), "{}", path.display());
         assert_eq!(std::fs::metadata(signature_of(path)).unwrap().permissions().mode() & 0o777, 0o600);

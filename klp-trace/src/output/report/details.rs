@@ -1,7 +1,10 @@
 //! What a check has to say beside its name, in lines that every format for people shares.
 
 use super::Words;
-use crate::{output::text::relocation, policy::Check};
+use crate::{
+    output::text::{layout::column_width, relocation},
+    policy::Check,
+};
 use std::fmt::Write as _;
 
 /// The lines, without indentation: what, why, what to do, what the kernel's own log said of it, and the relocations with expected and actual side by side.
@@ -45,9 +48,8 @@ fn table(check: &Check, words: Words) -> Vec<String> {
         }
         rows.push([what, expected, actual, verdict]);
     }
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
+    let width =
+        |column: usize| column_width(rows.iter().filter_map(|row| row.get(column)).map(String::as_str));
     let (first, second, third) = (width(0), width(1), width(2));
     rows.iter().map(|[a, b, c, d]| format!("{a:first$}  {b:second$}  {c:third$}  {d}")).collect()
 }

@@ -1,7 +1,7 @@
 //! Text made harmless, and addresses left out where they are not to be seen.
 
 use crate::{
-    event::RelocState,
+    event::{RelocState, redact},
     model::{Bytes, Verdict},
     output::text::name,
 };
@@ -20,7 +20,7 @@ impl Words {
     /// A name or sentence without anything that acts on a terminal or a reader, on one line.
     pub(super) fn of(self, text: &str) -> String {
         let text = name(text);
-        if self.redact { without_addresses(&text) } else { text.into_owned() }
+        if self.redact { redact::hide(&text, HIDDEN) } else { text.into_owned() }
     }
 
     /// The address of a relocation's target.
@@ -42,37 +42,10 @@ impl Words {
 
     /// Bytes that hold a difference of two addresses tell neither; of all others only zero may be seen.
     fn one(self, state: &RelocState, bytes: Bytes) -> String {
-        let relative = matches!(&*state.reloc.rtype, "R_X86_64_PC32" | "R_X86_64_PLT32" | "R_X86_64_PC64");
-        if self.redact && !relative && !bytes.is_zero() { "(hidden)".to_owned() } else { bytes.to_string() }
-    }
-}
-
-/// `text` with every number left out that could be a kernel address: hexadecimal of more than eight digits behind
-/// `0x`, or of sixteen that begin with `ffff` without.
-fn without_addresses(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric()) {
-        let (before, word) = rest.split_at(start);
-        out.push_str(before);
-        let end = word.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(word.len());
-        let (word, after) = word.split_at(end);
-        out.push_str(if is_address(word) { HIDDEN } else { word });
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
-fn is_address(word: &str) -> bool {
-    let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
-    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match digits {
-        Some(digits) => hex(digits) && digits.trim_start_matches('0').len() > 8,
-        None => {
-            word.len() == 16
-                && hex(word)
-                && word.get(..4).is_some_and(|high| high.eq_ignore_ascii_case("ffff"))
+        if self.redact && redact::holds_address(&state.reloc.rtype) && !bytes.is_zero() {
+            "(hidden)".to_owned()
+        } else {
+            bytes.to_string()
         }
     }
 }

@@ -10,7 +10,7 @@ fn sink_to(fd: OwnedFd) -> LineSink {
 fn lines_arrive_whole_and_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
-    let mut sink = LineSink::create(&path).unwrap();
+    let mut sink = LineSink::create_new(&path).unwrap();
     sink.line(b"one").unwrap();
     sink.line(b"two").unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"", "nothing before the flush");
@@ -25,7 +25,7 @@ fn lines_arrive_whole_and_in_order() {
 fn much_pending_is_written_unasked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
-    let mut sink = LineSink::create(&path).unwrap();
+    let mut sink = LineSink::create_new(&path).unwrap();
     sink.line(&vec![b'x'; BATCH]).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().len(), BATCH as u64 + 1);
 }
@@ -35,7 +35,9 @@ fn a_new_file_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
-    LineSink::create(&path).unwrap().finish().unwrap();
+    let mut sink = LineSink::create_new(&path).unwrap();
+    sink.line(b"one").unwrap();
+    sink.finish().unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -91,7 +93,7 @@ fn limited_child(path: &Path) {
     let flag = std::sync::Arc::default();
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag).unwrap();
     setrlimit(Resource::Fsize, Rlimit { current: Some(16), maximum: Some(16) }).unwrap();
-    let mut sink = LineSink::create(path).unwrap();
+    let mut sink = LineSink::create_new(path).unwrap();
     for line in ["first", "second", "third"] {
         sink.line(line.as_bytes()).unwrap();
     }
@@ -103,7 +105,7 @@ fn limited_child(path: &Path) {
 fn a_file_that_another_writer_has_grown_is_not_cut() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
-    let mut sink = LineSink::create(&path).unwrap();
+    let mut sink = LineSink::create_new(&path).unwrap();
     sink.line(b"ours").unwrap();
     sink.flush().unwrap();
     let mut other = OpenOptions::new().append(true).open(&path).unwrap();
@@ -128,4 +130,65 @@ fn a_reader_that_is_slow_on_a_non_blocking_pipe_gets_everything() {
     }
     sink.finish().unwrap();
     assert_eq!(reading.join().unwrap(), 1_000_000);
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_report_takes_its_name_when_all_is_written_and_not_before() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let [path, link] = ["out", "link"].map(|name| dir.path().join(name));
+    std::fs::write(&path, "before").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("out", &link).unwrap();
+    for to in [&path, &link] {
+        let mut sink = LineSink::create(to).unwrap();
+        sink.line(&vec![b'x'; BATCH]).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"before");
+        drop(sink);
+        assert_eq!(
+            (std::fs::read(&path).unwrap(), names(dir.path())),
+            (b"before".to_vec(), vec!["link".to_owned(), "out".to_owned()])
+        );
+    }
+    let mut sink = LineSink::create(&link).unwrap();
+    sink.line(b"after").unwrap();
+    sink.finish().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"after\n");
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(names(dir.path()), ["link", "out"]);
+}
+
+#[test]
+fn a_journal_replaces_nothing_unasked_and_leaves_nothing_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("j");
+    drop(LineSink::journal(&path, false).unwrap());
+    assert!(names(dir.path()).is_empty(), "nothing was written");
+    let mut sink = LineSink::journal(&path, false).unwrap();
+    sink.line(b"first").unwrap();
+    sink.flush().unwrap();
+    drop(sink);
+    assert_eq!(std::fs::read(&path).unwrap(), b"first\n", "what is written stays");
+    assert!(matches!(LineSink::journal(&path, false).unwrap_err(), SinkError::Taken { .. }));
+    drop(LineSink::journal(&path, true).unwrap());
+    assert_eq!(std::fs::read(&path).unwrap(), b"first\n");
+    let mut sink = LineSink::journal(&path, true).unwrap();
+    sink.line(b"second").unwrap();
+    sink.flush().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"second\n");
+    drop(sink);
+    assert_eq!(
+        (std::fs::read(&path).unwrap(), names(dir.path())),
+        (b"second\n".to_vec(), vec!["j".to_owned()])
+    );
 }

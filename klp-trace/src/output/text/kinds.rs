@@ -142,7 +142,9 @@ impl Layout {
         let patch = self.who(Some(&found.patch), None);
         let standing = words::standing(found.standing);
         match (&found.unread, found.sections) {
-            (Some(why), _) => (Mark::unsure("unread"), format!("{patch}  {standing}; {}", name(why))),
+            (Some(why), _) => {
+                (Mark::unsure("unread"), format!("{patch}  {standing}; {}", name(&why.to_string())))
+            }
             (None, 0) => {
                 (Mark::notice("patch"), format!("{patch}  {standing}; no klp relocations: nothing to check"))
             }

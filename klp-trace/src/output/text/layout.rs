@@ -34,6 +34,12 @@ impl Mark {
     }
 }
 
+/// How wide a column of a table is: as wide as its widest cell, within what a screen can show. A name may be of any length.
+pub(crate) fn column_width<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
+    const WIDEST_OF_TABLE: usize = 120;
+    cells.map(|cell| cell.chars().count()).max().unwrap_or(0).min(WIDEST_OF_TABLE)
+}
+
 /// How lines are laid out.
 #[derive(Debug)]
 pub(crate) struct Layout {

@@ -1,6 +1,6 @@
 //! The table at the end: what became of each section's relocations, the findings, the losses.
 
-use super::layout::{Layout, count, name};
+use super::layout::{Layout, column_width, count, name};
 use super::words;
 use crate::event::{
     Body, Event, Host, ModuleAction, ModuleEvent, PatchMetadata, RelocState, SessionEnd, Totals,
@@ -170,9 +170,8 @@ impl Summary {
         if cells.len() > 2 {
             cells.push(["total".into(), String::new(), String::new(), numbers(layout, &all)]);
         }
-        let width = |column: fn(&[String; 4]) -> &String| {
-            cells.iter().map(|row| column(row).chars().count()).max().unwrap_or(0)
-        };
+        let width =
+            |column: fn(&[String; 4]) -> &String| column_width(cells.iter().map(|row| &**column(row)));
         let (patch, object, section) = (width(|row| &row[0]), width(|row| &row[1]), width(|row| &row[2]));
         for [a, b, c, d] in &cells {
             out.push(format!("  {a:patch$}  {b:object$}  {c:section$}  {d}"));

@@ -29,6 +29,7 @@ impl Told {
             kernel_base: None,
             kernel_log: false,
             redacted: false,
+            derived: None,
         }));
         told
     }

@@ -2,8 +2,7 @@
 
 use crate::{
     arch::Arch,
-    elf::names,
-    event::EventsLost,
+    event::{EventsLost, Unread},
     kernel::{
         btf::KernelBtf,
         kallsyms::Query,
@@ -49,10 +48,8 @@ impl KcoreReader {
         Self { kcore, offsets, arch, walks: 0, symbols: None, module_symbols: None }
     }
 
-    fn patch(&self, module: u64) -> Result<Livepatch<'_>, String> {
-        Livepatch::at(&self.kcore, &self.offsets, module).ok_or_else(|| {
-            format!("nothing to read at {module:#x}: not a loaded livepatch, or it is gone by now")
-        })
+    fn patch(&self, module: u64) -> Result<Livepatch<'_>, Unread> {
+        Livepatch::at(&self.kcore, &self.offsets, module).ok_or(Unread::Gone)
     }
 
     /// What is read of one entry.
@@ -137,14 +134,12 @@ impl Reader for KcoreReader {
         Vec::new()
     }
 
-    fn sections(&mut self, module: u64, _queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+    fn sections(&mut self, module: u64, _queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, Unread> {
         let patch = self.patch(module)?;
-        let unreadable =
-            || format!("a section header of the livepatch {} is unreadable", names::display(&patch.name));
         patch
             .livepatch_sections()
             .into_iter()
-            .map(|index| info(&patch, index).ok_or_else(unreadable))
+            .map(|index| info(&patch, index).ok_or(Unread::Header))
             .collect()
     }
 
@@ -153,11 +148,11 @@ impl Reader for KcoreReader {
         module: u64,
         relsec: u32,
         queue: &mut VecDeque<RawEvent>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unread> {
         self.walks += 1;
         let walk = WalkId(self.walks);
         let patch = self.patch(module)?;
-        let gone = || format!("section {relsec} of the livepatch at {module:#x} is unreadable");
+        let gone = || Unread::Section(relsec);
         let section = info(&patch, relsec).ok_or_else(gone)?;
         let header = patch.header(relsec).ok_or_else(gone)?;
         let entries = patch.entries(&header).ok_or_else(gone)?;
@@ -232,8 +227,8 @@ impl Reader for KcoreReader {
         self.kcore.many(address, u64::try_from(length).ok()?, TARGET)
     }
 
-    fn symbol(&mut self, module: u64, index: u32, _queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
-        let unreadable = || format!("symbol {index} of the livepatch at {module:#x} is unreadable");
+    fn symbol(&mut self, module: u64, index: u32, _queue: &mut VecDeque<RawEvent>) -> Result<Symbol, Unread> {
+        let unreadable = || Unread::Symbol(index);
         if self.symbols.as_ref().is_none_or(|(of, _)| *of != module) {
             self.symbols = self.patch(module)?.symbols().map(|symbols| (module, symbols));
         }

@@ -12,7 +12,9 @@ pub use memory::KcoreReader;
 use crate::{
     arch::Arch,
     elf::{names, notes},
-    event::{Body, Event, Livepatch, ModuleAction, ModuleEvent, PatchRef, Session, Stall, Standing, Task},
+    event::{
+        Body, Event, Livepatch, ModuleAction, ModuleEvent, PatchRef, Session, Stall, Standing, Task, Unread,
+    },
     kernel::{
         kallsyms::Query,
         modules::{Module, Modules, ModulesError, State},
@@ -157,9 +159,7 @@ impl<R: Reader> Audit<R> {
         // /proc/modules replaces what is not UTF-8; control characters are escaped here.
         let name: Arc<str> = Arc::from(names::display(module.name.as_bytes()));
         let Some(address) = address else {
-            let why = "where its struct module is, is not shown: /sys/module and /proc/kallsyms hide addresses from this \
-                       process (run it as root, with CAP_SYSLOG and kernel.kptr_restrict below 2)";
-            self.tell(module, &name, 0, Err(why.to_owned()), out);
+            self.tell(module, &name, 0, Err(Unread::Hidden), out);
             return;
         };
         let event = ModuleEvent::new(ModuleAction::Present, Arc::clone(&name), Some(Address(address)), true);
@@ -173,7 +173,7 @@ impl<R: Reader> Audit<R> {
     }
 
     /// Says what the patch's sections are; gives how many.
-    fn describe(&mut self, module: &Module, name: &Arc<str>, address: u64, out: Out) -> Result<u32, String> {
+    fn describe(&mut self, module: &Module, name: &Arc<str>, address: u64, out: Out) -> Result<u32, Unread> {
         let sections = self.reader.sections(address, &mut self.queue)?;
         let note = self.sysfs.build_id_note(&module.name).ok().flatten();
         let build_id = note.and_then(|note| notes::build_id(&note).ok().flatten());
@@ -182,12 +182,11 @@ impl<R: Reader> Audit<R> {
         for SectionInfo { relsec, .. } in &sections {
             let walk = self.walk(address, *relsec)?;
             if convert::name(&walk.begin.name) != *name {
-                return Err(format!("{address:#x} is not its struct module"));
+                return Err(Unread::OtherModule);
             }
             let metadata = facts.describe(&walk, &mut self.reader, &mut self.queue);
             let Some(object) = metadata.first().map(|part| Arc::clone(&part.object)) else {
-                let raw = walk.begin.section.name.as_ref().map(convert::name).unwrap_or_default();
-                return Err(format!("the name of section {relsec}, {raw:?}, is not a livepatch section's"));
+                return Err(Unread::Misnamed(*relsec));
             };
             for part in metadata {
                 self.say(Body::PatchMetadata(part), out);
@@ -204,7 +203,7 @@ impl<R: Reader> Audit<R> {
         module: &Module,
         name: &Arc<str>,
         address: u64,
-        sections: Result<u32, String>,
+        sections: Result<u32, Unread>,
         out: Out,
     ) {
         let patch = PatchRef { name: Arc::clone(name), address: Address(address), load: 0 };
@@ -240,7 +239,7 @@ impl<R: Reader> Audit<R> {
     }
 
     /// One section as it is now, whole.
-    fn walk(&mut self, address: u64, relsec: u32) -> Result<Walk, String> {
+    fn walk(&mut self, address: u64, relsec: u32) -> Result<Walk, Unread> {
         let read = self.reader.read_section(address, relsec, &mut self.queue);
         let walk = self.take_all();
         read?;
@@ -252,7 +251,7 @@ impl<R: Reader> Audit<R> {
             {
                 Ok(walk)
             }
-            _ => Err(format!("section {relsec} could not be read whole")),
+            _ => Err(Unread::Partly(relsec)),
         }
     }
 

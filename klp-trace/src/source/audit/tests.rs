@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     arch::Arch,
-    event::{EventsLost, Journal, LossCause, Memory, testing::origin},
+    event::{EventsLost, Journal, LossCause, Memory, Unread, testing::origin},
     kernel::{livepatch_memory::tests as core, patch_file::Finder},
     model::{FindingId, Reason, Verdict},
     probe::event::{HookEvent, KernelName, Module, ModuleState, Stamp, Symbol, Task},
@@ -42,6 +42,7 @@ fn session() -> Session {
         kernel_base: None,
         kernel_log: false,
         redacted: false,
+        derived: None,
     }
 }
 
@@ -166,7 +167,7 @@ impl Reader for Clearing {
         Vec::new()
     }
 
-    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, Unread> {
         self.0.sections(module, queue)
     }
 
@@ -175,14 +176,14 @@ impl Reader for Clearing {
         module: u64,
         relsec: u32,
         queue: &mut VecDeque<RawEvent>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unread> {
         self.2 += 1;
         // Once for what it is, once for what it holds: after that it is cleared.
         let reader = if self.2 <= 2 { &mut self.0 } else { &mut self.1 };
         reader.read_section(module, relsec, queue)
     }
 
-    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
+    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, Unread> {
         self.0.symbol(module, index, queue)
     }
 }
@@ -256,7 +257,7 @@ impl Reader for Hooked {
         if self.reads < 2 { Vec::new() } else { self.misses.take().map(lost).into_iter().collect() }
     }
 
-    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, Unread> {
         self.reader.sections(module, queue)
     }
 
@@ -265,12 +266,12 @@ impl Reader for Hooked {
         module: u64,
         relsec: u32,
         queue: &mut VecDeque<RawEvent>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unread> {
         self.reads += 1;
         self.reader.read_section(module, relsec, queue)
     }
 
-    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
+    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, Unread> {
         self.reader.symbol(module, index, queue)
     }
 }
@@ -308,11 +309,11 @@ impl Reader for Tables {
         Vec::new()
     }
 
-    fn sections(&mut self, _: u64, _: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+    fn sections(&mut self, _: u64, _: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, Unread> {
         Ok(Vec::new())
     }
 
-    fn read_section(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<(), String> {
+    fn read_section(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<(), Unread> {
         Ok(())
     }
 
@@ -320,8 +321,8 @@ impl Reader for Tables {
         (module, object) == (core::MODULE, b"lp")
     }
 
-    fn symbol(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
-        Err(String::new())
+    fn symbol(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<Symbol, Unread> {
+        Err(Unread::Gone)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{convert, reader::Reader};
 use crate::{
-    event::{EventsLost, HookInfo, LossCause},
+    event::{EventsLost, HookInfo, LossCause, Unread},
     probe::{
         HookStatus, Lost, Probes,
         event::{Header, RawEvent, SectionInfo, Symbol},
@@ -29,8 +29,8 @@ impl Reader for Probes {
         Self::may_have_lost(self)
     }
 
-    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
-        self.inventory(module, &mut |event| queue.push_back(event)).map_err(|error| error.to_string())
+    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, Unread> {
+        self.inventory(module, &mut |event| queue.push_back(event)).map_err(Unread::from)
     }
 
     fn read_section(
@@ -38,9 +38,9 @@ impl Reader for Probes {
         module: u64,
         relsec: u32,
         queue: &mut VecDeque<RawEvent>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unread> {
         let read = Self::read_section(self, module, relsec, &mut |event| queue.push_back(event));
-        read.map(|_| ()).map_err(|error| error.to_string())
+        read.map(|_| ()).map_err(Unread::from)
     }
 
     fn headers(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Vec<Header> {
@@ -51,9 +51,8 @@ impl Reader for Probes {
         Self::memory(self, address, length, &mut |event| queue.push_back(event)).ok()
     }
 
-    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
-        Self::symbol(self, module, index, &mut |event| queue.push_back(event))
-            .map_err(|error| error.to_string())
+    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, Unread> {
+        Self::symbol(self, module, index, &mut |event| queue.push_back(event)).map_err(Unread::from)
     }
 }
 

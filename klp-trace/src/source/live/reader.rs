@@ -1,7 +1,7 @@
 //! What a live source needs of the probes; a seam, so that its rules can be tried without a kernel.
 
 use crate::{
-    event::EventsLost,
+    event::{EventsLost, Unread},
     kernel::kallsyms::Query,
     probe::event::{Header, RawEvent, SectionInfo, Symbol},
 };
@@ -21,7 +21,7 @@ pub trait Reader {
     }
 
     /// The livepatch sections of the patch at `module`.
-    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String>;
+    fn sections(&mut self, module: u64, queue: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, Unread>;
 
     /// Has a section read; its walk arrives in `queue`.
     fn read_section(
@@ -29,7 +29,7 @@ pub trait Reader {
         module: u64,
         relsec: u32,
         queue: &mut VecDeque<RawEvent>,
-    ) -> Result<(), String>;
+    ) -> Result<(), Unread>;
 
     /// Puts what a query wants of a module, whose `struct module` is at `module`, into it, from the module's own symbol table;
     /// false, and nothing put there, where this reader does not.
@@ -48,5 +48,5 @@ pub trait Reader {
     }
 
     /// A symbol of the patch at `module`.
-    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, String>;
+    fn symbol(&mut self, module: u64, index: u32, queue: &mut VecDeque<RawEvent>) -> Result<Symbol, Unread>;
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    event::{EventsLost, LossCause},
+    event::{EventsLost, LossCause, Unread},
     probe::event::{HookEvent, KernelName, Module, ModuleState, SectionInfo, Stamp, Symbol, Task},
 };
 
@@ -28,16 +28,16 @@ impl Reader for Told {
         std::mem::take(&mut self.lost)
     }
 
-    fn sections(&mut self, _: u64, _: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, String> {
+    fn sections(&mut self, _: u64, _: &mut VecDeque<RawEvent>) -> Result<Vec<SectionInfo>, Unread> {
         Ok(Vec::new())
     }
 
-    fn read_section(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<(), String> {
-        Err("nothing there".to_owned())
+    fn read_section(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<(), Unread> {
+        Err(Unread::Gone)
     }
 
-    fn symbol(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<Symbol, String> {
-        Err("nothing there".to_owned())
+    fn symbol(&mut self, _: u64, _: u32, _: &mut VecDeque<RawEvent>) -> Result<Symbol, Unread> {
+        Err(Unread::Gone)
     }
 }
 

@@ -58,13 +58,15 @@ impl Picture {
         self.tail.event(event);
     }
 
-    /// A new session knows nothing of the one before; what was told stays in the tail.
+    /// A new session knows nothing of the one before; what was told stays in the tail, and what was found is still to be told.
     fn session(&mut self, session: &Session) {
         let (tail, events) = (std::mem::take(&mut self.tail), self.events);
         let (origin, sessions) = (self.origin.take(), self.sessions + 1);
+        let findings = std::mem::take(&mut self.findings);
         *self = Self {
             origin,
             sessions,
+            findings,
             tail,
             events,
             shape: self.shape + 1,

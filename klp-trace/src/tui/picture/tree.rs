@@ -1,7 +1,9 @@
 //! The livepatches loaded now: patch, object, section, relocation, each with its members counted by verdict.
 
 use super::counts::Counts;
-use crate::event::{Elf, ObjectRef, PatchRef, RelocRef, RelocState, SectionRef, Standing, Task, Witnesses};
+use crate::event::{
+    Elf, ObjectRef, PatchRef, RelocRef, RelocState, SectionRef, Standing, Task, Unread, Witnesses,
+};
 use crate::model::{Address, Bytes, Hook, Reason, Verdict};
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ pub struct Patch {
     /// Where it stands, as far as that is known, and since when (CLOCK_MONOTONIC, nanoseconds).
     pub standing: Option<(Standing, u64)>,
     /// Why its sections could not be read.
-    pub unread: Option<String>,
+    pub unread: Option<Unread>,
     /// Its objects, in the order in which they were first seen.
     pub objects: Vec<Object>,
     /// Of all of them.

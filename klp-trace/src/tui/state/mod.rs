@@ -135,8 +135,8 @@ pub struct Tape {
     pub now_ns: u64,
     /// What is worth going to: the position after which it is in the picture, its time, and whether it is a finding.
     pub news: Vec<(u64, u64, bool)>,
-    /// The recording is damaged: what its first line of warning says.
-    pub damage: Option<String>,
+    /// The recording is damaged: that in a few words, and what its first line of warning says.
+    pub damage: Option<(String, String)>,
 }
 
 /// What a key asks of the outside.

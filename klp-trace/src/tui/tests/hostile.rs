@@ -113,3 +113,59 @@ proptest::proptest! {
         }
     }
 }
+
+/// A recording's lines with one digit of one relocation's bytes changed, with the last lines gone, and whole.
+fn variants() -> [(Vec<u8>, Option<&'static str>); 3] {
+    use std::io::Read as _;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings");
+    let packed = std::fs::read(folder.join("7-reload.ndjson.zst")).unwrap();
+    let mut text = String::new();
+    crate::source::zstd::Frames::new(&packed[..]).read_to_string(&mut text).unwrap();
+    let at = text.find("\"actual\":\"").unwrap() + 10;
+    let digit = if &text[at..=at] == "0" { "1" } else { "0" };
+    let altered = format!("{}{digit}{}", &text[..at], &text[at + 1..]);
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let cut = lines[..lines.len() / 2].concat();
+    [
+        (altered.into_bytes(), Some("DAMAGED line")),
+        (cut.into_bytes(), Some("NO END")),
+        (text.into_bytes(), None),
+    ]
+}
+
+#[test]
+fn that_a_recording_is_damaged_stands_on_the_first_line_at_every_width() {
+    use crate::tui::replay::Recorded;
+    for (bytes, mark) in variants() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        for width in [20, 40, 60, 79, 80, 100, 120, 180, 250] {
+            let mut person =
+                Person::replay(Recorded::Files(file.path().to_owned()), Size { width, height: 24 });
+            let screen = person.text();
+            let first = screen.lines().next().unwrap_or_default();
+            let told = mark.is_some_and(|mark| first.contains(mark))
+                || first.contains("the journal is damaged")
+                || first.contains("the journal ends without");
+            assert_eq!(told, mark.is_some(), "{width}: {first}");
+        }
+    }
+}
+
+#[test]
+fn every_session_of_a_recording_is_judged() {
+    use crate::model::Severity;
+    use crate::tui::replay::Recorded;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+    let stale = std::fs::read(folder.join("journals/event-1.ndjson")).unwrap();
+    let [.., (good, _)] = variants();
+    for journal in [[stale.clone(), good.clone()].concat(), [good, stale].concat()] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), journal).unwrap();
+        let recorded = Recorded::Files(file.path().to_owned());
+        let (picture, _, integrity, outcome) = recorded.whole().unwrap();
+        assert!(integrity.is_sound(), "{:?}", integrity.first);
+        assert_eq!(outcome.worst, Some(Severity::Error));
+        assert!(!picture.findings.list().is_empty(), "what an earlier session found is still told");
+    }
+}

@@ -12,7 +12,7 @@ mod tree;
 use super::pages;
 use super::panes::{self, LEAST, Panes};
 use super::picture::Picture;
-use super::state::{Focus, Page, State, Tab};
+use super::state::{Focus, Page, Source, State, Tab};
 use super::text::{safe, width};
 use crate::output::style::Tone;
 use ratatui::Frame;
@@ -30,10 +30,10 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, picture: &Picture) {
 
 /// Fills the cells of a frame.
 pub fn screen(buffer: &mut Buffer, area: Rect, state: &State, picture: &Picture) {
-    let Some(panes) = state.panes() else { return too_small(buffer, area) };
+    let Some(panes) = state.panes() else { return too_small(buffer, area, state) };
     // A frame drawn between a change of size and the news of it.
     if area.width < state.size.width || area.height < state.size.height {
-        return too_small(buffer, area);
+        return too_small(buffer, area, state);
     }
     status::draw(buffer, panes.status, state, picture);
     if let Some(page) = &state.page {
@@ -47,11 +47,18 @@ pub fn screen(buffer: &mut Buffer, area: Rect, state: &State, picture: &Picture)
     status::hints(buffer, panes.hints, state);
 }
 
-fn too_small(buffer: &mut Buffer, area: Rect) {
+fn too_small(buffer: &mut Buffer, area: Rect, state: &State) {
     let text = format!(
         "klp-trace tui needs {}x{}; this is {}x{}",
         LEAST.width, LEAST.height, area.width, area.height
     );
+    let text = match &state.source {
+        Source::Replay(tape) => match &tape.damage {
+            Some((short, _)) => format!("{} {text}", safe(short)),
+            None => text,
+        },
+        Source::Live => text,
+    };
     let lines = super::text::wrap(&text, usize::from(area.width));
     for (y, line) in (area.y..area.bottom()).zip(lines) {
         buffer.set_stringn(area.x, y, line, usize::from(area.width), Style::new());

@@ -45,10 +45,18 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, picture: &Pic
     if let Source::Replay(tape) = &state.source
         && let Some(damage) = &tape.damage
     {
-        texts.insert(2, Span::styled(safe(damage).into_owned(), state.theme.tone(Tone::Bad)));
+        texts.insert(1, damaged(state, damage, area.width));
     }
     let line = pieces(texts, "  ", usize::from(area.width));
     buffer.set_line(area.x, area.y, &line, area.width);
+}
+
+/// That the recording is damaged, which there is always room for: what is shown is judged of what is left of it.
+pub(super) fn damaged(state: &State, (short, long): &(String, String), room: u16) -> Span<'static> {
+    // Beside it stand the mode and the worst verdict.
+    let fits = crate::tui::text::width(long) + 40 <= usize::from(room);
+    let text = safe(if fits { long } else { short }).into_owned();
+    Span::styled(text, state.theme.tone(Tone::Bad).add_modifier(Modifier::BOLD))
 }
 
 /// The worst verdict and how many have it.

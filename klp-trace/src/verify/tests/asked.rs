@@ -60,7 +60,7 @@ fn what_was_not_told_or_not_read_counts_as_unknown() {
         patch: crate::event::PatchRef { name: "lp2".into(), address: Address(0), load: 0 },
         standing: Standing::Enabled,
         sections: 1,
-        unread: Some("no permission".to_owned()),
+        unread: Some(crate::event::Unread::Other("no permission".to_owned())),
         refcount: None,
         objects: None,
     };

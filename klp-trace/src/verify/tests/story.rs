@@ -36,6 +36,7 @@ impl Story {
             kernel_base: None,
             kernel_log: false,
             redacted: false,
+            derived: None,
         }));
         story
     }

@@ -55,6 +55,7 @@ fn session() -> Body {
         kernel_base: None,
         kernel_log: false,
         redacted: false,
+        derived: None,
     })
 }
 
