@@ -35,6 +35,8 @@ enum Command {
     Guest(guest::Args),
     /// Boots test VMs many times in a row, also on a busy machine
     Boots(commands::boots::Args),
+    /// Runs klp-trace on thousands of files and arguments that nobody means well with
+    Hostile(commands::hostile::Args),
     /// Measures what klp-trace costs
     Bench(commands::bench::Args),
     /// Shows klp-trace catching stale relocations on real kernels
@@ -78,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::Guest(args) => guest::run(&args),
         Command::Boots(args) => commands::boots::run(&args),
+        Command::Hostile(args) => commands::hostile::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Kunit => commands::kunit::reads_ktap(),

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod ebpf;
 pub mod fixtures;
 pub mod fuzz;
+pub mod hostile;
 pub mod inspect;
 pub mod kunit;
 pub mod matrix;

@@ -157,10 +157,11 @@ const AGREED: Series = Series::V6_12;
 /// The kernel of the benches.
 const BENCHED: Series = Series::V6_12;
 
-const CHECKS: [(&str, &[&str]); 4] = [
+const CHECKS: [(&str, &[&str]); 5] = [
     ("formatting", &["fmt", "--all", "--check"]),
     ("clippy", &["clippy", "--workspace", "--all-targets", "--quiet"]),
     ("unit tests", &["test", "--workspace", "--quiet"]),
+    ("hostile input, 2,000 runs", &["xtask", "hostile", "--runs", "2000", "--jobs", "1"]),
     ("the eBPF object is what its source says", &["xtask", "ebpf", "check"]),
 ];
 
