@@ -34,6 +34,21 @@ fn wrong_usage_is_2_and_nothing_is_written_to_standard_output() {
 }
 
 #[test]
+fn what_could_drive_the_terminal_is_repeated_escaped() {
+    for (args, shown) in [
+        (&["policy", "x\u{202e}y"][..], "x\\u{202e}y"),
+        (&["doctor", "--format", "\u{7}json"], "\\x07json"),
+        (&["watch", "--no\u{200b}sense"], "--no\\u{200b}sense"),
+    ] {
+        let out = output(args);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}");
+        assert!(said.contains(shown), "{args:?}: {said}");
+        assert!(!said.contains(['\u{202e}', '\u{7}', '\u{200b}']), "{args:?}: {said:?}");
+    }
+}
+
+#[test]
 fn a_full_disk_is_said_and_is_3() {
     for args in [&["--help"][..], &["man"], &["completions", "bash"], &["doctor", "--no-attach"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("/dev/full is there");

@@ -21,10 +21,13 @@ pub mod tui;
 pub mod verify_journal;
 pub mod watch;
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io::Write as _;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::model::escape::{Escaped, escape};
 use crate::output::sink::LineSink;
 
 pub use exit::Exit;
@@ -105,6 +108,9 @@ pub fn main() -> Exit {
 /// Shows what clap has to say: help and version are answers (0), everything else is wrong usage (2).
 fn show_answer(answer: &clap::Error) -> Exit {
     let code = if answer.use_stderr() { Exit::Usage } else { Exit::Clean };
+    if code == Exit::Usage && std::env::args_os().any(|argument| is_odd(&argument)) {
+        return show_escaped(answer);
+    }
     match answer.print() {
         Err(error) if code == Exit::Clean && error.kind() != std::io::ErrorKind::BrokenPipe => {
             let _ = writeln!(std::io::stderr(), "klp-trace: cannot write standard output: {error}");
@@ -112,6 +118,28 @@ fn show_answer(answer: &clap::Error) -> Exit {
         }
         _ => code,
     }
+}
+
+/// Whether an argument has something that could drive a terminal.
+fn is_odd(argument: &OsStr) -> bool {
+    matches!(escape(argument.as_encoded_bytes()), Cow::Owned(_))
+}
+
+/// Shows what clap has to say of arguments that could drive the terminal: clap repeats them as they came, so it is asked of
+/// the escaped ones.
+fn show_escaped(answer: &clap::Error) -> Exit {
+    let escaped = std::env::args_os().map(|argument| escape(argument.as_encoded_bytes()).into_owned());
+    let printed = match Cli::try_parse_from(escaped) {
+        Err(again) if again.use_stderr() => again.print(),
+        _ => {
+            let text = answer.render().to_string();
+            let mut lines = text.lines().map(|line| Escaped::new(line.as_bytes()));
+            lines.try_for_each(|line| writeln!(std::io::stderr(), "{line}"))
+        }
+    };
+    // With standard error gone there is nobody left to tell; the code says it still.
+    let _ = printed;
+    Exit::Usage
 }
 
 /// Prints a finished text to standard output; a reader that has gone is a quiet end.
