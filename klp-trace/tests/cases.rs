@@ -142,7 +142,7 @@ fn objects_are_listed_with_callbacks_alone_and_whatever_the_layout() {
     assert_eq!(listed("04-structures-of-5.0"), two);
     assert_eq!(listed("04b-CONFIG_DEBUG_KOBJECT_RELEASE"), two);
     let (text, _) = text_of(&case("02c-hand-callback-only"), &[]);
-    assert!(text.contains("joydev: no function, callbacks alone"), "{text}");
+    assert!(text.contains("joydev:  no function, callbacks alone"), "{text}");
 }
 
 fn text_of(path: &Path, args: &[&str]) -> (String, String) {

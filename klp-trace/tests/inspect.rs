@@ -51,7 +51,11 @@ fn golden(name: &str, text: &str) {
 #[test]
 fn a_real_kpatch_build() {
     let root = workspace();
-    golden("kpatch.txt", &written(&root, &[KPATCH]));
+    golden("kpatch.txt", &written(&root, &["--verbose", KPATCH]));
+    golden("kpatch-short.txt", &written(&root, &[KPATCH]));
+    assert_eq!(written(&root, &["--json", KPATCH]), written(&root, &["--format", "json", KPATCH]));
+    // Not silent: what was not checked is not clean.
+    golden("kpatch-quiet.txt", &written(&root, &["--quiet", KPATCH]));
     golden("kpatch.json", &written(&root, &["--format", "json", KPATCH]));
     golden("kpatch.csv", &written(&root, &["--format", "csv", KPATCH]));
     golden("kpatch-summary.txt", &written(&root, &["--summary", KPATCH]));
@@ -65,7 +69,7 @@ fn every_architecture_with_livepatching() {
     for machine in machines::ALL {
         let file = format!("lp-{}.ko", machine.name);
         fs::write(dir.path().join(&file), machines::livepatch(&machine)).expect("written");
-        golden(&format!("{}.txt", machine.name), &written(dir.path(), &[&file]));
+        golden(&format!("{}.txt", machine.name), &written(dir.path(), &["--verbose", &file]));
         golden(&format!("{}.json", machine.name), &written(dir.path(), &["--format", "json", &file]));
         readelf::compare(dir.path(), Path::new(&file));
     }

@@ -52,17 +52,30 @@ fn conclusion(record: &Value) -> Option<Conclusion> {
             .map(text)
             .join(" "),
         ),
-        "finding" => Some(
-            ["/finding/id", "/finding/severity", "/finding/message", "/finding/why", "/finding/action"]
-                .map(text)
-                .join(" "),
-        ),
+        "finding" => {
+            let said = ["/finding/id", "/finding/severity", "/finding/message", "/finding/why"].map(text);
+            Some(format!("{} {}", said.join(" "), without_cost(&text("/finding/action"))))
+        }
         _ => None,
     }
 }
 
+/// What to do, without what it costs: that is said since there are commands for it, and older recordings do not say it.
+fn without_cost(action: &str) -> &str {
+    let action = action.strip_suffix('"').unwrap_or(action);
+    action.rsplit_once("; until ").filter(|(_, cost)| cost.ends_with(COST)).map_or(action, |(action, _)| action)
+}
+
+/// How the action of a remedy ends that disables a patch.
+const COST: &str = " is loaded again, its fix is not on this host";
+
 /// What is concluded from the evidence of a recording; what was concluded when it was made is left out.
 fn derived(path: &Path) -> Vec<Conclusion> {
+    derived_records(path).iter().filter_map(conclusion).collect()
+}
+
+/// The verdicts and findings, as a journal has them.
+fn derived_records(path: &Path) -> Vec<Value> {
     let mut verifier = Verifier::new(Arch::X86_64);
     let mut journal = None;
     let mut lines = Vec::new();
@@ -71,20 +84,20 @@ fn derived(path: &Path) -> Vec<Conclusion> {
         if matches!(event.body, Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_)) {
             return ControlFlow::Continue(());
         }
-        verifier.feed(event, &mut |said| lines.extend(conclusion_of(journal, &said)));
+        verifier.feed(event, &mut |said| lines.extend(record_of(journal, &said)));
         ControlFlow::Continue(())
     });
     assert!(integrity.unwrap().is_whole(), "{}", path.display());
     verifier
-        .finish(&mut |said| lines.extend(journal.as_mut().and_then(|journal| conclusion_of(journal, &said))));
+        .finish(&mut |said| lines.extend(journal.as_mut().and_then(|journal| record_of(journal, &said))));
     lines
 }
 
-fn conclusion_of(journal: &mut klp_trace::event::Journal, event: &Event) -> Option<Conclusion> {
+fn record_of(journal: &mut klp_trace::event::Journal, event: &Event) -> Option<Value> {
     if !matches!(event.body, Body::RelocState(_) | Body::Finding(_)) {
         return None;
     }
-    conclusion(&serde_json::from_slice(journal.line(event).ok()?).ok()?)
+    serde_json::from_slice(journal.line(event).ok()?).ok()
 }
 
 #[test]
@@ -121,6 +134,41 @@ fn every_recording_leads_to_its_verdicts_and_findings() {
     for id in live {
         assert!(findings.contains_key(id), "no recording has {id}: {:?}", findings.keys());
     }
+}
+
+/// The remedies of all recordings, held against what was looked at. `KLP_TRACE_BLESS=1` writes them anew; look at them before
+/// you keep them.
+#[test]
+fn remedies_are_commands_with_the_names_of_the_host() {
+    let mut remedies: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in recordings() {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let recording = name.split('.').take_while(|part| *part != "ndjson").collect::<Vec<_>>().join(".");
+        for record in derived_records(&path) {
+            let said = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            if said("/event/kind") != "finding" {
+                continue;
+            }
+            let mut lines = vec![format!(
+                "{} {}: {}",
+                said("/finding/id"),
+                said("/finding/severity"),
+                said("/finding/action")
+            )];
+            let commands = record.pointer("/finding/commands").and_then(Value::as_array);
+            lines.extend(commands.into_iter().flatten().map(|c| format!("    {}", c.as_str().unwrap())));
+            let disables = lines.iter().any(|line| line.starts_with("    echo 0 >"));
+            assert_eq!(lines[0].ends_with(COST), disables, "{recording}: {lines:?}");
+            remedies.entry(lines.join("\n")).or_default().insert(recording.clone());
+        }
+    }
+    let names = |of: &BTreeSet<String>| of.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let actual: String = remedies.iter().map(|(said, of)| format!("{said}\n  in {}\n\n", names(of))).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/remedies.txt");
+    if std::env::var_os("KLP_TRACE_BLESS").is_some() {
+        std::fs::write(&path, &actual).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), actual);
 }
 
 /// What `assert` has to say of a recording by what was concluded on the real kernel: a finding, or what is not known.

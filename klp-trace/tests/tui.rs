@@ -207,7 +207,7 @@ fn damage_and_what_is_made_of_it_end_it_with_5_and_a_finding_with_1() {
         for journal in [path(name), path(&derived)] {
             let mut session = Session::start(&["--from", &journal]);
             session.until(ENTER);
-            session.until(" quit");
+            session.until("quit");
             session.press("q");
             session.ends_with(code);
         }

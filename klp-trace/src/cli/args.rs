@@ -18,18 +18,40 @@ pub struct LookArgs {
     #[arg(help = "When to colour text: auto (a terminal, and NO_COLOR not set), always, never")]
     pub color: ColorWhen,
 
-    /// Draw with ASCII characters only
+    /// Draw with ASCII characters only; so it is without a UTF-8 locale, and with TERM=dumb
     #[arg(long)]
     pub ascii: bool,
 }
 
-impl LookArgs {
+/// How text looks, and how much of it there is.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct TextArgs {
+    /// How text looks
+    #[command(flatten)]
+    pub look: LookArgs,
+
+    /// Break lines at this many cells instead of the terminal's width (20 to 1000)
+    ///
+    /// What goes to a pipe or a file is not broken unless this is given.
+    #[arg(long, value_name = "CELLS", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub width: Option<u16>,
+
+    /// Text: only what is wrong or cannot be told; nothing when all is well
+    ///
+    /// The exit code says the rest. Other formats are always whole.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl TextArgs {
     /// The style for where the text goes.
     pub fn style(&self, output: &OutputArgs) -> Style {
-        match &output.output {
-            Some(path) if path.as_os_str() != "-" => Style::for_file(self.color, self.ascii),
-            _ => Style::for_stdout(self.color, self.ascii),
-        }
+        let LookArgs { color, ascii } = self.look;
+        let style = match &output.output {
+            Some(path) if path.as_os_str() != "-" => Style::for_file(color, ascii),
+            _ => Style::for_stdout(color, ascii),
+        };
+        style.with_width(self.width)
     }
 }
 
@@ -110,7 +132,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(format!("unknown unit '{unit}': use ms, s, m or h, as in 30s")),
     };
     match number.parse::<u64>().ok().and_then(|n| n.checked_mul(millis)) {
-        Some(0) => Err("must be longer than nothing".to_owned()),
+        Some(0) => Err("must be greater than zero".to_owned()),
         Some(total) => Ok(Duration::from_millis(total)),
         None => Err("not a whole number with a unit, such as 500ms, 10s, 2m or 1h".to_owned()),
     }

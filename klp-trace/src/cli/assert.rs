@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::args::{self, FailOn, OutputArgs, RedactArgs};
+use super::args::{self, FailOn, OutputArgs, RedactArgs, TextArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use crate::output::report::{Command, Kind, Report, Session};
@@ -94,6 +94,10 @@ pub struct Args {
     /// Replace a journal that is there; without it, a file that is not empty is left as it is
     #[arg(long, requires = "journal")]
     pub overwrite: bool,
+
+    /// How text looks
+    #[command(flatten)]
+    pub look: TextArgs,
 
     /// How to watch this kernel
     #[command(flatten)]

@@ -6,7 +6,7 @@ mod show;
 
 use std::path::{Path, PathBuf};
 
-use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs, RedactArgs};
+use super::args::{self, FailOn, FilterArgs, OutputArgs, RedactArgs, TextArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
@@ -20,8 +20,12 @@ use crate::kernel::patch_file::Finder;
 use crate::kernel::sysfs::Sysfs;
 use crate::source::audit::Audit;
 use crate::source::live::{Parts, Reader, now};
+use crate::verify::Outcome;
 use reader::{Opened, Which};
 use show::Show;
+
+/// Bytes of the ring buffer where none is asked for.
+const RING: u32 = 4 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +65,7 @@ fn after_help() -> String {
 /// Reads the relocations of each loaded livepatch (enabled, disabled or replaced) from kernel memory, looks up their
 /// symbols independently, and holds them against the patch's file: what is applied, cleared, stale, missing or wrong,
 /// and what each verdict rests on. Nothing is written; no lock is held: what changes meanwhile is read again.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_long_help = after_help())]
 pub struct Args {
     /// Judge a recorded journal instead of this kernel: what it says stands at its end; needs no privilege
@@ -117,7 +121,7 @@ pub struct Args {
 
     /// How text looks
     #[command(flatten)]
-    pub look: LookArgs,
+    pub look: TextArgs,
 }
 
 impl Args {
@@ -187,17 +191,48 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     show.finish(exit)
 }
 
+/// Audits this kernel for another command, which takes the events; the end is a `SessionEnd`.
+pub(super) fn observe(say: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
+    let root = Path::new("/");
+    let (host, arch) = host()?;
+    addresses_shown()?;
+    let look = TextArgs { quiet: true, ..TextArgs::default() };
+    let args = Args { ring_size: RING, look, ..Args::default() };
+    let finder = Finder::new(root, &host.release, Vec::new());
+    let Opened { session, reader, watched } = reader::open(&args, arch)?;
+    let root = root.to_owned();
+    match reader {
+        Which::Bpf(probes) => {
+            let parts = Parts { reader: *probes, arch, root, finder };
+            audited(Audit::new(parts, watched), session, say)
+        }
+        Which::Kcore(kcore) => {
+            let parts = Parts { reader: *kcore, arch, root, finder };
+            audited(Audit::new(parts, watched), session, say)
+        }
+    }
+}
+
+fn audited<R: Reader>(
+    mut audit: Audit<R>,
+    session: Session,
+    say: &mut dyn FnMut(&Event),
+) -> Result<Outcome, Failure> {
+    audit.run(session, &mut |event| say(&event)).map_err(anyhow::Error::new)?;
+    let end = audit.verifier().end(EndReason::Complete);
+    say(&Event { mono_ns: now(), task: None, body: Body::SessionEnd(end) });
+    Ok(audit.verifier().outcome())
+}
+
 /// Audits, and says with which code it ends.
 fn conclude<R: Reader>(
     args: &Args,
     show: &mut Show,
-    mut audit: Audit<R>,
+    audit: Audit<R>,
     session: Session,
 ) -> Result<Exit, Failure> {
-    audit.run(session, &mut |event| show.event(&event)).map_err(anyhow::Error::new)?;
-    let end = audit.verifier().end(EndReason::Complete);
-    show.event(&Event { mono_ns: now(), task: None, body: Body::SessionEnd(end) });
-    Ok(judged(&audit.verifier().outcome(), false, args.fail_on.into()))
+    let outcome = audited(audit, session, &mut |event| show.event(event))?;
+    Ok(judged(&outcome, false, args.fail_on.into()))
 }
 
 /// No livepatch is loaded: said, and clean.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{LookArgs, OutputArgs};
+use super::args::{OutputArgs, TextArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::watch::Attach;
@@ -66,7 +66,7 @@ pub struct Args {
 
     /// How text looks
     #[command(flatten)]
-    pub look: LookArgs,
+    pub look: TextArgs,
 }
 
 /// What `doctor` writes.
@@ -120,6 +120,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let json = args.json || args.format == Format::Json;
     let text = if json {
         serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)?
+    } else if args.look.quiet {
+        text::render_quietly(&report, args.look.style(&args.output))
     } else {
         text::render(&report, args.look.style(&args.output))
     };
@@ -128,6 +130,9 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn write(args: &Args, text: &str) -> Result<(), Failure> {
+    if text.is_empty() && args.output.output.is_none() {
+        return Ok(());
+    }
     let written = LineSink::open(args.output.output.as_deref())
         .and_then(|mut sink| sink.line(text.as_bytes()).and_then(|()| sink.finish()));
     match written {

@@ -94,11 +94,15 @@ impl From<Exit> for ExitCode {
 /// The "Exit codes" section of a command's help, of the codes that this command can end with.
 pub fn help_section(codes: &[Exit]) -> String {
     let mut text = String::from("Exit codes:\n");
-    for exit in codes {
+    let mut by_number = codes.to_vec();
+    by_number.sort_by_key(|exit| exit.code());
+    for exit in by_number {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {:>3}  {}", exit.code(), exit.meaning());
     }
-    text.push_str("If several apply, the first of 2, 4, 3, 130, 1, 5, 6, 0.");
+    let first = Exit::PRECEDENCE.iter().filter(|exit| codes.contains(exit));
+    let first: Vec<String> = first.map(|exit| exit.code().to_string()).collect();
+    let _ = write!(text, "If several apply, the first of {}.", first.join(", "));
     text
 }
 
@@ -143,5 +147,10 @@ mod tests {
         assert!(text.contains("\n    0  clean\n"), "{text}");
         assert!(text.contains("\n    4  precondition unmet"), "{text}");
         assert!(!text.contains("--fail-on"), "{text}");
+        assert!(text.ends_with("the first of 4, 0."), "{text}");
+        let all = help_section(&Exit::PRECEDENCE);
+        let numbers: Vec<u8> =
+            all.lines().filter_map(|line| line.trim().split(' ').next()?.parse().ok()).collect();
+        assert!(numbers.is_sorted() && numbers.len() == 8, "{all}");
     }
 }

@@ -30,6 +30,13 @@ impl Failure {
         self
     }
 
+    /// What and why, in one line without "klp-trace:", and what to do: for a line that says more than this.
+    pub fn in_short(&self) -> String {
+        let text = self.to_string();
+        let text = text.strip_prefix("klp-trace: ").unwrap_or(&text);
+        text.replace("\n  hint: ", "; ")
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         self.exit

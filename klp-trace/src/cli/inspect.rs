@@ -8,7 +8,7 @@ mod object_files;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::args::{LookArgs, OutputArgs};
+use super::args::{OutputArgs, TextArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
@@ -16,7 +16,7 @@ use crate::arch::Machine;
 use crate::elf::module::Module;
 use crate::elf::{names, open, tree};
 use crate::output::escape::escape;
-use crate::output::inspect::{Format, Printer};
+use crate::output::inspect::{Detail, Format, Printer};
 use crate::output::sink::{LineSink, SinkError};
 
 use lint::LintArgs;
@@ -68,6 +68,14 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: Format,
 
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+
+    /// Text: every single relocation too
+    #[arg(short, long)]
+    pub verbose: bool,
+
     /// One line, record or row a livepatch, without the single relocations
     #[arg(long)]
     pub summary: bool,
@@ -90,12 +98,29 @@ pub struct Args {
 
     /// How text looks
     #[command(flatten)]
-    pub look: LookArgs,
+    pub look: TextArgs,
+}
+
+impl Args {
+    /// The format asked for, by whichever option.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
+    /// How much text there is.
+    fn detail(&self) -> Detail {
+        match (self.summary, self.look.quiet, self.verbose) {
+            (true, ..) => Detail::Summary,
+            (_, true, _) => Detail::Wrong,
+            (.., true) => Detail::Relocations,
+            _ => Detail::Sections,
+        }
+    }
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    if (args.late_cost || args.check_host) && args.format == Format::Csv {
+    if (args.late_cost || args.check_host) && args.format() == Format::Csv {
         let option = if args.late_cost { "--late-cost" } else { "--check-host" };
         let error = anyhow::anyhow!("{option} has no csv form");
         return Err(Failure::new(Exit::Usage, error).hint("take --format json"));
@@ -111,7 +136,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn inspect(args: &Args, object_files: &object_files::Named, sink: LineSink) -> Result<Exit, SinkError> {
-    let mut printer = Printer::new(sink, args.format, args.summary, args.look.style(&args.output))?;
+    let mut printer = Printer::new(sink, args.format(), args.detail(), args.look.style(&args.output))?;
     let mut exit = Exit::Clean;
     let mut machines = Vec::new();
     for named in &args.files {

@@ -57,7 +57,8 @@ fn pages() -> std::io::Result<Vec<Page>> {
     let mut main = super::command();
     // Gives each command its full name, "klp-trace-watch".
     main.build();
-    let commands = std::iter::once(main.clone()).chain(main.get_subcommands().cloned());
+    let documented = |command: &&clap::Command| !command.is_hide_set() && command.get_name() != "help";
+    let commands = std::iter::once(main.clone()).chain(main.get_subcommands().filter(documented).cloned());
     commands
         .map(|command| {
             let command = command.version(env!("CARGO_PKG_VERSION"));
@@ -111,7 +112,7 @@ mod tests {
     fn one_page_a_command_with_examples_and_exit_codes() {
         let dir = tempfile::tempdir().expect("a folder for the test");
         write_all(&pages().expect("pages render"), dir.path()).expect("pages are written");
-        for command in super::super::command().get_subcommands() {
+        for command in super::super::command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let path = dir.path().join(format!("klp-trace-{}.1", command.get_name()));
             let text = std::fs::read_to_string(&path).expect("each command has its page");
             assert!(text.contains(".SH EXAMPLES") && text.contains(".SH \"EXIT STATUS\""), "{text}");

@@ -17,14 +17,18 @@ pub mod man;
 pub mod policy;
 mod replayed;
 pub mod schema;
+pub mod status;
+mod suggest;
 pub mod tui;
 pub mod verify_journal;
+pub mod version;
 pub mod watch;
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::Write as _;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::model::escape::{Escaped, escape};
@@ -39,7 +43,7 @@ pub use failure::Failure;
 /// must be cleared when it goes. klp-trace watches each one as it happens, reads the bytes back from kernel memory,
 /// and compares them with what the patch's file and the symbol table say they must be.
 #[derive(Debug, Parser)]
-#[command(name = "klp-trace", version, disable_help_subcommand = true, subcommand_required = true)]
+#[command(name = "klp-trace", version, subcommand_required = true)]
 #[command(after_long_help = exit::help_section(&Exit::PRECEDENCE))]
 pub struct Cli {
     /// What to do
@@ -54,16 +58,20 @@ pub enum Command {
     Tui(tui::Args),
     Watch(watch::Args),
     Audit(audit::Args),
+    Status(status::Args),
     Assert(assert::Args),
     Policy(policy::Args),
     VerifyJournal(verify_journal::Args),
     Doctor(doctor::Args),
+    #[command(visible_alias = "lint")]
     Inspect(inspect::Args),
     Explain(explain::Args),
     Config(config::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
+    #[command(hide = true)]
+    Version(version::Args),
 }
 
 impl Command {
@@ -73,6 +81,7 @@ impl Command {
             Self::Tui(args) => tui::run(&args),
             Self::Watch(args) => watch::run(&args),
             Self::Audit(args) => audit::run(&args),
+            Self::Status(args) => status::run(&args),
             Self::Assert(args) => assert::run(&args),
             Self::Policy(args) => policy::run(&args),
             Self::VerifyJournal(args) => verify_journal::run(&args),
@@ -83,6 +92,7 @@ impl Command {
             Self::Schema(args) => schema::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),
+            Self::Version(args) => version::run(&args),
         }
     }
 }
@@ -93,16 +103,24 @@ pub fn main() -> Exit {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(answer) => return show_answer(&answer),
-    };
-    match cli.command.run() {
-        Ok(exit) => exit,
-        Err(failure) => {
-            // With standard error gone there is nobody left to tell; the code says it still.
-            let _ = writeln!(std::io::stderr(), "{failure}");
-            failure.exit()
+        Err(answer) if answer.kind() == ErrorKind::DisplayVersion && version::asked_in_full() => {
+            return ended(version::run(&version::Args {}));
         }
-    }
+        Err(mut answer) => {
+            suggest::correct(&mut answer);
+            return show_answer(&answer);
+        }
+    };
+    ended(cli.command.run())
+}
+
+/// Says what went wrong.
+fn ended(end: Result<Exit, Failure>) -> Exit {
+    end.unwrap_or_else(|failure| {
+        // With standard error gone there is nobody left to tell; the code says it still.
+        let _ = writeln!(std::io::stderr(), "{failure}");
+        failure.exit()
+    })
 }
 
 /// Shows what clap has to say: help and version are answers (0), everything else is wrong usage (2).
@@ -177,7 +195,7 @@ mod tests {
 
     #[test]
     fn every_command_says_what_it_is_for_and_how_it_exits() {
-        for command in command().get_subcommands() {
+        for command in command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let name = command.get_name();
             assert!(command.get_about().is_some(), "{name} has no first sentence");
             let after = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();

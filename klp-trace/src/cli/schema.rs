@@ -3,7 +3,7 @@
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::print_text;
-use super::{doctor, verify_journal};
+use super::{doctor, status, verify_journal};
 use crate::{event, output, policy};
 
 const EXAMPLES: &str = "\
@@ -37,6 +37,8 @@ pub enum What {
     Assert,
     /// What doctor --json writes
     Doctor,
+    /// What status --json writes
+    Status,
     /// What verify-journal --json writes
     Verification,
 }
@@ -48,6 +50,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         What::Policy => policy::schema(),
         What::Audit => event::schema::audit(),
         What::Assert => output::report::schema(),
+        What::Status => status::schema(),
         What::Doctor => doctor::report::schema(),
         What::Verification => verify_journal::json::schema(),
     };

@@ -134,7 +134,7 @@ fn state(args: &Args, config: Config, source: Source, picture: &Picture) -> Resu
     let palette = args.palette.or(config.palette).unwrap_or_default();
     state.theme = Theme {
         palette: if colourless { Palette::Mono } else { palette },
-        ascii: args.look.ascii || config.ascii,
+        ascii: args.look.ascii || config.ascii || !crate::output::style::unicode_here(),
     };
     if let Some(text) = &args.filter.filter {
         state

@@ -8,7 +8,7 @@ pub(super) mod show;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::args::{self, FailOn, FilterArgs, LookArgs, OutputArgs, RedactArgs};
+use super::args::{self, FailOn, FilterArgs, OutputArgs, RedactArgs, TextArgs};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use crate::probe;
@@ -84,7 +84,7 @@ pub struct Args {
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
     pub fail_on: FailOn,
 
-    /// End by itself after this time, such as 10s or 2m
+    /// Stop after this time, such as 10s or 2m
     #[arg(long, value_name = "TIME", value_parser = args::duration, conflicts_with = "from")]
     pub duration: Option<Duration>,
 
@@ -99,7 +99,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "from")]
     pub ko: Vec<PathBuf>,
 
-    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not to be had
+    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not available
     #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(conflicts_with = "from")]
     pub attach: Attach,
@@ -128,7 +128,7 @@ pub struct Args {
 
     /// How text looks
     #[command(flatten)]
-    pub look: LookArgs,
+    pub look: TextArgs,
 }
 
 impl Args {
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(args.ring_size, 4096);
         assert_eq!(args.duration, Some(Duration::from_mins(2)));
         assert_eq!(args.ko.len(), 2);
-        assert!(args.bpf_log && args.look.ascii);
+        assert!(args.bpf_log && args.look.look.ascii);
     }
 
     #[test]

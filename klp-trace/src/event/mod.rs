@@ -25,7 +25,7 @@ pub mod writer;
 pub(crate) mod testing;
 
 pub use derived::Derived;
-pub use envelope::{Clock, Host, Kernel, Origin, Tool};
+pub use envelope::{Clock, Host, Kernel, Origin, SCHEMA, Tool};
 pub use evidence::{
     Elf, EntryRead, EventsLost, HookEvent, HookInfo, ListedPlace, Lookup, LossCause, Memory, MetaEntry,
     ModuleAction, ModuleEvent, ModuleUsage, PatchMetadata, Rewrites, SectionRead, Session, SymbolLookup,

@@ -89,6 +89,8 @@ pub struct Finding {
     pub why: String,
     /// What to do: one sentence.
     pub action: String,
+    /// The same as commands for a root shell of that host, in order; none where there is no command for it.
+    pub commands: Vec<String>,
     /// The patch, where it is about one.
     pub patch: Option<PatchRef>,
     /// The object, where it is about one.

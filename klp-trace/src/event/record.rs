@@ -170,6 +170,9 @@ pub struct FindingPart {
     pub why: String,
     /// What to do.
     pub action: String,
+    /// The same as commands for a root shell of that host, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// How many relocations it covers, of all sections.
     pub relocations: u32,
     /// The sections that these relocations stand in, where there are several; `section` is that of `reloc`.

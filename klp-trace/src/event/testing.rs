@@ -108,6 +108,7 @@ pub(crate) fn finding() -> Finding {
         message: "12 relocations of lp_one still hold values of klp_target, which is gone.".into(),
         why: "This kernel does not clear relocation targets when an object is unloaded (before 6.3).".into(),
         action: "Unload lp_one before klp_target is loaded again, or that load will be refused.".into(),
+        commands: Vec::new(),
         patch: Some(patch()),
         object: Some(ObjectRef { address: None, ..object() }),
         section: Some(section()),

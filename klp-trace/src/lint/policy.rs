@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::finding::Report;
 use super::{Finding, built_in, rules, sympos, third};
+use crate::model::nearest::meant;
 use crate::model::{FindingId, Severity};
 
 /// An id with all its rules, or one rule.
@@ -28,7 +29,7 @@ pub const OTHERS: &[rules::About] = &[
 ];
 
 /// Every rule, those that need other files among them.
-fn abouts() -> impl Iterator<Item = rules::About> {
+pub fn abouts() -> impl Iterator<Item = rules::About> {
     rules::ALL.iter().map(|rule| rule.about()).chain(OTHERS.iter().copied())
 }
 
@@ -65,9 +66,8 @@ impl FromStr for Selector {
         }
         let names: Vec<String> =
             abouts().flat_map(|a| [a.id.to_string(), a.id.name().to_owned(), a.rule.to_owned()]).collect();
-        let nearest = names.iter().max_by(|a, b| strsim::jaro(a, text).total_cmp(&strsim::jaro(b, text)));
-        let nearest = nearest.map(|name| format!(", did you mean {name}?")).unwrap_or_default();
-        Err(format!("no finding or rule of inspect{nearest} (docs/lint.md lists them)"))
+        let meant = meant(text, names.iter().map(String::as_str));
+        Err(format!("no finding or rule of inspect{meant} (klp-trace explain lists them)"))
     }
 }
 

@@ -123,6 +123,31 @@ impl Reason {
         matches!(self, Self::SymbolModuleGone | Self::SymbolMoved)
     }
 
+    /// Every reason.
+    pub const ALL: &'static [Self] = &[
+        Self::FileDiffers,
+        Self::EventsLost,
+        Self::MemoryUnreadable,
+        Self::NeverRead,
+        Self::Unsettled,
+        Self::SymbolsGone,
+        Self::SymbolsHidden,
+        Self::SymbolNotFound,
+        Self::SymbolAmbiguous,
+        Self::InitSymbols,
+        Self::SymbolMalformed,
+        Self::TypeUnsupported,
+        Self::Overflow,
+        Self::NotEnabled,
+        Self::WrongSymbol,
+        Self::WrittenAtRunTime,
+        Self::Rewritten,
+        Self::FailedLoad,
+        Self::TargetFreed,
+        Self::SymbolModuleGone,
+        Self::SymbolMoved,
+    ];
+
     /// The reason's word, as it stands in journals.
     pub const fn word(self) -> &'static str {
         match self {

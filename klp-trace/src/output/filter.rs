@@ -7,6 +7,7 @@
 use crate::event::record::Kind;
 use crate::event::{Body, Event};
 use crate::model::glob::matches;
+use crate::model::nearest::meant;
 use crate::model::{FindingId, Severity, Verdict};
 use std::fmt;
 use std::str::FromStr;
@@ -57,12 +58,12 @@ pub enum FilterError {
         term: String,
     },
     /// A key that does not exist.
-    #[error("there is no filter key {key:?}; did you mean {nearest}? (the keys: {})", Key::names())]
+    #[error("there is no filter key {key:?}{meant} (the keys: {})", Key::names())]
     UnknownKey {
         /// The key.
         key: String,
-        /// The key most like it.
-        nearest: &'static str,
+        /// The key that was meant, where one is like it.
+        meant: String,
     },
     /// A term without a value, or with an empty alternative.
     #[error("the filter key {key} has an empty value; write {key}=* for any")]
@@ -71,14 +72,14 @@ pub enum FilterError {
         key: Key,
     },
     /// A word that the key's closed list does not have: the term could never hold.
-    #[error("{word:?} is no {key}; did you mean {nearest}? (the words: {})", key.words().join(", "))]
+    #[error("{word:?} is no {key}{meant} (the words: {})", key.words().join(", "))]
     UnknownWord {
         /// The key.
         key: Key,
         /// The word.
         word: String,
-        /// The word most like it.
-        nearest: String,
+        /// The word that was meant, where one is like it.
+        meant: String,
     },
 }
 
@@ -146,9 +147,9 @@ impl FromStr for Filter {
 fn term(text: &str) -> Result<Term, FilterError> {
     let (key, values) = text.split_once('=').ok_or_else(|| FilterError::NoTerm { term: text.to_owned() })?;
     let (name, negated) = key.strip_suffix('!').map_or((key, false), |name| (name, true));
-    let key = Key::ALL.into_iter().find(|key| key.name() == name).ok_or_else(|| {
-        let nearest = nearest(name, Key::ALL.map(Key::name)).unwrap_or("patch");
-        FilterError::UnknownKey { key: name.to_owned(), nearest }
+    let key = Key::ALL.into_iter().find(|key| key.name() == name).ok_or_else(|| FilterError::UnknownKey {
+        key: name.to_owned(),
+        meant: meant(name, Key::ALL.map(Key::name)),
     })?;
     let words = key.words();
     let mut patterns = Vec::new();
@@ -162,16 +163,12 @@ fn term(text: &str) -> Result<Term, FilterError> {
         }
         let pattern = value.to_lowercase();
         if !words.iter().any(|word| matches(&pattern, word)) {
-            let nearest = nearest(&pattern, words.iter().map(String::as_str)).unwrap_or_default().to_owned();
-            return Err(FilterError::UnknownWord { key, word: value.to_owned(), nearest });
+            let meant = meant(&pattern, words.iter().map(String::as_str));
+            return Err(FilterError::UnknownWord { key, word: value.to_owned(), meant });
         }
         patterns.push(pattern);
     }
     Ok(Term { key, negated, patterns })
-}
-
-fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    among.into_iter().min_by_key(|known| strsim::damerau_levenshtein(word, known))
 }
 
 impl Filter {

@@ -11,6 +11,7 @@ use std::path::Path;
 use super::escape::escape;
 use super::sink::{LineSink, SinkError};
 use super::style::Style;
+use super::wrap;
 use crate::elf::klp::SymbolName;
 use crate::elf::module::{BuiltBy, Module, Objects, Rela};
 use crate::elf::names;
@@ -26,6 +27,19 @@ pub enum Format {
     Json,
     /// One row a relocation, for spreadsheets
     Csv,
+}
+
+/// How much is written of a livepatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// One line, record or row.
+    Summary,
+    /// Text: findings alone, and nothing of a file that has none.
+    Wrong,
+    /// Text: findings, and the sections without their relocations.
+    Sections,
+    /// Everything.
+    Relocations,
 }
 
 /// A module's file with what is derived from all of it.
@@ -105,17 +119,17 @@ pub struct Counts {
 pub struct Printer {
     sink: LineSink,
     format: Format,
-    summary: bool,
+    detail: Detail,
     style: Style,
     counts: Counts,
 }
 
 impl Printer {
     /// Begins; CSV with its header.
-    pub fn new(sink: LineSink, format: Format, summary: bool, style: Style) -> Result<Self, SinkError> {
-        let mut printer = Self { sink, format, summary, style, counts: Counts::default() };
+    pub fn new(sink: LineSink, format: Format, detail: Detail, style: Style) -> Result<Self, SinkError> {
+        let mut printer = Self { sink, format, detail, style, counts: Counts::default() };
         if format == Format::Csv {
-            csv::header(&mut printer.sink, summary)?;
+            csv::header(&mut printer.sink, detail == Detail::Summary)?;
         }
         Ok(printer)
     }
@@ -125,11 +139,16 @@ impl Printer {
         let found = Inspected::new(module, lint);
         let kind = if module.is_livepatch() { &mut self.counts.livepatches } else { &mut self.counts.others };
         *kind += 1;
+        let summary = self.detail == Detail::Summary;
         match self.format {
-            Format::Text if self.summary => text::summary(&mut self.sink, self.style, &found),
-            Format::Text => text::whole(&mut self.sink, self.style, &found),
-            Format::Json => json::record(&mut self.sink, &found, self.summary),
-            Format::Csv if self.summary => csv::summary(&mut self.sink, &found),
+            Format::Text if summary => text::summary(&mut self.sink, self.style, &found),
+            Format::Text if self.detail == Detail::Wrong => text::wrong(&mut self.sink, self.style, &found),
+            Format::Text => {
+                let relocations = self.detail == Detail::Relocations;
+                text::whole(&mut self.sink, self.style, &found, relocations)
+            }
+            Format::Json => json::record(&mut self.sink, &found, summary),
+            Format::Csv if summary => csv::summary(&mut self.sink, &found),
             Format::Csv => csv::rows(&mut self.sink, &found),
         }
     }
@@ -150,7 +169,7 @@ impl Printer {
             return json::report(&mut self.sink, path, report);
         }
         self.sink.line(names::path(path).as_bytes())?;
-        text.lines().try_for_each(|line| self.sink.line(line.as_bytes()))
+        wrap::text(text, self.style.width).lines().try_for_each(|line| self.sink.line(line.as_bytes()))
     }
 
     /// Counts a file that cannot be read; JSON says so in a record of its own, the others leave it to standard error.
@@ -169,7 +188,8 @@ impl Printer {
         let Counts { livepatches, others, unreadable } = self.counts;
         let files = livepatches + others + unreadable;
         // A summary without a line would be nothing at all.
-        if self.format == Format::Text && (files > 1 || self.summary && files > livepatches) {
+        let silent = self.detail == Detail::Summary && files > livepatches;
+        if self.format == Format::Text && self.detail != Detail::Wrong && (files > 1 || silent) {
             text::totals(&mut self.sink, self.counts)?;
         }
         self.sink.finish()?;

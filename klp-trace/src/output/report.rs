@@ -15,6 +15,7 @@ mod words;
 
 use crate::policy::{Check, Group};
 pub use json::schema;
+pub use text::dressed;
 use words::Words;
 
 /// What became of a run of `assert`.

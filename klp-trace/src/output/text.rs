@@ -35,6 +35,8 @@ const MAX_NAMES: usize = 4096;
 pub struct Text {
     layout: Layout,
     verbose: bool,
+    /// Only what is wrong, and what cannot be told.
+    quiet: bool,
     filter: Filter,
     states: States,
     summary: Summary,
@@ -52,6 +54,7 @@ impl Text {
         Self {
             layout: Layout::new(style),
             verbose: false,
+            quiet: false,
             filter,
             states: States::default(),
             summary: Summary::default(),
@@ -68,6 +71,13 @@ impl Text {
         self
     }
 
+    /// Whether to show findings and losses alone, and a summary only where there were any.
+    #[must_use]
+    pub fn quiet(mut self, quiet: bool) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
     /// Says where the events from here on come from.
     pub fn set_origin(&mut self, origin: &Origin) {
         self.layout.clock = Some(origin.clock);
@@ -78,11 +88,17 @@ impl Text {
     /// is left out here, and counted in the summary all the same. Some lines wait for the events that belong to them:
     /// call [`Text::flush`] whenever there is nothing more for now.
     pub fn event(&mut self, event: &Event, out: &mut Vec<String>) {
+        let mut said = Vec::new();
+        self.tell_event(event, &mut said);
+        put(said, out);
+    }
+
+    fn tell_event(&mut self, event: &Event, out: &mut Vec<String>) {
         let shown = self.filter.matches(event);
         self.summary.take(event, shown);
         self.told = false;
         if let Body::RelocState(state) = &event.body {
-            if !shown {
+            if !shown || self.quiet {
                 return;
             }
             if self.verbose {
@@ -93,14 +109,16 @@ impl Text {
             return;
         }
         // A hidden section_read ends what was said of the section, too.
-        self.flush(out);
-        let worth_a_line = self.is_news(&event.body) || self.verbose;
+        self.states.flush(&mut self.layout, out);
+        let wrong = matches!(event.body, Body::Finding(_) | Body::EventsLost(_));
+        let worth_a_line = if self.quiet { wrong } else { self.is_news(&event.body) || self.verbose };
         if shown && worth_a_line {
             self.layout.event(event, self.verbose, out);
         }
         // What comes after it, in a recording, is another session: perhaps of another host.
         if matches!(event.body, Body::SessionEnd(_)) {
             self.tell(out);
+            self.layout.forget_day();
             self.objects.clear();
             self.witnesses.clear();
         }
@@ -108,21 +126,29 @@ impl Text {
 
     /// Adds the lines that were waiting.
     pub fn flush(&mut self, out: &mut Vec<String>) {
-        self.states.flush(&mut self.layout, out);
+        let mut said = Vec::new();
+        self.states.flush(&mut self.layout, &mut said);
+        put(said, out);
     }
 
     /// Ends the text with what the exit code means. The summary stands before it: every relocation seen, whatever the
     /// filter hides, the findings, the losses. A `SessionEnd` has brought it already.
     pub fn summary(&mut self, exit_code: u8, meaning: &str, out: &mut Vec<String>) {
         if !self.told {
-            self.tell(out);
+            let mut said = Vec::new();
+            self.tell(&mut said);
+            put(said, out);
         }
-        out.push(format!("exit {exit_code}: {meaning}"));
+        if !self.quiet || exit_code != 0 {
+            out.push(format!("exit {exit_code}: {meaning}"));
+        }
     }
 
     fn tell(&mut self, out: &mut Vec<String>) {
-        self.flush(out);
-        self.summary.lines(&self.layout, !self.filter.is_empty(), out);
+        self.states.flush(&mut self.layout, out);
+        if !self.quiet || self.summary.is_of_note() {
+            self.summary.lines(&self.layout, !self.filter.is_empty(), out);
+        }
         self.summary.forget();
         self.told = true;
     }
@@ -153,6 +179,13 @@ impl Text {
             | Body::Stall(_)
             | Body::KernelMessage(_) => false,
         }
+    }
+}
+
+/// Adds lines, each by itself: a new day and what hangs over come in one piece.
+fn put(said: Vec<String>, out: &mut Vec<String>) {
+    for piece in said {
+        out.extend(piece.split('\n').map(str::to_owned));
     }
 }
 

@@ -20,6 +20,11 @@ use crate::kernel::btf::KernelBtf;
 /// Made by `cargo xtask ebpf build`, checked by `cargo xtask ebpf check`.
 static OBJECT: &[u8] = include_bytes_aligned!("../../../klp-trace-ebpf/bpf/klp-trace.bpf.o");
 
+/// The eBPF programs as they are loaded: an ELF object.
+pub fn embedded() -> &'static [u8] {
+    OBJECT
+}
+
 /// aya-log: a level that no message has.
 const LOG_OFF: u8 = 0;
 /// aya-log: every message.

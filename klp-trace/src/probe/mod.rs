@@ -27,6 +27,7 @@ use klp_trace_ebpf::{
     hook::{DEMAND_BLOCK, DEMAND_HEADER, DEMAND_MODULE, slot},
 };
 
+pub use attach::embedded;
 pub use demand::{SectionRead, Sink};
 pub use error::{DemandError, ProbeError};
 pub use event::{Hook, ModuleFacts, RawEvent, SectionInfo, Symbol, WalkId};

@@ -4,6 +4,7 @@
 use super::{
     conclude::lookup_of,
     objects::Presence,
+    remedy,
     section::Section,
     verifier::{NeededSymbol, Verifier},
 };
@@ -79,6 +80,10 @@ impl Verifier {
         let gate = self.patches.get(&patch.0).and_then(|patch| patch.sections.get(&absent.section.index));
         let Some(object) = gate.map(|section| self.objects.reference(&section.object)) else { return };
         let mut finding = not_found(&absent, &object);
+        if absent.lack == Lack::Module {
+            finding.commands =
+                remedy::in_order(&[&*absent.of], self.patches.get(&patch.0)).unwrap_or_default();
+        }
         let said = self.heard.failure();
         self.corroborate(&mut finding, &said);
         self.say_finding(finding, say);
@@ -176,6 +181,10 @@ pub(super) fn not_found(absent: &Absent, object: &ObjectRef) -> Finding {
         sections: Vec::new(),
         relocations: 1,
         first: Some(Arc::clone(&absent.reloc)),
+        commands: match absent.lack {
+            Lack::Module if !late => remedy::in_order(&[&**of, &*object.name], None).unwrap_or_default(),
+            _ => Vec::new(),
+        },
         kernel: Vec::new(),
     }
 }

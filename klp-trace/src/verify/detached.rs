@@ -79,6 +79,7 @@ pub(super) fn detached_stale(
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     })
 }

@@ -80,6 +80,7 @@ impl Misplaced {
             sections: Vec::new(),
             relocations: 0,
             first: None,
+            commands: Vec::new(),
             kernel: Vec::new(),
         })
     }

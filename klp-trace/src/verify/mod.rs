@@ -17,6 +17,7 @@ mod moved;
 mod next_load;
 mod objects;
 mod orphan;
+mod remedy;
 mod rewritten;
 mod rounds;
 mod rules;

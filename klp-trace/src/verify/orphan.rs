@@ -53,6 +53,7 @@ pub(super) fn never_written(patch: &PatchRef, object: &ObjectRef, orphaned: Gath
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     })
 }

@@ -81,6 +81,7 @@ pub(super) fn stale_after_unload(
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     })
 }
@@ -123,6 +124,7 @@ pub(super) fn found_stale(
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     })
 }
@@ -156,6 +158,7 @@ pub(super) fn failed_load(arch: Arch, patch: &Patch, object: &ObjectRef, left: G
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     })
 }
@@ -225,6 +228,7 @@ pub(super) fn refused(
         sections: Vec::new(),
         relocations: u32::from(stopped_at.is_some()),
         first: stopped_at.map(|reloc| Arc::clone(&reloc.r)),
+        commands: Vec::new(),
         kernel: Vec::new(),
     }
 }
@@ -268,6 +272,7 @@ pub(super) fn file_differs(patch: &PatchRef, section: SectionRef, path: &str, di
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     }
 }
@@ -322,6 +327,12 @@ pub(super) fn events_lost(lost: &EventsLost) -> Finding {
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: match lost.cause {
+            LossCause::BlindWindow | LossCause::FtraceDisabled => {
+                vec!["sysctl -w kernel.ftrace_enabled=1".to_owned()]
+            }
+            _ => Vec::new(),
+        },
         kernel: Vec::new(),
     }
 }
@@ -360,6 +371,7 @@ pub(super) fn not_reapplied(
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     })
 }

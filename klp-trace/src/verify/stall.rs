@@ -75,6 +75,7 @@ fn stalled(patch: &PatchRef, found: &Stalled) -> Finding {
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ use super::{
     gathered::Gathered,
     judge::{Context, Judgement},
     objects::{Objects, VMLINUX},
+    remedy,
     section::{Patch, Reloc, Section},
     verifier::{NeededSymbol, Verifier},
 };
@@ -319,7 +320,9 @@ fn stale(
     let why = format!(
         "{written}, and takes no reference to the module of a symbol: the memory there is freed, and may be anybody's by now"
     );
+    let mut commands = Vec::new();
     let (severity, action) = if patch.detached.is_none() {
+        commands = remedy::behind(third, patch).unwrap_or_default();
         let again = if &**gate != VMLINUX && clears {
             format!(
                 ", or unload {gate}, load {third} if it is not there, and then {gate}, which has them written anew"
@@ -342,6 +345,7 @@ fn stale(
             ),
         )
     } else {
+        commands = remedy::out(patch).unwrap_or_default();
         (
             Severity::Warning,
             format!(
@@ -349,7 +353,7 @@ fn stale(
             ),
         )
     };
-    finding(patch, gate, found, (severity, message, why, action), objects)
+    Finding { commands, ..finding(patch, gate, found, (severity, message, why, action), objects) }
 }
 
 /// KLP016, of values that are right as long as a module stays that nothing keeps.
@@ -388,6 +392,7 @@ fn finding(
         sections: Vec::new(),
         relocations: 0,
         first: None,
+        commands: Vec::new(),
         kernel: Vec::new(),
     })
 }

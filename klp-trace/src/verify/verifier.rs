@@ -326,6 +326,7 @@ impl Verifier {
     pub(super) fn say_finding(&mut self, finding: crate::event::Finding, say: &mut dyn FnMut(Body)) {
         *self.findings.entry(finding.id).or_default() += 1;
         self.worst = self.worst.max(Some(finding.severity));
+        let finding = self.remedied(finding);
         say(Body::Finding(finding));
     }
 

@@ -103,6 +103,7 @@ impl Wrong {
             sections: Vec::new(),
             relocations: 0,
             first: None,
+            commands: Vec::new(),
             kernel: Vec::new(),
         })
     }

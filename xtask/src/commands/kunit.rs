@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::scenario::prepare::cargo;
+use crate::scenario::prepare;
 use crate::testbed::{self, Extent, host};
 
 /// Debian's package with the kernel's source, of which one folder is wanted.
@@ -56,7 +56,7 @@ struct Counts {
 
 /// klp-trace as it is built for the guests.
 fn program() -> anyhow::Result<PathBuf> {
-    cargo(&["build", "--quiet", "--profile", "vm", "--package", "klp-trace"])?;
+    prepare::tool()?;
     Ok(testbed::cache_dir().with_file_name("vm").join("klp-trace"))
 }
 

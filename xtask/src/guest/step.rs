@@ -28,13 +28,15 @@ const SETTLED: Duration = Duration::from_mins(6);
 /// `insmod M [ARGS]` takes the fixture M; `disable P` disables a patch and waits until it has left; `kill-during CMD`
 /// kills klp-trace with SIGKILL while CMD runs, as soon as the journal grows; `nothing-attached` fails with a list
 /// when probes are attached that were not before the run; `as-nobody [-CAP… +CAP…] CMD` runs CMD as nobody with the
-/// capabilities that `klp-trace doctor` names, less or more those given. Anything else is a shell command.
+/// capabilities that `klp-trace doctor` names, less or more those given; `paste ID` gives the commands of the last finding
+/// of that id to a shell, as somebody would who reads it. Anything else is a shell command.
 pub fn carry_out(run: &str, watch: Option<&mut Watch>, before: &Before) -> anyhow::Result<(i32, String)> {
     let (word, rest) = run.split_once(' ').unwrap_or((run, ""));
     match word {
         "disable" => Ok(disable(rest.trim())),
         "kill-during" => kill_during(rest, watch.context("kill-during: klp-trace does not run")?),
         "nothing-attached" => nothing_attached(before),
+        "paste" => paste(rest.trim(), watch.context("paste: klp-trace does not run")?),
         _ => finish(&mut command(run)?),
     }
 }
@@ -127,6 +129,28 @@ fn kill_during(rest: &str, watch: &mut Watch) -> anyhow::Result<(i32, String)> {
     let (rc, mut output) = finished?;
     output.push_str(if running { "\nkilled while it ran\n" } else { "\nkilled when it had ended\n" });
     Ok((rc, output))
+}
+
+/// Where modprobe looks: the fixtures are installed there, as modules are on a host.
+const INSTALL: &str = "cd \"/lib/modules/$(uname -r)\" && [ -e fixtures ] || { ln -s /fixtures fixtures && \
+                       for file in fixtures/*.ko; do echo \"$file:\"; done >> modules.dep; }";
+
+fn paste(id: &str, watch: &mut Watch) -> anyhow::Result<(i32, String)> {
+    while watch.advance()? {}
+    carry_out_well(INSTALL)?;
+    let journal = std::fs::read_to_string(&watch.journal).context("cannot read the journal")?;
+    let records =
+        journal.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut findings =
+        records.filter(|record| record.pointer("/finding/id").is_some_and(|found| found == id));
+    let finding = findings.next().with_context(|| format!("paste: no finding {id} was made"))?;
+    let commands = finding.pointer("/finding/commands").and_then(|commands| commands.as_array());
+    let commands: Vec<&str> = commands.into_iter().flatten().filter_map(|command| command.as_str()).collect();
+    ensure!(!commands.is_empty(), "paste: finding {id} has no commands");
+    // One failed command is a failed remedy.
+    let script = commands.join("\n");
+    let (rc, output) = finish(Command::new("sh").args(["-e", "-c", &script]))?;
+    Ok((rc, format!("{script}\n{output}")))
 }
 
 fn nothing_attached(before: &Before) -> anyhow::Result<(i32, String)> {

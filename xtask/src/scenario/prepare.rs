@@ -35,7 +35,7 @@ pub fn prepare(series: &[Series]) -> anyhow::Result<Bench> {
 
 /// klp-trace and the agent that runs it in the guest: this very program, without what only debuggers read.
 fn build() -> anyhow::Result<(PathBuf, PathBuf)> {
-    cargo(&["build", "--quiet", "--profile", "vm", "--package", "klp-trace"])?;
+    tool()?;
     // Beside `testbed`, in the target folder.
     let folder = testbed::cache_dir().with_file_name("vm");
     let (tool, agent) = (folder.join("klp-trace"), folder.join("agent"));
@@ -45,6 +45,12 @@ fn build() -> anyhow::Result<(PathBuf, PathBuf)> {
     Ok((tool, agent))
 }
 
+/// Builds klp-trace as it runs in the guests. Its commit is not asked for: each would be a build of its own.
+pub fn tool() -> anyhow::Result<()> {
+    let words = ["build", "--quiet", "--profile", "vm", "--package", "klp-trace"];
+    run_cargo(&words, &[("KLP_TRACE_COMMIT", "the test bed")])
+}
+
 /// Installs what this machine lacks.
 pub fn install() -> anyhow::Result<()> {
     [host::BUILD, host::READERS, host::VM, host::PACKAGES].into_iter().try_for_each(host::ensure)
@@ -52,8 +58,12 @@ pub fn install() -> anyhow::Result<()> {
 
 /// Runs cargo in the workspace; it fails when cargo does.
 pub fn cargo(words: &[&str]) -> anyhow::Result<()> {
+    run_cargo(words, &[])
+}
+
+fn run_cargo(words: &[&str], env: &[(&str, &str)]) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = in_workspace(Command::new(cargo), words).status();
+    let status = in_workspace(Command::new(cargo), words).envs(env.iter().copied()).status();
     let status = status.with_context(|| format!("cannot run cargo {}", words.join(" ")))?;
     ensure!(status.success(), "cargo {} failed", words.join(" "));
     Ok(())

@@ -4,8 +4,9 @@ use super::Args;
 use crate::{
     cli::{Exit, Failure, inputs::Inputs},
     output::{
-        report::{Kind, Report},
+        report::{Kind, Report, dressed},
         sink::LineSink,
+        style::Style,
     },
 };
 use clap::ValueEnum as _;
@@ -38,6 +39,8 @@ pub(super) fn extra(text: &str) -> Result<Extra, String> {
 pub(super) struct Reports {
     to: Vec<(Kind, LineSink)>,
     show_addresses: bool,
+    style: Style,
+    quiet: bool,
 }
 
 impl Reports {
@@ -61,13 +64,21 @@ impl Reports {
         for extra in &args.report {
             to.push((extra.kind, LineSink::create(&extra.file)?));
         }
-        Ok(Self { to, show_addresses: args.show_addresses || args.redact.redact_addresses })
+        let (style, quiet) = (args.look.style(&args.output), args.look.quiet);
+        Ok(Self { to, style, quiet, show_addresses: args.show_addresses || args.redact.redact_addresses })
     }
 
     /// Writes every report. A reader that has gone is no failure.
     pub(super) fn write(&mut self, report: &Report) -> Result<(), Failure> {
-        for (kind, mut sink) in self.to.drain(..) {
-            let text = kind.render(report, self.show_addresses);
+        for (number, (kind, mut sink)) in self.to.drain(..).enumerate() {
+            let mut text = kind.render(report, self.show_addresses);
+            // The first one is the one that is shown.
+            if kind == Kind::Text && number == 0 {
+                if self.quiet && report.exit.0 == 0 {
+                    continue;
+                }
+                text = dressed(&text, self.style, self.quiet);
+            }
             let written = sink.line(text.trim_end_matches('\n').as_bytes()).and_then(|()| sink.finish());
             if let Err(error) = written
                 && !error.is_closed()

@@ -51,10 +51,12 @@ pub(super) fn open(args: &Args, arch: Arch) -> Result<Opened, Failure> {
             })?;
             let why = format!("{bpf:#}");
             let why = Escaped::new(why.as_bytes());
-            let _ = writeln!(
-                std::io::stderr(),
-                "klp-trace: memory is read through /proc/kcore, since BPF is not to be had: {why}"
-            );
+            if !args.look.quiet {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "klp-trace: memory is read through /proc/kcore, since BPF is not available: {why}"
+                );
+            }
             Ok(opened)
         }),
     }

@@ -25,7 +25,7 @@ pub(super) struct Show {
 
 enum Form {
     Journal(Box<Journal>),
-    Report { report: Box<Report>, format: Format, style: Style, verbose: bool },
+    Report { report: Box<Report>, format: Format, style: Style, verbose: bool, quiet: bool },
 }
 
 impl Show {
@@ -40,6 +40,7 @@ impl Show {
                 format,
                 style: args.look.style(&args.output),
                 verbose: args.verbose,
+                quiet: args.look.quiet,
             },
         };
         let sink = match (&args.output.output, args.format()) {
@@ -97,6 +98,10 @@ impl Show {
             }
             Form::Report { report, format: Format::Summary, .. } => {
                 vec![report.line(exit.code(), exit.meaning())]
+            }
+            Form::Report { quiet: true, .. } if exit == Exit::Clean => Vec::new(),
+            Form::Report { report, style, quiet: true, .. } => {
+                report.wrong(*style, exit.code(), exit.meaning())
             }
             Form::Report { report, style, verbose, .. } => {
                 report.text(*style, *verbose, exit.code(), exit.meaning())

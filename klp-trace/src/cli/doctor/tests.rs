@@ -275,8 +275,30 @@ fn text_is_aligned_escaped_and_says_what_to_do() {
     let column = lines[0].find("supported").unwrap();
     assert!(lines.iter().all(|l| l.as_bytes()[column - 1] == b' ' && l.as_bytes()[column] != b' '), "{text}");
     assert!(text.contains("x lack  kptr-restrict"), "{text}");
-    assert!(text.contains("-> sysctl -w kernel.kptr_restrict=1"), "{text}");
-    assert!(text.trim_end().ends_with("Not ready: 1 lack."), "{text}");
+    let end = "Not ready: 1 requirement is missing.\n  kptr-restrict:  sysctl -w kernel.kptr_restrict=1";
+    assert!(text.trim_end().ends_with(end), "{text}");
+    assert_eq!(text::render_quietly(&Report::new(&facts), Style::PLAIN).trim_end(), end);
+    assert_eq!(text::render_quietly(&Report::new(&fit()), Style::PLAIN), "");
+}
+
+#[test]
+fn what_follows_from_one_lack_is_told_in_one_line_and_one_remedy_once() {
+    let mut facts = fit();
+    facts.livepatch = false;
+    facts.livepatch_built = Some(false);
+    facts.functions = Ok(Vec::new());
+    for (_, held) in &mut facts.capabilities {
+        *held = Ok(false);
+    }
+    let text = text::render(&Report::new(&facts), Style::PLAIN);
+    assert_eq!(text.matches("not checked: no livepatching").count(), 1, "{text}");
+    assert!(text.contains("and so: ") && text.contains("hook-klp_module_going"), "{text}");
+    assert_eq!(text.matches("setcap").count(), 1, "{text}");
+    let end = text.lines().skip_while(|line| !line.starts_with("Not ready: ")).collect::<Vec<_>>().join("\n");
+    assert!(
+        end.contains("  livepatch:  boot a kernel") && end.contains("  cap-bpf, cap-perfmon, cap-syslog:  "),
+        "{text}"
+    );
 }
 
 #[test]

@@ -13,38 +13,41 @@ use crate::cli::keys;
 use crate::output::journal::{Options, Rotation, Sync};
 use crate::source::journal_files;
 
+/// The heading in the help.
+const HEADING: &str = "Journal options (with --format ndjson)";
+
 /// How a journal is written.
+// A heading on each option: next_help_heading would go on to the options of whoever flattens this.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Journal options (with --format ndjson)")]
 pub struct JournalArgs {
-    /// Go on in another file once this one has SIZE bytes, such as 64M
+    /// Rotate: go on in another file once this one has SIZE bytes, such as 64M
     ///
     /// --output klp.ndjson gives klp.000001.ndjson, klp.000002.ndjson, and so on; numbers go on where an earlier run
     /// left them. A file is as large as its last record makes it.
-    #[arg(long, value_name = "SIZE", value_parser = args::size, requires = "output")]
+    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = args::size, requires = "output")]
     pub rotate_size: Option<u64>,
 
-    /// Go on in another file, with the next record, once this one is so old, such as 24h
-    #[arg(long, value_name = "TIME", value_parser = args::duration, requires = "output")]
+    /// Rotate: go on in another file, with the next record, once this one is so old, such as 24h
+    #[arg(long, help_heading = HEADING, value_name = "TIME", value_parser = args::duration, requires = "output")]
     pub rotate_age: Option<Duration>,
 
     /// Delete the oldest files while all of them, and one more of --rotate-size, would take more than SIZE
-    #[arg(long, value_name = "SIZE", value_parser = args::size, requires = "rotate_size")]
+    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = args::size, requires = "rotate_size")]
     pub rotate_keep: Option<u64>,
 
     /// Compress closed files: zstd
-    #[arg(long, value_name = "HOW", value_enum)]
+    #[arg(long, help_heading = HEADING, value_name = "HOW", value_enum)]
     pub compress: Option<Compress>,
 
     /// When records are made to survive a power cut: always, interval (each second), never
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(long, help_heading = HEADING, value_name = "WHEN", value_enum, default_value_t, hide_possible_values = true)]
     pub sync: Sync,
 
     /// Sign each file when it is closed, with this Ed25519 key (PKCS#8 PEM, readable by its owner alone)
     ///
     /// `openssl genpkey -algorithm ed25519 -out KEY` makes one. The signature of klp.ndjson is klp.ndjson.sig;
     /// `klp-trace verify-journal --public-key` checks it.
-    #[arg(long, value_name = "KEY", requires = "output")]
+    #[arg(long, help_heading = HEADING, value_name = "KEY", requires = "output")]
     pub sign_key: Option<PathBuf>,
 
     /// Replace a journal that is there; without it, a file that is not empty is left as it is

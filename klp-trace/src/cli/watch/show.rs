@@ -47,7 +47,9 @@ impl Show {
             }
             Format::Text => {
                 args.journal.refuse()?;
-                let mut text = Text::new(args.look.style(&args.output), filter).verbose(args.verbose);
+                let mut text = Text::new(args.look.style(&args.output), filter)
+                    .verbose(args.verbose)
+                    .quiet(args.look.quiet);
                 text.set_origin(&origin);
                 let sink = LineSink::open(args.output.output.as_deref())?;
                 Form::Text(Box::new(text), Vec::new(), sink)

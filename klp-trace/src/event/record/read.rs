@@ -129,6 +129,7 @@ impl Record {
                     message: finding.message,
                     why: finding.why,
                     action: finding.action,
+                    commands: finding.commands,
                     patch: self.patch,
                     object: self.object,
                     section: self.section,

@@ -191,6 +191,7 @@ impl Record {
             message: finding.message.clone(),
             why: finding.why.clone(),
             action: finding.action.clone(),
+            commands: finding.commands.clone(),
             relocations: finding.relocations,
             sections: finding.sections.clone(),
             kernel: finding.kernel.clone(),

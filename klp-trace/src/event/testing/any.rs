@@ -281,7 +281,7 @@ fn transition() -> impl Strategy<Value = Body> {
 fn finding() -> impl Strategy<Value = Body> {
     let id = select(FindingId::ALL);
     let severity = select([Severity::Info, Severity::Warning, Severity::Error].as_slice());
-    let said = (text(), text(), text(), any::<u32>());
+    let said = (text(), text(), text(), prop::collection::vec(text(), 0..3), any::<u32>());
     let covered = (any::<u32>(), name(), any::<u32>()).prop_map(|(index, name, relocations)| Covered {
         index,
         name,
@@ -293,7 +293,7 @@ fn finding() -> impl Strategy<Value = Body> {
         |(
             id,
             severity,
-            (message, why, action, relocations),
+            (message, why, action, commands, relocations),
             patch,
             object,
             (section, sections),
@@ -307,6 +307,7 @@ fn finding() -> impl Strategy<Value = Body> {
                 message,
                 why,
                 action,
+                commands,
                 patch,
                 object,
                 section,

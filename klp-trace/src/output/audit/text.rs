@@ -8,6 +8,7 @@ use crate::model::Verdict;
 use crate::output::style::{Style, Tone};
 use crate::output::text::layout::{column_width, count, name, relocation};
 use crate::output::text::words;
+use crate::output::wrap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ impl Report {
     pub fn text(&self, style: Style, verbose: bool, exit_code: u8, meaning: &str) -> Vec<String> {
         let mut out = Vec::new();
         self.head(&mut out);
+        out = out.iter().map(|line| style.wrap(line)).collect();
         if self.livepatches.is_empty() {
             out.push("nothing to audit: no livepatch is loaded".to_owned());
         }
@@ -40,7 +42,17 @@ impl Report {
         if !self.filter.is_empty() {
             out.push("the filter limits what is shown above; all is judged and counted below".to_owned());
         }
-        out.push(self.line(exit_code, meaning));
+        out.push(style.wrap(&self.line(exit_code, meaning)));
+        out
+    }
+
+    /// The lines that are left when only what is wrong is asked for: the findings, and the line that says how it ends.
+    pub fn wrong(&self, style: Style, exit_code: u8, meaning: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        for finding in &self.findings {
+            tell(finding, style, &mut out);
+        }
+        out.push(style.wrap(&self.line(exit_code, meaning)));
         out
     }
 
@@ -90,7 +102,7 @@ impl Report {
             out.push(format!("  {}", name(&note)));
         }
         for line in witnesses(patch) {
-            out.push(format!("  {line}"));
+            out.push(style.wrap(&format!("  {line}")));
         }
         for (object, sections) in &patch.objects {
             let shown = |section: &&Section| patch.shown || section.relocs.values().any(|reloc| reloc.shown);
@@ -155,7 +167,7 @@ fn section_lines(section: &Section, widest: usize, style: Style, verbose: bool, 
         .collect();
     let counts = if counts.is_empty() { "none that is judged".to_owned() } else { counts.join(", ") };
     let rests = rests_on(section).map(|on| style.paint(Tone::Dim, &format!("  by {on}"))).unwrap_or_default();
-    out.push(format!("    {:widest$}  {counts}{rests}", name(&section.name)));
+    out.push(style.wrap(&format!("    {:widest$}  {counts}{rests}", name(&section.name))));
     let worth = |reloc: &&Reloc| {
         reloc.shown && (verbose || reloc.state.verdict.is_some_and(|v| v.is_bad() || v == Verdict::Unknown))
     };
@@ -201,7 +213,7 @@ fn detail(state: &RelocState, style: Style, out: &mut Vec<String>) {
     let verdict = state.verdict.map_or_else(|| "listed".to_owned(), |verdict| style.verdict(verdict));
     let reason = state.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let address = state.address.map(|address| format!(" at {address}")).unwrap_or_default();
-    out.push(format!("      {verdict}{reason} {}{address}", relocation(&state.reloc)));
+    out.push(style.wrap(&format!("      {verdict}{reason} {}{address}", relocation(&state.reloc))));
     let mut facts = Vec::new();
     if let Some(actual) = state.actual {
         facts.push(format!("holds {actual}"));
@@ -218,15 +230,20 @@ fn detail(state: &RelocState, style: Style, out: &mut Vec<String>) {
         facts.push(format!("really at {live}"));
     }
     if !facts.is_empty() {
-        out.push(format!("          {}", facts.join(", ")));
+        out.push(style.wrap(&format!("          {}", facts.join(", "))));
     }
 }
 
 fn tell(finding: &Finding, style: Style, out: &mut Vec<String>) {
     let title = format!("{} {}", finding.id, finding.id.name());
-    out.push(format!("{} {title}: {}", style.severity(finding.severity), name(&finding.message)));
-    out.push(format!("    why  {}", name(&finding.why)));
-    out.push(format!("    do   {}", name(&finding.action)));
+    out.push(wrap::hanging(
+        &format!("{} {title}: {}", style.severity(finding.severity), name(&finding.message)),
+        4,
+        style.width,
+    ));
+    out.push(style.wrap(&format!("    why  {}", name(&finding.why))));
+    out.push(style.wrap(&format!("    do   {}", name(&finding.action))));
+    out.extend(finding.commands.iter().map(|command| format!("         {}", name(command))));
 }
 
 impl Found {

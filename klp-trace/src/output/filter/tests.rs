@@ -64,7 +64,7 @@ fn what_could_never_hold_is_refused_with_the_nearest() {
     assert!(refusal("kind=reloc").contains("did you mean "));
     assert!(refusal("stale").contains("KEY=VALUE"));
     assert!(refusal("verdict=").contains("empty value") && refusal("patch=a,,b").contains("empty value"));
-    assert!(refusal("verdict=x*").contains("did you mean"));
+    assert!(refusal("verdict=x*").contains("applied, cleared"), "{}", refusal("verdict=x*"));
     assert!(refusal("=a").contains("the keys: patch, object,"));
 }
 

@@ -9,14 +9,20 @@ use crate::output::sink::{LineSink, SinkError};
 use crate::output::style::{Style, Tone};
 
 /// Everything about a module.
-pub(super) fn whole(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
+pub(super) fn whole(
+    sink: &mut LineSink,
+    style: Style,
+    found: &Inspected<'_, '_>,
+    every: bool,
+) -> Result<(), SinkError> {
     let module = found.module;
     if !module.is_livepatch() {
-        sink.line(other(found).as_bytes())?;
+        sink.line(style.wrap(&other(found)).as_bytes())?;
         return lint(sink, style, found);
     }
     sink.line(names::path(module.path()).as_bytes())?;
-    let mut field = |name: &str, value: &str| sink.line(format!("  {name:<12}{value}").as_bytes());
+    let mut field =
+        |name: &str, value: &str| sink.line(style.wrap(&format!("  {name:<12}{value}")).as_bytes());
     let info = |key: &[u8]| module.info(key).map(escape);
     let absent = || style.paint(Tone::Dim, "not in the file");
     field("module", &format!("{}, a livepatch for {}", escape(&found.name), found.machine()))?;
@@ -27,14 +33,25 @@ pub(super) fn whole(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>
     field("depends", &if depends.is_empty() { "nothing".to_owned() } else { depends.join(", ") })?;
     field("built by", &built_by(found))?;
     objects(sink, style, found)?;
-    relocations(sink, style, found)?;
+    // What is wrong is not to be looked for behind thousands of lines.
     lint(sink, style, found)?;
+    relocations(sink, style, found, every)?;
     sink.line(b"")
+}
+
+/// What is wrong; nothing of a module of which nothing is to be said.
+pub(super) fn wrong(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
+    let Some(report) = found.lint else { return Ok(()) };
+    if report.findings.is_empty() && report.unchecked.is_empty() {
+        return Ok(());
+    }
+    sink.line(names::path(found.module.path()).as_bytes())?;
+    lint(sink, style, found)
 }
 
 fn lint(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
     let text = found.lint.map(|report| crate::output::lint::render(report, style)).unwrap_or_default();
-    text.lines().try_for_each(|line| sink.line(line.as_bytes()))
+    style.wrap_text(&text).lines().try_for_each(|line| sink.line(line.as_bytes()))
 }
 
 fn built_by(found: &Inspected<'_, '_>) -> String {
@@ -70,7 +87,7 @@ fn objects(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Resu
         });
         let list: Vec<_> = list.collect();
         let list = if list.is_empty() { "no function, callbacks alone".to_owned() } else { list.join(" ") };
-        sink.line(format!("    {}: {list}", escape(object.name)).as_bytes())?;
+        sink.line(style.wrap(&format!("    {}:  {list}", escape(object.name))).as_bytes())?;
     }
     match objects.incomplete {
         Some(why) => sink
@@ -79,24 +96,33 @@ fn objects(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Resu
     }
 }
 
-fn relocations(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Result<(), SinkError> {
+fn relocations(
+    sink: &mut LineSink,
+    style: Style,
+    found: &Inspected<'_, '_>,
+    every: bool,
+) -> Result<(), SinkError> {
     let module = found.module;
     let sections = module.klp_sections();
     let text = match sections.len() {
         0 => "no klp relocations: the kernel writes nothing late, there is nothing for klp-trace to check"
             .to_owned(),
         n => format!(
-            "{} in {}",
+            "{} in {}{}",
             count(module.relocation_count(), "klp relocation"),
-            count(n as u64, "section")
+            count(n as u64, "section"),
+            if every { "" } else { " (--verbose lists each)" }
         ),
     };
-    sink.line(format!("  {:<12}{text}", "relocations").as_bytes())?;
+    sink.line(style.wrap(&format!("  {:<12}{text}", "relocations")).as_bytes())?;
     for section in sections {
-        sink.line(format!("    {}", heading(found, section)).as_bytes())?;
+        sink.line(style.wrap(&format!("    {}", heading(found, section))).as_bytes())?;
         // Lint says the same, with what the kernel does and what to do.
         for problem in section.problems.iter().filter(|_| found.lint.is_none()) {
             sink.line(style.paint(Tone::Bad, &format!("      wrong: {problem}")).as_bytes())?;
+        }
+        if !every {
+            continue;
         }
         let mut line = String::new();
         for rela in section.relas.iter() {
@@ -116,7 +142,7 @@ fn relocations(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> 
             };
             let sign = if rela.addend < 0 { '-' } else { '+' };
             let _ = write!(line, " {sign} {:#x}", rela.addend.unsigned_abs());
-            sink.line(line.as_bytes())?;
+            sink.line(style.wrap(&line).as_bytes())?;
         }
     }
     Ok(())
@@ -173,7 +199,7 @@ pub(super) fn summary(sink: &mut LineSink, style: Style, found: &Inspected<'_, '
         text.push_str("; lint: ");
         text.push_str(&crate::output::lint::summary(report, style));
     }
-    sink.line(text.as_bytes())
+    sink.line(style.wrap(&text).as_bytes())
 }
 
 /// The last line of several files.

@@ -7,6 +7,9 @@ use crate::{
 };
 use std::fmt::Write as _;
 
+/// Cells before a command, by which it is known.
+pub(super) const COMMAND: usize = 5;
+
 /// The lines, without indentation: what, why, what to do, what the kernel's own log said of it, and the relocations with expected and actual side by side.
 pub(super) fn lines(check: &Check, words: Words) -> Vec<String> {
     let mut lines = Vec::new();
@@ -21,6 +24,9 @@ pub(super) fn lines(check: &Check, words: Words) -> Vec<String> {
             lines.push(format!("{word}  {}", words.of(text)));
         }
     }
+    // As they are: a command that is broken into lines cannot be pasted.
+    let commands = check.finding.iter().flat_map(|finding| &finding.commands);
+    lines.extend(commands.map(|command| format!("{:COMMAND$}{}", "", words.of(command))));
     let said = check.finding.iter().flat_map(|finding| &finding.kernel);
     lines.extend(said.map(|said| format!("kernel  {}", words.of(said))));
     if let Some((expected, actual)) = &check.difference {
@@ -31,11 +37,12 @@ pub(super) fn lines(check: &Check, words: Words) -> Vec<String> {
     lines
 }
 
+/// The relocations, the longest column last: on a narrow terminal it is what goes on below.
 fn table(check: &Check, words: Words) -> Vec<String> {
     if check.states.is_empty() {
         return Vec::new();
     }
-    let mut rows = vec![["relocation".to_owned(), "expected".into(), "actual".into(), "verdict".into()]];
+    let mut rows = vec![["verdict".to_owned(), "expected".into(), "actual".into(), "relocation".into()]];
     for state in &check.states {
         let (expected, actual) = words.bytes(state);
         let mut what = relocation(&state.reloc);
@@ -46,7 +53,7 @@ fn table(check: &Check, words: Words) -> Vec<String> {
         if let Some(reason) = state.reason {
             let _ = write!(verdict, ", {reason}");
         }
-        rows.push([what, expected, actual, verdict]);
+        rows.push([verdict, expected, actual, what]);
     }
     let width =
         |column: usize| column_width(rows.iter().filter_map(|row| row.get(column)).map(String::as_str));

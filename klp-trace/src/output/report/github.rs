@@ -18,7 +18,7 @@ impl Format for Github {
         }
         let (code, meaning) = report.exit;
         // Not a command: it begins with a word of our own.
-        let _ = writeln!(out, "klp-trace assert: exit {code}, {meaning}");
+        let _ = writeln!(out, "klp-trace: exit {code}, {meaning}");
         out
     }
 }

@@ -117,6 +117,9 @@ struct Check {
     why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<String>,
+    /// The same as commands for a root shell of that host, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commands: Vec<String>,
     /// What the kernel's own log said of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kernel: Vec<String>,
@@ -208,6 +211,12 @@ fn check(check: &policy::Check, words: Words) -> Check {
         what: text(&check.what),
         why: text(&check.why),
         action: text(&check.action),
+        commands: check
+            .finding
+            .iter()
+            .flat_map(|finding| &finding.commands)
+            .map(|command| words.of(command))
+            .collect(),
         kernel: check.finding.iter().flat_map(|finding| &finding.kernel).map(|said| words.of(said)).collect(),
         allowed: check.allowed.as_deref().and_then(text),
         expected: expected.flatten(),

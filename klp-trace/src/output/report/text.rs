@@ -1,6 +1,8 @@
 //! The report for people: what is wrong first, then what it was judged by.
 
+use super::details::COMMAND;
 use super::{Format, Report, Words, details};
+use crate::output::style::Style;
 use crate::policy::{Check, Status};
 use std::fmt::Write as _;
 
@@ -25,7 +27,7 @@ impl Format for Text {
             for check in rest {
                 let _ = writeln!(out, "  {:<7}  {}", word(check), words.of(&check.name));
                 for line in details::lines(check, words) {
-                    let _ = writeln!(out, "           {line}");
+                    let _ = writeln!(out, "{:DETAIL$}{line}", "");
                 }
             }
         }
@@ -51,6 +53,17 @@ impl Format for Text {
         out
     }
 }
+
+/// The text for a terminal: broken at its width, but for commands, which are pasted; quietly without what is met.
+pub fn dressed(text: &str, style: Style, quiet: bool) -> String {
+    let command = " ".repeat(DETAIL + COMMAND);
+    let shown = |line: &&str| !(quiet && line.starts_with("  ok  "));
+    let line = |line: &str| if line.starts_with(&command) { line.to_owned() } else { style.wrap(line) };
+    text.lines().filter(shown).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Cells before what is said of a check.
+const DETAIL: usize = 11;
 
 /// Passed, with nothing to be said that a person would want to see.
 fn is_plain(check: &Check) -> bool {

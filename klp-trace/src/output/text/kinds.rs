@@ -37,14 +37,14 @@ impl Layout {
             out.push(self.line(at, mark, &text));
         }
         if let Body::Stall(stall) = &event.body {
-            out.extend(stall.found.blocking.iter().map(Self::blocking));
+            out.extend(stall.found.blocking.iter().map(|task| self.blocking(task)));
         }
         if let Body::Session(session) = &event.body
             && verbose
         {
             for hook in session.hooks.iter().filter(|hook| hook.mechanism.is_none()) {
                 let why = hook.reason.as_deref().unwrap_or("no reason given");
-                out.push(Self::under(&format!("not attached: {}: {}", hook.name, name(why))));
+                out.push(self.under(&format!("not attached: {}: {}", hook.name, name(why))));
             }
         }
     }
@@ -221,10 +221,10 @@ impl Layout {
         (Mark::notice("stall"), text)
     }
 
-    fn blocking(task: &Blocking) -> String {
+    fn blocking(&self, task: &Blocking) -> String {
         let Blocking { pid, comm, patch_state, stack, .. } = task;
         let at = stack.first().map(|frame| format!(", in {}", name(frame))).unwrap_or_default();
-        Self::under(&format!("{} (pid {pid}): patch_state {patch_state}{at}", name(comm)))
+        self.under(&format!("{} (pid {pid}): patch_state {patch_state}{at}", name(comm)))
     }
 
     fn finding(&self, at: u64, finding: &Finding, out: &mut Vec<String>) {
@@ -236,18 +236,19 @@ impl Layout {
         let title = self.style.paint(Tone::Plain, &format!("{} {}", finding.id, finding.id.name()));
         let text = format!("{title}: {}", name(&finding.message));
         out.push(self.marked(at, &self.style.severity(finding.severity), word, &text));
-        out.push(Self::under(&format!("why  {}", name(&finding.why))));
-        out.push(Self::under(&format!("do   {}", name(&finding.action))));
+        out.push(self.under(&format!("why  {}", name(&finding.why))));
+        out.push(self.under(&format!("do   {}", name(&finding.action))));
+        out.extend(finding.commands.iter().map(|command| self.command(command)));
         let place = finding.section.as_ref().map(|section| name(&section.name));
         if let (Some(section), Some(first)) = (place, &finding.first) {
             let all = count(u64::from(finding.relocations), "relocation");
-            out.push(Self::under(&format!("at   {section} {} ({all})", relocation(first))));
+            out.push(self.under(&format!("at   {section} {} ({all})", relocation(first))));
         }
         for covered in &finding.sections {
             let all = count(u64::from(covered.relocations), "relocation");
-            out.push(Self::under(&format!("     {}: {all}", name(&covered.name))));
+            out.push(self.under(&format!("     {}: {all}", name(&covered.name))));
         }
-        out.extend(finding.kernel.iter().map(|said| Self::under(&format!("kernel: {}", name(said)))));
+        out.extend(finding.kernel.iter().map(|said| self.under(&format!("kernel: {}", name(said)))));
     }
 
     fn lost(lost: &EventsLost) -> (Mark, String) {

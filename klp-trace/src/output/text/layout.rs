@@ -4,7 +4,10 @@ use crate::event::{Clock, ObjectRef, PatchRef, RelocRef};
 use crate::model::Verdict;
 use crate::output::escape::escape;
 use crate::output::style::{Style, Tone};
+use crate::output::wrap;
+use jiff::civil::Date;
 use std::borrow::Cow;
+use std::cell::Cell;
 
 /// Width of the column of marks: the longest verdict with its symbol.
 const MARK: usize = 10;
@@ -40,18 +43,29 @@ pub(crate) fn column_width<'a>(cells: impl Iterator<Item = &'a str>) -> usize {
     cells.map(|cell| cell.chars().count()).max().unwrap_or(0).min(WIDEST_OF_TABLE)
 }
 
+/// Cells of a time of day.
+const TIME: usize = 12;
+/// Where the text of a line begins, and what belongs to it.
+const TEXT: usize = TIME + 1 + MARK + 2;
+/// Where it begins in a terminal that is too narrow for that.
+const TEXT_NARROW: usize = 4;
+/// Terminals below this are.
+const NARROW: u16 = 72;
+
 /// How lines are laid out.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub style: Style,
     pub clock: Option<Clock>,
+    /// The day of the last line.
+    day: Cell<Option<Date>>,
     who: usize,
     section: usize,
 }
 
 impl Layout {
     pub(crate) fn new(style: Style) -> Self {
-        Self { style, clock: None, who: 0, section: 0 }
+        Self { style, clock: None, day: Cell::new(None), who: 0, section: 0 }
     }
 
     /// The wall-clock time of an event; seconds since boot while it is not known where the events come from.
@@ -60,6 +74,31 @@ impl Layout {
             Some(clock) => clock.time(mono_ns).0.strftime("%H:%M:%S%.3f").to_string(),
             None => format!("{:>8}.{:03}", mono_ns / 1_000_000_000, mono_ns / 1_000_000 % 1000),
         }
+    }
+
+    /// The day of an event, in UTC; none while it is not known where the events come from.
+    pub(crate) fn date(&self, mono_ns: u64) -> Option<Date> {
+        self.clock.map(|clock| jiff::tz::Offset::UTC.to_datetime(clock.time(mono_ns).0).date())
+    }
+
+    /// The line that says which day it is, where that is not the day of the line before.
+    fn new_day(&self, mono_ns: u64) -> String {
+        match self.date(mono_ns) {
+            Some(day) if self.day.replace(Some(day)) != Some(day) => {
+                format!("{}\n", self.style.paint(Tone::Dim, &format!("{day} UTC")))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The days are said anew: another session begins.
+    pub(super) fn forget_day(&self) {
+        self.day.set(None);
+    }
+
+    /// Where the text of a line begins, in cells.
+    fn text_column(&self) -> usize {
+        if self.style.width.is_some_and(|width| width.get() < NARROW) { TEXT_NARROW } else { TEXT }
     }
 
     /// A line with a mark.
@@ -78,12 +117,18 @@ impl Layout {
     pub(super) fn marked(&self, mono_ns: u64, painted: &str, word: &str, text: &str) -> String {
         let time = self.style.paint(Tone::Dim, &self.time(mono_ns));
         let gap = MARK.saturating_sub(word.chars().count() + 2);
-        format!("{time} {painted}{:gap$}  {text}", "")
+        let line = format!("{time} {painted}{:gap$}  {text}", "");
+        self.new_day(mono_ns) + &wrap::hanging(&line, self.text_column(), self.style.width)
     }
 
     /// A line that belongs to the one above it.
-    pub(super) fn under(text: &str) -> String {
-        format!("{:1$}{text}", "", 12 + 1 + MARK + 2)
+    pub(super) fn under(&self, text: &str) -> String {
+        self.style.wrap(&format!("{:1$}{text}", "", self.text_column()))
+    }
+
+    /// A command to be pasted: never broken.
+    pub(super) fn command(&self, command: &str) -> String {
+        format!("{:1$}{2}", "", self.text_column() + 5, name(command))
     }
 
     /// `patch → object`.
@@ -125,13 +170,22 @@ pub(crate) fn name(text: &str) -> Cow<'_, str> {
     Cow::Owned(parts.join("\\"))
 }
 
-/// `[3] R_X86_64_PC32 target_secret-4`; `[3, in the file 1] …` where the kernel has sorted the entries.
+/// `[3] R_X86_64_PC32 target_secret-0x4`; `[3, in the file 1] …` where the kernel has sorted the entries.
 pub(crate) fn relocation(reloc: &RelocRef) -> String {
     let symbol = name(&reloc.symbol);
     let sympos = if reloc.sympos == 0 { String::new() } else { format!(",{}", reloc.sympos) };
-    let addend = if reloc.addend == 0 { String::new() } else { format!("{:+}", reloc.addend) };
+    let addend = addend(reloc.addend);
     let file = reloc.file_index.map(|file| format!(", in the file {file}")).unwrap_or_default();
     format!("[{}{file}] {} {symbol}{sympos}{addend}", reloc.index, name(&reloc.rtype))
+}
+
+/// `+0x10`, `-0x4`, as readelf has it; nothing for 0.
+pub(crate) fn addend(addend: i64) -> String {
+    match addend {
+        0 => String::new(),
+        below if below < 0 => format!("-{:#x}", below.unsigned_abs()),
+        above => format!("+{above:#x}"),
+    }
 }
 
 /// `1 relocation`, `2 relocations`.

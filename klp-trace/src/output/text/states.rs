@@ -89,11 +89,11 @@ impl Group {
         }
         let named = if self.count <= NAMED as u64 { NAMED } else { SAMPLE };
         for state in self.first.iter().take(named) {
-            out.push(Layout::under(&format!("{}{}", relocation(&state.reloc), memory(state))));
+            out.push(layout.under(&format!("{}{}", relocation(&state.reloc), memory(state))));
         }
         let more = self.count.saturating_sub(named as u64);
         if more > 0 {
-            out.push(Layout::under(&format!("and {more} more")));
+            out.push(layout.under(&format!("and {more} more")));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::layout::{Layout, column_width, count, name};
 use super::words;
 use crate::event::{
-    Body, Event, Host, ModuleAction, ModuleEvent, PatchMetadata, RelocState, SessionEnd, Totals,
+    Body, Event, Finding, Host, ModuleAction, ModuleEvent, PatchMetadata, RelocState, SessionEnd, Totals,
 };
 use crate::model::{FindingId, Severity, Verdict};
 use std::collections::BTreeMap;
@@ -17,11 +17,25 @@ pub(super) struct Summary {
     span: Option<(u64, u64)>,
     /// By the patch's address and the section's index.
     rows: BTreeMap<(u64, u32), Row>,
-    findings: BTreeMap<FindingId, (Severity, u64)>,
+    findings: BTreeMap<FindingId, Kind>,
     lost: u64,
     losses: u64,
     hidden: u64,
     end: Option<SessionEnd>,
+}
+
+/// Remedies of one kind of finding that are named.
+const REMEDIES: usize = 8;
+
+/// The findings of one id.
+#[derive(Debug)]
+struct Kind {
+    severity: Severity,
+    times: u64,
+    /// What to do, each once: the sentence and its commands.
+    remedies: Vec<(String, Vec<String>)>,
+    /// Remedies beyond those that are kept.
+    more: u64,
 }
 
 /// A section of a loaded patch.
@@ -47,6 +61,12 @@ impl Summary {
         *self = Self { host: std::mem::take(&mut self.host), ..Self::default() };
     }
 
+    /// Whether anything was found or lost, or cannot be told.
+    pub(super) fn is_of_note(&self) -> bool {
+        let unknown = |row: &Row| row.verdicts().contains_key(&Verdict::Unknown);
+        !self.findings.is_empty() || self.losses > 0 || self.rows.values().any(unknown)
+    }
+
     pub(super) fn take(&mut self, event: &Event, shown: bool) {
         let first = self.span.map_or(event.mono_ns, |(first, _)| first);
         self.span = Some((first, event.mono_ns));
@@ -56,9 +76,8 @@ impl Summary {
             Body::RelocState(state) => self.state(state),
             Body::Module(module) => self.module(module),
             Body::Finding(finding) => {
-                let seen = self.findings.entry(finding.id).or_insert((finding.severity, 0));
-                seen.0 = seen.0.max(finding.severity);
-                seen.1 += 1;
+                let new = Kind { severity: finding.severity, times: 0, remedies: Vec::new(), more: 0 };
+                self.findings.entry(finding.id).or_insert(new).take(finding);
             }
             Body::EventsLost(lost) => {
                 self.lost = self.lost.saturating_add(lost.count);
@@ -117,14 +136,13 @@ impl Summary {
 
     pub(super) fn lines(&self, layout: &Layout, filtered: bool, out: &mut Vec<String>) {
         out.push(String::new());
-        out.push(self.title(layout));
+        out.push(layout.style.wrap(&self.title(layout)));
         self.table(layout, out);
         if self.findings.is_empty() {
             out.push("no findings".to_owned());
         }
-        for (id, (severity, times)) in &self.findings {
-            let said = if *times == 1 { String::new() } else { format!(", {times} times") };
-            out.push(format!("{} {id} {}{said}", layout.style.severity(*severity), id.name()));
+        for (id, kind) in &self.findings {
+            kind.lines(*id, layout, out);
         }
         if self.losses > 0 {
             let number = if self.lost > 0 { count(self.lost, "record") } else { "records".to_owned() };
@@ -141,7 +159,12 @@ impl Summary {
             let _ = write!(title, "  {}", self.host);
         }
         if let Some((first, last)) = self.span {
-            let _ = write!(title, ", {} to {} UTC", layout.time(first).trim(), layout.time(last).trim());
+            let (from, to) = (layout.date(first), layout.date(last));
+            let day = |day: Option<jiff::civil::Date>| day.map(|day| format!("{day} ")).unwrap_or_default();
+            let until = if from == to { String::new() } else { day(to) };
+            let (first, last) = (layout.time(first), layout.time(last));
+            let utc = if from.is_some() { " UTC" } else { " s since boot" };
+            let _ = write!(title, ", {}{} to {until}{}{utc}", day(from), first.trim(), last.trim());
         }
         if let Some(end) = &self.end {
             let _ = write!(title, ", {}", words::end(end.reason));
@@ -174,7 +197,34 @@ impl Summary {
             |column: fn(&[String; 4]) -> &String| column_width(cells.iter().map(|row| &**column(row)));
         let (patch, object, section) = (width(|row| &row[0]), width(|row| &row[1]), width(|row| &row[2]));
         for [a, b, c, d] in &cells {
-            out.push(format!("  {a:patch$}  {b:object$}  {c:section$}  {d}"));
+            out.push(layout.style.wrap(&format!("  {a:patch$}  {b:object$}  {c:section$}  {d}")));
+        }
+    }
+}
+
+impl Kind {
+    fn take(&mut self, finding: &Finding) {
+        self.severity = self.severity.max(finding.severity);
+        self.times += 1;
+        if self.remedies.iter().any(|(action, _)| *action == finding.action) {
+            return;
+        }
+        if self.remedies.len() < REMEDIES {
+            self.remedies.push((finding.action.clone(), finding.commands.clone()));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn lines(&self, id: FindingId, layout: &Layout, out: &mut Vec<String>) {
+        let said = if self.times == 1 { String::new() } else { format!(", {} times", self.times) };
+        out.push(format!("{} {id} {}{said}", layout.style.severity(self.severity), id.name()));
+        for (action, commands) in &self.remedies {
+            out.push(layout.style.wrap(&format!("    do   {}", name(action))));
+            out.extend(commands.iter().map(|command| format!("         {}", name(command))));
+        }
+        if self.more > 0 {
+            out.push(format!("    and {}", count(self.more, "other remedy").replace("remedys", "remedies")));
         }
     }
 }

@@ -73,7 +73,7 @@ fn lines(mut text: Text, events: &[Event]) -> String {
 }
 
 fn plain(filter: &str) -> Text {
-    Text::new(Style { color: false, ascii: false }, filter.parse().unwrap())
+    Text::new(Style { ascii: false, ..Style::PLAIN }, filter.parse().unwrap())
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_story_told_in_full() {
 
 #[test]
 fn the_story_in_ascii_and_colour() {
-    let text = Text::new(Style { color: true, ascii: true }, Filter::default());
+    let text = Text::new(Style { color: true, ..Style::PLAIN }, Filter::default());
     let told = lines(text, &story());
     assert!(told.is_ascii());
     golden("output/text/colour.golden", &told);

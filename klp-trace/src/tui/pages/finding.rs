@@ -7,7 +7,7 @@ use crate::tui::picture::Picture;
 use crate::tui::picture::findings::Found;
 use crate::tui::state::State;
 use crate::tui::text::{count, headed, safe};
-use crate::tui::view::time;
+use crate::tui::view::moment;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
@@ -61,22 +61,26 @@ pub fn body(finding: &Finding, cells: usize) -> Vec<Line<'static>> {
     let bold = Style::new().add_modifier(Modifier::BOLD);
     let mut lines = headed("what  ", bold, &safe(&finding.message), cells);
     lines.extend(headed("do    ", bold, &safe(&finding.action), cells));
+    for command in &finding.commands {
+        lines.extend(headed("      ", Style::new(), &safe(command), cells));
+    }
     lines.extend(headed("why   ", bold, &safe(&finding.why), cells));
     lines
 }
 
 fn when(picture: &Picture, found: &Found) -> String {
-    let last = time(picture, found.last_ns);
+    let last = moment(picture, found.last_ns);
     if found.times == 1 {
-        return format!("Found at {last}.");
+        return format!("Found at {last} UTC.");
     }
-    format!("Found {} times, first at {}, last at {last}.", found.times, time(picture, found.first_ns))
+    format!("Found {} times, first at {}, last at {last} UTC.", found.times, moment(picture, found.first_ns))
 }
 
 /// A finding as text to be copied.
 pub(super) fn sentence(finding: &Finding) -> String {
+    let commands: String = finding.commands.iter().map(|command| format!("\n{}", safe(command))).collect();
     format!(
-        "{} {}: {}\nwhy: {}\ndo: {}",
+        "{} {}: {}\nwhy: {}\ndo: {}{commands}",
         finding.id,
         finding.id.name(),
         safe(&finding.message),

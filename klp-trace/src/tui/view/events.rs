@@ -76,7 +76,7 @@ pub fn told(entry: &Entry, state: &State, picture: &Picture) -> (String, String,
     if let Body::SessionEnd(_) = &event.body {
         return (at, theme.pick("· end", "- end").to_owned(), Style::new(), "the session ended".to_owned());
     }
-    let mut layout = Layout::new(TextStyle { color: false, ascii: theme.ascii });
+    let mut layout = Layout::new(TextStyle { ascii: theme.ascii, ..TextStyle::PLAIN });
     match layout.told(event, state.verbose) {
         Some((mark, text)) => {
             let word = format!("{} {}", theme.pick(mark.unicode, mark.ascii), mark.word);

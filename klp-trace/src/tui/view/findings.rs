@@ -56,7 +56,7 @@ fn line(found: &Found, state: &State, picture: &Picture, room: usize) -> Line<'s
         Span::raw(format!("{at} ")),
         Span::styled(severity, style),
         Span::raw(head),
-        Span::styled(message, state.theme.tone(Tone::Dim)),
+        Span::raw(message),
     ])
 }
 

@@ -136,6 +136,14 @@ pub fn time(picture: &Picture, mono_ns: u64) -> String {
     }
 }
 
+/// Date and time of an event, UTC; the time since boot while it is not known where the events come from.
+pub fn moment(picture: &Picture, mono_ns: u64) -> String {
+    match &picture.origin {
+        Some(origin) => origin.clock.time(mono_ns).0.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+        None => time(picture, mono_ns),
+    }
+}
+
 /// A name with its load, when that is not the first.
 pub fn load(name: &str, load: Option<u32>) -> String {
     match load {

@@ -1,6 +1,6 @@
 //! The first line (what is shown, how it stands) and the last one (keys, notices, the filter being typed).
 
-use super::pieces;
+use super::{moment, pieces};
 use crate::model::Verdict;
 use crate::output::style::Tone;
 use crate::tui::keymap::Action;
@@ -41,6 +41,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, picture: &Pic
         let (name, kernel) = (&origin.host.name, &origin.host.kernel);
         texts.push(Span::raw(safe(&kernel.release).into_owned()));
         texts.push(Span::raw(safe(name).into_owned()));
+        if state.source == Source::Live {
+            texts.push(Span::raw(moment(picture, state.now_ns).chars().take(10).collect::<String>()));
+        }
     }
     if let Source::Replay(tape) = &state.source
         && let Some(damage) = &tape.damage
@@ -114,10 +117,9 @@ pub(super) fn hints(buffer: &mut Buffer, area: Rect, state: &State) {
         buffer.set_stringn(area.x, area.y, cut(&safe(notice), room, state.theme.ascii), room, style);
         return;
     }
-    let dim = state.theme.tone(Tone::Dim);
     let hint = |action, what: &str| {
         let key = state.keymap.key(action);
-        (!key.is_empty()).then(|| Span::styled(format!("{key} {what}"), dim))
+        (!key.is_empty()).then(|| Span::raw(format!("{key} {what}")))
     };
     let hints: Vec<_> = if state.page.is_some() {
         vec![hint(Action::Back, "back"), hint(Action::Down, "scroll"), hint(Action::Copy, "copy")]

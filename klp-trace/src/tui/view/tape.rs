@@ -1,6 +1,6 @@
 //! The time line of a recording: where in it the picture stands, and where there is news.
 
-use super::time;
+use super::moment;
 use crate::output::style::Tone;
 use crate::tui::picture::Picture;
 use crate::tui::state::{Source, State};
@@ -16,7 +16,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, state: &State, picture: &Pic
         return;
     }
     let theme = state.theme;
-    let now = format!(" {} ", time(picture, tape.now_ns));
+    let now = format!(" {} ", moment(picture, tape.now_ns));
     let place = format!(" {}/{} ", tape.position, tape.events);
     let cells = usize::from(area.width).saturating_sub(width(&now) + width(&place) + 2).max(1);
     let last = cells - 1;

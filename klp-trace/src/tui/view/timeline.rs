@@ -1,6 +1,6 @@
 //! The time line: when modules were loaded, and what became of the patches' relocations.
 
-use super::{nothing, row, time};
+use super::{moment, nothing, row, time};
 use crate::output::style::Tone;
 use crate::tui::panes::{self, LANE_NAME, Panes};
 use crate::tui::picture::Picture;
@@ -111,7 +111,7 @@ fn cells(
 }
 
 fn axis(buffer: &mut Buffer, inner: Rect, scale: Scale, state: &State, picture: &Picture) {
-    let (first, last) = (time(picture, scale.first), time(picture, scale.last));
+    let (first, last) = (moment(picture, scale.first), time(picture, scale.last));
     let dim = state.theme.tone(Tone::Dim);
     let y = inner.bottom().saturating_sub(1);
     let x = inner.x + LANE_NAME + 2;
