@@ -1,6 +1,6 @@
 //! The examples for CI, run: the scripts, and the commands of the workflows.
 
-#![allow(clippy::expect_used, reason = "a test")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -131,4 +131,97 @@ fn the_kselftest_script_ends_as_kselftest_wants_it() {
         assert_eq!(ended, code, "{text}");
         assert!(text.starts_with("KTAP version 1\n") && text.contains(line), "{text}");
     }
+}
+
+/// Runs the commands of the package's workflow on files under klp-trace/tests/cases, with another policy.
+fn judge_package(files: &[&str], policy: &str) -> (i32, String, String, String) {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for dir in ["package", "modules"] {
+        std::fs::create_dir(folder.path().join(dir)).expect("a folder");
+    }
+    for file in files {
+        let from = root().join("klp-trace/tests/cases").join(file);
+        std::fs::copy(from, folder.path().join("package").join(file)).expect("a case");
+    }
+    std::fs::copy(root().join("klp-trace/tests/cases/modf.ko"), folder.path().join("modules/modf.ko"))
+        .expect("a module");
+    std::fs::write(folder.path().join("package.toml"), policy).expect("a policy is written");
+    let commands = commands(&std::fs::read_to_string(example("package.yml")).expect("the example is there"));
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    let built = Path::new(env!("CARGO_BIN_EXE_klp-trace")).parent().expect("a folder").to_owned();
+    let path = format!("{}:{}", built.display(), std::env::var("PATH").unwrap_or_default());
+    let mut said = String::new();
+    // The third asks the kernel that the tests happen to run on.
+    for command in commands.iter().take(2) {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", command]).current_dir(folder.path()).env("PATH", &path);
+        sh.envs([("KLP_PACKAGE", "package"), ("KLP_MODULES", "modules"), ("KLP_POLICY", "package.toml")]);
+        let out = sh.output().expect("sh starts");
+        said.push_str(&String::from_utf8_lossy(&out.stdout));
+        said.push_str(&String::from_utf8_lossy(&out.stderr));
+        if !out.status.success() {
+            let read = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+            return (out.status.code().expect("an exit code"), said, read("klp.sarif"), read("klp.xml"));
+        }
+    }
+    let read = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+    (0, said, read("klp.sarif"), read("klp.xml"))
+}
+
+fn package_policy() -> String {
+    std::fs::read_to_string(example("package.toml")).expect("the example is there")
+}
+
+#[test]
+fn a_package_is_let_pass_failed_or_left_open() {
+    // Its object's file is not there, and --strict takes that for no pass.
+    let (code, said, sarif, xml) = judge_package(&["02c-hand-callback-only.ko"], &package_policy());
+    assert_eq!(code, 5, "{said}");
+    assert!(sarif.contains("\"kind\": \"open\"") && !xml.is_empty(), "{sarif}");
+    let (code, said, sarif, _) = judge_package(&["lp_dash.ko"], &package_policy());
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("::error ") && sarif.contains("\"kind\": \"fail\""), "{said}");
+    let (code, said, sarif, _) = judge_package(&["modf.ko"], &package_policy());
+    assert_eq!(code, 1, "no livepatch: {said}");
+    assert!(sarif.contains("--strict wants one"), "{sarif}");
+    let (code, ..) = judge_package(&[], &package_policy());
+    assert_eq!(code, 3);
+    let allow = |id: &str, more: &str| format!("[[allow]]\nid = \"{id}\"\nreason = \"looked at\"\n{more}\n");
+    let open = allow("KLP008", "") + &allow("KLP014", "");
+    let (code, said, ..) = judge_package(&["02c-hand-callback-only.ko"], &open);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn an_allowed_rule_passes_until_its_last_day() {
+    let policy = |expires: &str, rule: &str| {
+        let ids = ["KLP008", "KLP014"].map(|id| format!("[[allow]]\nid = \"{id}\"\nreason = \"no files\"\n"));
+        format!(
+            "{}[[allow]]\nid = \"KLP015\"\nrule = \"{rule}\"\nreason = \"old kernels\"\nexpires = {expires}\n",
+            ids.concat()
+        )
+    };
+    let file = "05-unconverted-undef.ko";
+    let (_, said, sarif, _) = judge_package(&[file], &policy("2999-01-01", "klp-arch-leftover"));
+    let found: serde_json::Value = serde_json::from_str(&sarif).expect("SARIF");
+    let results = found.pointer("/runs/0/results").and_then(|r| r.as_array()).cloned().unwrap_or_default();
+    let rule = results
+        .iter()
+        .filter_map(|result| result["ruleId"].as_str()?.strip_prefix("KLP015/"))
+        .next()
+        .unwrap_or_else(|| panic!("{said}"))
+        .to_owned();
+    let suppressed = |policy: &str| {
+        let (code, said, sarif, _) = judge_package(&[file], policy);
+        (code, said, sarif.contains("\"justification\": \"old kernels\""))
+    };
+    let (code, said, justified) = suppressed(&policy("2999-01-01", &rule));
+    assert_eq!((code, justified), (0, true), "{said}");
+    let (code, said, justified) = suppressed(&policy("2020-01-01", &rule));
+    assert_eq!((code, justified), (1, false), "{said}");
+    let denied = policy("2999-01-01", &rule) + &format!("[[deny]]\nid = \"KLP015\"\nrule = \"{rule}\"\n");
+    assert_eq!(suppressed(&denied).0, 1);
+    let (code, said, ..) = judge_package(&[file], &policy("2999-01-01", "klp-arch-leftovr"));
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("klp-arch-leftover"), "{said}");
 }

@@ -178,3 +178,36 @@ fn an_empty_folder_is_no_success_and_a_closed_pipe_no_failure() {
     let out = command.output().expect("klp-trace starts");
     assert_eq!(out.status.code(), Some(3), "a full disk is said");
 }
+
+#[test]
+fn json_has_the_schemas_that_are_printed() {
+    let printed = |what: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+        let out = command.args(["schema", what]).output().expect("klp-trace starts");
+        let schema = serde_json::from_slice(&out.stdout).expect("JSON");
+        jsonschema::validator_for(&schema).expect("a schema")
+    };
+    let (files, host) = (printed("inspect"), printed("check-host"));
+    let root = workspace();
+    let cases = root.join("klp-trace/tests/cases");
+    let readme = root.join("README.md").display().to_string();
+    let cases = cases.display().to_string();
+    let mut kinds = [0, 0, 0];
+    for args in [vec!["--json", KPATCH, &cases, &readme], vec!["--json", "--summary", &cases]] {
+        let out = inspect(&root, &args);
+        for line in String::from_utf8(out.stdout).expect("UTF-8").lines() {
+            let mut record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let problems: Vec<_> = files.iter_errors(&record).map(|error| error.to_string()).collect();
+            assert!(problems.is_empty(), "{line}: {problems:?}");
+            kinds[0] += usize::from(record.get("error").is_some());
+            kinds[1] += usize::from(record.pointer("/sections/0/relocs/0/symbol").is_some());
+            kinds[2] += usize::from(record.pointer("/lint/findings/0").is_some());
+            record["relocations"] = "many".into();
+            assert!(record.get("error").is_some() || !files.is_valid(&record), "{line}");
+        }
+    }
+    assert!(kinds.iter().all(|of| *of > 0), "{kinds:?}");
+    let out = inspect(&root, &["--check-host", "--json", KPATCH]);
+    let record: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert!(host.is_valid(&record) && !files.is_valid(&record), "{record:#}");
+}

@@ -63,7 +63,10 @@ fn conclusion(record: &Value) -> Option<Conclusion> {
 /// What to do, without what it costs: that is said since there are commands for it, and older recordings do not say it.
 fn without_cost(action: &str) -> &str {
     let action = action.strip_suffix('"').unwrap_or(action);
-    action.rsplit_once("; until ").filter(|(_, cost)| cost.ends_with(COST)).map_or(action, |(action, _)| action)
+    action
+        .rsplit_once("; until ")
+        .filter(|(_, cost)| cost.ends_with(COST))
+        .map_or(action, |(action, _)| action)
 }
 
 /// How the action of a remedy ends that disables a patch.
@@ -88,8 +91,7 @@ fn derived_records(path: &Path) -> Vec<Value> {
         ControlFlow::Continue(())
     });
     assert!(integrity.unwrap().is_whole(), "{}", path.display());
-    verifier
-        .finish(&mut |said| lines.extend(journal.as_mut().and_then(|journal| record_of(journal, &said))));
+    verifier.finish(&mut |said| lines.extend(journal.as_mut().and_then(|journal| record_of(journal, &said))));
     lines
 }
 
@@ -163,7 +165,8 @@ fn remedies_are_commands_with_the_names_of_the_host() {
         }
     }
     let names = |of: &BTreeSet<String>| of.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    let actual: String = remedies.iter().map(|(said, of)| format!("{said}\n  in {}\n\n", names(of))).collect();
+    let actual: String =
+        remedies.iter().map(|(said, of)| format!("{said}\n  in {}\n\n", names(of))).collect();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/remedies.txt");
     if std::env::var_os("KLP_TRACE_BLESS").is_some() {
         std::fs::write(&path, &actual).unwrap();

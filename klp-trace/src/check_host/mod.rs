@@ -117,7 +117,7 @@ pub struct Build {
 }
 
 /// The answer to a question; the worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// Seen to be so.
@@ -131,7 +131,7 @@ pub enum Answer {
 }
 
 /// One question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// What is asked, in a word or two; stable.
     pub about: &'static str,
@@ -148,9 +148,10 @@ pub struct Check {
 }
 
 /// Every answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Report {
-    /// Always [`SCHEMA`].
+    /// The format.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// The patch's module name.
     pub patch: String,

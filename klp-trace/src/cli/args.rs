@@ -121,6 +121,16 @@ impl From<FailOn> for Severity {
     }
 }
 
+impl From<Severity> for FailOn {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Info => Self::Info,
+            Severity::Warning => Self::Warning,
+            Severity::Error => Self::Error,
+        }
+    }
+}
+
 /// Parses a length of time: a whole number and `ms`, `s`, `m` or `h`; without a unit, seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);

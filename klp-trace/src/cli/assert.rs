@@ -5,7 +5,7 @@ pub(super) mod judged;
 pub(super) mod live;
 pub(super) mod policy_file;
 mod replay;
-mod reports;
+pub(super) mod reports;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -4,11 +4,13 @@ mod check_host;
 mod late_cost;
 mod lint;
 mod object_files;
+mod reports;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::args::{OutputArgs, TextArgs};
+use super::assert::reports::{Extra, extra};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
@@ -64,9 +66,17 @@ pub struct Args {
     #[arg(value_name = "FILE|DIR", required = true)]
     pub files: Vec<PathBuf>,
 
-    /// What to write: text for people, json (one object a file), csv (one row a relocation)
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    /// What to write: text, json (one object a file), csv (one row a relocation), sarif, junit, github, tap, ktap
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
     pub format: Format,
+
+    /// Write a report to a file too, such as sarif=lp.sarif or junit=lp.xml; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = extra)]
+    pub report: Vec<Extra>,
+
+    /// Findings that are let pass, each with its reason and a last day: a TOML file, see docs/policy.md
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
 
     /// Short for --format json
     #[arg(long, conflicts_with = "format")]
@@ -125,18 +135,22 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let error = anyhow::anyhow!("{option} has no csv form");
         return Err(Failure::new(Exit::Usage, error).hint("take --format json"));
     }
-    Inputs::of(args.files.iter().chain(&args.lint.object_file)).spare([args.output.output.as_ref()])?;
+    let outputs = args.report.iter().map(|extra| Some(&extra.file)).chain([args.output.output.as_ref()]);
+    Inputs::of(args.files.iter().chain(&args.lint.object_file).chain(&args.policy)).spare(outputs)?;
     let named = object_files::read(&args.lint.object_file)?;
+    let mut args = args.clone();
+    let (gate, reports) = reports::open(&mut args)?;
     let sink = LineSink::open(args.output.output.as_deref())?;
-    match inspect(args, &named, sink) {
+    let printer = Printer::new(sink, args.format(), args.detail(), args.look.style(&args.output))
+        .map(|printer| printer.judging(gate, reports));
+    match printer.and_then(|printer| inspect(&args, &named, printer)) {
         Err(error) if error.is_closed() => Ok(Exit::Clean),
         Err(error) => Err(error.into()),
         Ok(exit) => Ok(exit),
     }
 }
 
-fn inspect(args: &Args, object_files: &object_files::Named, sink: LineSink) -> Result<Exit, SinkError> {
-    let mut printer = Printer::new(sink, args.format(), args.detail(), args.look.style(&args.output))?;
+fn inspect(args: &Args, object_files: &object_files::Named, mut printer: Printer) -> Result<Exit, SinkError> {
     let mut exit = Exit::Clean;
     let mut machines = Vec::new();
     for named in &args.files {
@@ -173,11 +187,13 @@ fn inspect(args: &Args, object_files: &object_files::Named, sink: LineSink) -> R
         ));
         exit = exit.worse(Exit::Usage);
     }
-    let counts = printer.finish()?;
-    if args.lint.strict && counts.livepatches == 0 {
-        say("no livepatch among the files, and --strict wants one");
+    if args.lint.strict && printer.counts().livepatches == 0 {
+        let what = "no livepatch among the files, and --strict wants one";
+        printer.unmet("there is a livepatch", what);
+        say(what);
         exit = exit.worse(Exit::Finding);
     }
+    printer.finish((exit.code(), exit.meaning()))?;
     Ok(exit)
 }
 
@@ -215,7 +231,11 @@ fn file(
         };
     }
     match lint::check(&module, objects.as_ref(), &args.lint) {
-        Ok(report) => {
+        Ok(mut report) => {
+            if let Some(report) = &mut report {
+                printer.allow(&module, report);
+                printer.linted(&module, report);
+            }
             printer.module(&module, report.as_ref())?;
             Ok(report.map_or(Exit::Clean, |report| args.lint.exit(&report)))
         }

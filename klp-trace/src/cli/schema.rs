@@ -35,6 +35,10 @@ pub enum What {
     Audit,
     /// What assert --format json writes
     Assert,
+    /// One line of inspect --json
+    Inspect,
+    /// One line of inspect --check-host --json
+    CheckHost,
     /// What doctor --json writes
     Doctor,
     /// What status --json writes
@@ -50,6 +54,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         What::Policy => policy::schema(),
         What::Audit => event::schema::audit(),
         What::Assert => output::report::schema(),
+        What::Inspect => output::inspect::schema(),
+        What::CheckHost => output::inspect::check_host_schema(),
         What::Status => status::schema(),
         What::Doctor => doctor::report::schema(),
         What::Verification => verify_journal::json::schema(),

@@ -29,6 +29,7 @@ pub fn check(facts: &Facts, built_in: &dyn Fn(&str) -> Option<String>, report: &
             rule: BUILT_IN.rule,
             severity: BUILT_IN.severity,
             allowed: false,
+            reason: None,
             section: None,
             relocations: Vec::new(),
             symbol: None,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{FindingId, Severity};
 
 /// One thing that is wrong, in one place. Names in it are escaped already.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Finding {
     /// The stable id.
     pub id: FindingId,
@@ -17,6 +17,9 @@ pub struct Finding {
     pub severity: Severity,
     /// Whether the user allowed it (`--allow`): shown, not counted.
     pub allowed: bool,
+    /// Why, where a policy allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The relocation section; none when it is the file as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section: Option<Place>,
@@ -34,7 +37,7 @@ pub struct Finding {
 }
 
 /// A section.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Place {
     /// Its index in the section headers.
     pub index: u32,
@@ -43,7 +46,7 @@ pub struct Place {
 }
 
 /// What was not checked, and why: never a pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Unchecked {
     /// The finding that could not be looked for.
     pub id: FindingId,
@@ -51,10 +54,13 @@ pub struct Unchecked {
     pub subject: String,
     /// Why, and what would help.
     pub why: String,
+    /// Why it is let pass, where a policy allows its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What the rules said of one file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// What is wrong.
     pub findings: Vec<Finding>,

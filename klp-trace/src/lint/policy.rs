@@ -34,7 +34,8 @@ pub fn abouts() -> impl Iterator<Item = rules::About> {
 }
 
 impl Selector {
-    fn picks(self, finding: &Finding) -> bool {
+    /// Whether it picks a finding.
+    pub fn picks(self, finding: &Finding) -> bool {
         match self {
             Self::Id(id) => finding.id == id,
             Self::Rule(rule) => finding.rule == rule,
@@ -121,6 +122,7 @@ mod tests {
             rule: "klp-arch-leftover",
             severity: Severity::Warning,
             allowed: false,
+            reason: None,
             section: None,
             relocations: Vec::new(),
             symbol: None,

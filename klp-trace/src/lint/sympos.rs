@@ -67,7 +67,7 @@ pub fn check(facts: &Facts, functions: &[Function], find: &mut Find<'_>, report:
     let by_object = LazyCell::new(|| by_object(facts, functions));
     if let Some(why) = &facts.objects.incomplete {
         let subject = "the patch's functions".to_owned();
-        report.not_checked(Unchecked { id: NOT_FOUND.id, subject, why: why.clone() });
+        report.not_checked(Unchecked { id: NOT_FOUND.id, subject, why: why.clone(), reason: None });
     }
     for object in objects(facts, functions) {
         let of_object = || by_object.get(object).map(Vec::as_slice).unwrap_or_default();
@@ -82,6 +82,7 @@ pub fn check(facts: &Facts, functions: &[Function], find: &mut Find<'_>, report:
                             id: NOT_FOUND.id,
                             subject: format!("{} of {object}", asked.parts.name),
                             why,
+                            reason: None,
                         }),
                     }
                 }
@@ -90,7 +91,12 @@ pub fn check(facts: &Facts, functions: &[Function], find: &mut Find<'_>, report:
             }
             Err(why) => {
                 for id in [FindingId::Klp008, FindingId::Klp014] {
-                    report.unchecked.push(Unchecked { id, subject: object.to_owned(), why: why.clone() });
+                    report.unchecked.push(Unchecked {
+                        id,
+                        subject: object.to_owned(),
+                        why: why.clone(),
+                        reason: None,
+                    });
                 }
             }
         }
@@ -374,6 +380,7 @@ fn finding(about: About, asked: &Asked<'_>) -> Finding {
         rule: about.rule,
         severity: about.severity,
         allowed: false,
+        reason: None,
         section: asked.by.map(|(s, _)| Place { index: s.index, name: s.name.clone() }),
         relocations: Vec::new(),
         symbol: Some(asked.parts.name.to_string()),

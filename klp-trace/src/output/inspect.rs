@@ -3,12 +3,14 @@
 //! Relocations are written as they are read: nothing is made for each that outlives its line.
 
 mod csv;
+pub mod gate;
 mod json;
 mod text;
 
 use std::path::Path;
 
 use super::escape::escape;
+use super::report::{Kind, Report};
 use super::sink::{LineSink, SinkError};
 use super::style::Style;
 use super::wrap;
@@ -27,6 +29,40 @@ pub enum Format {
     Json,
     /// One row a relocation, for spreadsheets
     Csv,
+    /// SARIF 2.1.0
+    Sarif,
+    /// JUnit XML
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
+    /// Test Anything Protocol 14
+    Tap,
+    /// The kernel's Test Anything Protocol
+    Ktap,
+}
+
+impl Format {
+    /// The report format of assert's that this is: one report of all files, at the end.
+    pub const fn report(self) -> Option<Kind> {
+        match self {
+            Self::Text | Self::Json | Self::Csv => None,
+            Self::Sarif => Some(Kind::Sarif),
+            Self::Junit => Some(Kind::Junit),
+            Self::Github => Some(Kind::Github),
+            Self::Tap => Some(Kind::Tap),
+            Self::Ktap => Some(Kind::Ktap),
+        }
+    }
+}
+
+/// The JSON Schema of what is written of a file.
+pub fn schema() -> serde_json::Value {
+    json::schema()
+}
+
+/// The JSON Schema of what `--check-host` writes.
+pub fn check_host_schema() -> serde_json::Value {
+    json::check_host_schema()
 }
 
 /// How much is written of a livepatch.
@@ -122,12 +158,16 @@ pub struct Printer {
     detail: Detail,
     style: Style,
     counts: Counts,
+    gate: Option<gate::Gate>,
+    /// Reports to files.
+    reports: Vec<(Kind, LineSink)>,
 }
 
 impl Printer {
     /// Begins; CSV with its header.
     pub fn new(sink: LineSink, format: Format, detail: Detail, style: Style) -> Result<Self, SinkError> {
-        let mut printer = Self { sink, format, detail, style, counts: Counts::default() };
+        let mut printer =
+            Self { sink, format, detail, style, counts: Counts::default(), gate: None, reports: Vec::new() };
         if format == Format::Csv {
             csv::header(&mut printer.sink, detail == Detail::Summary)?;
         }
@@ -150,6 +190,8 @@ impl Printer {
             Format::Json => json::record(&mut self.sink, &found, summary),
             Format::Csv if summary => csv::summary(&mut self.sink, &found),
             Format::Csv => csv::rows(&mut self.sink, &found),
+            // They are reported at the end.
+            Format::Sarif | Format::Junit | Format::Github | Format::Tap | Format::Ktap => Ok(()),
         }
     }
 
@@ -160,11 +202,17 @@ impl Printer {
 
     /// Writes whether this host would take the patch; of CSV there is none.
     pub fn check_host(&mut self, path: &Path, report: &check_host::Report) -> Result<(), SinkError> {
+        if let Some(gate) = &mut self.gate {
+            gate.host(path, report);
+        }
         self.report(path, report, &super::check_host::render(report, self.style))
     }
 
     fn report(&mut self, path: &Path, report: &impl serde::Serialize, text: &str) -> Result<(), SinkError> {
         self.counts.livepatches += 1;
+        if self.format.report().is_some() {
+            return Ok(());
+        }
         if self.format == Format::Json {
             return json::report(&mut self.sink, path, report);
         }
@@ -175,6 +223,9 @@ impl Printer {
     /// Counts a file that cannot be read; JSON says so in a record of its own, the others leave it to standard error.
     pub fn unreadable(&mut self, path: &Path, why: &str) -> Result<(), SinkError> {
         self.counts.unreadable += 1;
+        if let Some(gate) = &mut self.gate {
+            gate.unreadable(path, why);
+        }
         if self.format == Format::Json { json::unreadable(&mut self.sink, path, why) } else { Ok(()) }
     }
 
@@ -183,8 +234,54 @@ impl Printer {
         self.sink.flush()
     }
 
+    /// How many files of each kind were seen so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Holds what is found against a policy, and reports it to files too.
+    #[must_use]
+    pub fn judging(self, gate: gate::Gate, reports: Vec<(Kind, LineSink)>) -> Self {
+        Self { gate: Some(gate), reports, ..self }
+    }
+
+    /// Takes a demand on all files that is not met.
+    pub fn unmet(&mut self, name: &str, what: &str) {
+        if let Some(gate) = &mut self.gate {
+            gate.unmet(name, what);
+        }
+    }
+
+    /// Lets pass what the policy allows.
+    pub fn allow(&mut self, module: &Module<'_>, report: &mut lint::Report) {
+        if let Some(gate) = &mut self.gate {
+            gate.apply(&names::display(&module.name()), report);
+        }
+    }
+
+    /// Takes what lint says of a file into the reports.
+    pub fn linted(&mut self, module: &Module<'_>, report: &lint::Report) {
+        if let Some(gate) = &mut self.gate {
+            gate.lint(module.path(), &names::display(&module.name()), report);
+        }
+    }
+
+    /// The reports of all files.
+    fn reported(&mut self, exit: (u8, &'static str)) -> Result<(), SinkError> {
+        let Some(report) = self.gate.take().map(|gate| gate.report(exit)) else { return Ok(()) };
+        if let Some(kind) = self.format.report() {
+            self.sink.line(text_of(kind, &report).as_bytes())?;
+        }
+        for (kind, mut sink) in self.reports.drain(..) {
+            sink.line(text_of(kind, &report).as_bytes())?;
+            sink.finish()?;
+        }
+        Ok(())
+    }
+
     /// Ends; text of several files with their number.
-    pub fn finish(mut self) -> Result<Counts, SinkError> {
+    pub fn finish(mut self, exit: (u8, &'static str)) -> Result<Counts, SinkError> {
+        self.reported(exit)?;
         let Counts { livepatches, others, unreadable } = self.counts;
         let files = livepatches + others + unreadable;
         // A summary without a line would be nothing at all.
@@ -195,6 +292,10 @@ impl Printer {
         self.sink.finish()?;
         Ok(self.counts)
     }
+}
+
+fn text_of(kind: Kind, report: &Report) -> String {
+    kind.render(report, false).trim_end_matches('\n').to_owned()
 }
 
 /// The type's name, or `type N` where the machine's loader has no such type, as in the journal.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::lint::{Finding, Report, Unchecked, ranges};
 use crate::model::Severity;
+use crate::output::escape::escape;
 use crate::output::style::{Style, Tone};
 
 /// Characters of a list of relocations; the rest is counted.
@@ -27,7 +28,12 @@ pub fn render(report: &Report, style: Style) -> String {
 fn block(out: &mut String, finding: &Finding, style: Style) {
     let mut mark = style.severity(finding.severity);
     if finding.allowed {
-        mark.push_str(" (allowed)");
+        match &finding.reason {
+            Some(reason) => {
+                let _ = write!(mark, " (allowed: {})", escape(reason.as_bytes()));
+            }
+            None => mark.push_str(" (allowed)"),
+        }
     }
     let dot = style.symbol("·", "-");
     let _ = writeln!(out, "    {mark}  {} {} {dot} {}", finding.id, finding.name, finding.rule);

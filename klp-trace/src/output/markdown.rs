@@ -91,7 +91,9 @@ fn is_prose(line: &str) -> bool {
 /// The first line of a point in a list.
 fn begins_point(line: &str) -> bool {
     let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    line.starts_with("- ") || line.starts_with("* ") || (number.len() < line.len() && number.starts_with(". "))
+    line.starts_with("- ")
+        || line.starts_with("* ")
+        || (number.len() < line.len() && number.starts_with(". "))
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ pub enum Rule {
     Loss,
     /// The journal is whole.
     Journal,
+    /// No such finding of a rule of inspect, in a file.
+    Lint(FindingId, &'static str),
+    /// This host would take a patch's file, in one respect.
+    Host(&'static str),
+    /// A file can be read, and there is one that matters.
+    File,
     /// Livepatch came to rest before it was judged.
     Settled,
     /// The command that was run succeeded.
@@ -65,6 +71,9 @@ impl Rule {
     pub fn id(self) -> String {
         match self {
             Self::Finding(id) => id.to_string(),
+            Self::Lint(id, rule) => format!("{id}/{rule}"),
+            Self::Host(about) => format!("check-host/{}", about.replace(' ', "-")),
+            Self::File => "file".into(),
             Self::Verdicts => "verdicts".into(),
             Self::Loss => "loss".into(),
             Self::Journal => "journal".into(),

@@ -1,7 +1,7 @@
 //! The policy file.
 
 use super::{Count, Limit, Order};
-use crate::model::{FindingId, Severity, glob};
+use crate::model::{FindingId, Severity, glob, nearest};
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::fmt;
@@ -78,6 +78,9 @@ pub struct Findings {
 pub struct Deny {
     /// The finding's id; all when left out.
     pub id: Option<FindingId>,
+    /// Of `inspect`: one rule of that id, such as `klp-arch-leftover`.
+    #[schemars(with = "Option<String>")]
+    pub rule: Option<LintRule>,
     /// Of which patches; `*` stands for anything.
     pub patch: Option<String>,
     /// Of which objects.
@@ -92,6 +95,9 @@ pub struct Deny {
 pub struct Allow {
     /// The finding's id.
     pub id: FindingId,
+    /// Of `inspect`: one rule of that id, such as `klp-arch-leftover`. `assert` passes such an allowance over.
+    #[schemars(with = "Option<String>")]
+    pub rule: Option<LintRule>,
     /// Of which patches; `*` stands for anything.
     pub patch: Option<String>,
     /// Of which objects.
@@ -100,6 +106,26 @@ pub struct Allow {
     pub reason: String,
     /// The last day (UTC) on which it is.
     pub expires: Option<Day>,
+}
+
+/// The name of a rule of `inspect`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LintRule(pub String);
+
+impl TryFrom<String> for LintRule {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let rules = || crate::lint::policy::abouts().map(|about| about.rule);
+        if rules().any(|rule| rule == text) {
+            return Ok(Self(text));
+        }
+        Err(format!(
+            "inspect has no rule \"{text}\"{} (klp-trace explain lists them)",
+            nearest::meant(&text, rules())
+        ))
+    }
 }
 
 /// A date of the calendar, as TOML writes it: `2027-03-31`.

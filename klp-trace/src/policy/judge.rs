@@ -62,11 +62,14 @@ fn one_finding(policy: &Policy, seen: &Observed, finding: &Finding, today: Date,
         name.push_str(object);
     }
     let (names, id) = ((patch.map(|name| &**name), object.map(|name| &**name)), finding.id);
-    let denied = policy.deny.iter().find(|rule| is_about(rule.id, (&rule.patch, &rule.object), id, names));
+    // A rule of inspect's is about a file.
+    let denied = policy.deny.iter().filter(|rule| rule.rule.is_none());
+    let denied = denied.into_iter().find(|rule| is_about(rule.id, (&rule.patch, &rule.object), id, names));
     let allowing = policy
         .allow
         .iter()
         .zip(used)
+        .filter(|(rule, _)| rule.rule.is_none())
         .filter(|(rule, _)| is_about(Some(rule.id), (&rule.patch, &rule.object), id, names));
     let mut allowed = None;
     let mut expired = None;
@@ -259,7 +262,7 @@ fn loss(policy: &Policy, seen: &Observed) -> Check {
 /// Allowances that have run out, or that nothing needed: so that a policy does not gather dust.
 fn allowances(policy: &Policy, used: &[bool], today: Date) -> Vec<Check> {
     let mut checks = Vec::new();
-    for (rule, used) in policy.allow.iter().zip(used) {
+    for (rule, used) in policy.allow.iter().zip(used).filter(|(rule, _)| rule.rule.is_none()) {
         let mut name = format!("allowance of {}", rule.id);
         for (word, pattern) in [("patch", &rule.patch), ("object", &rule.object)] {
             if let Some(pattern) = pattern {

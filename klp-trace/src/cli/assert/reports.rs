@@ -22,7 +22,7 @@ pub struct Extra {
 }
 
 /// Parses `junit=klp.xml`.
-pub(super) fn extra(text: &str) -> Result<Extra, String> {
+pub(in crate::cli) fn extra(text: &str) -> Result<Extra, String> {
     let (kind, file) = text.split_once('=').ok_or("write it as FORMAT=FILE, such as junit=klp.xml")?;
     let kind = Kind::from_str(kind, false).map_err(|_| {
         let names = Kind::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value);

@@ -53,7 +53,7 @@ impl LintArgs {
         let policy = self.policy();
         if report.worst() >= Some(self.fail_on.into()) {
             Exit::Finding
-        } else if self.strict && report.unchecked.iter().any(|u| !policy.allows(u.id)) {
+        } else if self.strict && report.unchecked.iter().any(|u| u.reason.is_none() && !policy.allows(u.id)) {
             Exit::Inconclusive
         } else {
             Exit::Clean

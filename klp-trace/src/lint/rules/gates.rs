@@ -26,7 +26,7 @@ impl Rule for NotListed {
             }
             if let Some(why) = &facts.objects.incomplete {
                 let (id, subject, why) = (self.about().id, module.to_owned(), why.clone());
-                report.not_checked(Unchecked { id, subject, why });
+                report.not_checked(Unchecked { id, subject, why, reason: None });
                 continue;
             }
             let dashes = if module.contains('-') {

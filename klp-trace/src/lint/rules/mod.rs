@@ -88,7 +88,7 @@ fn before(about: About, change: Version, subject: &str, facts: &Facts, report: &
     match facts.built_for.before(change) {
         Ok(before) => Some(before),
         Err(why) => {
-            report.not_checked(Unchecked { id: about.id, subject: subject.to_owned(), why });
+            report.not_checked(Unchecked { id: about.id, subject: subject.to_owned(), why, reason: None });
             None
         }
     }
@@ -118,6 +118,7 @@ fn say(about: About, said: Said) -> Finding {
         rule: about.rule,
         severity: about.severity,
         allowed: false,
+        reason: None,
         section: said.section,
         relocations: said.relocations,
         symbol: said.symbol,

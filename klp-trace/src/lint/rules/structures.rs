@@ -185,6 +185,7 @@ impl Rule for ObjectTwice {
                 id: self.about().id,
                 subject: few(&names),
                 why: "it is found twice in what may be two lists".to_owned(),
+                reason: None,
             });
             return;
         }

@@ -158,6 +158,21 @@ fn rule(rule: Rule) -> Value {
 fn described(rule: Rule) -> (&'static str, &'static str, &'static str) {
     match rule {
         Rule::Finding(id) => finding(id),
+        Rule::Lint(_, rule) => (
+            rule,
+            "A livepatch's file has nothing that this rule of klp-trace inspect finds.",
+            "The result says what is wrong, what the kernel does with it, and what to do; `klp-trace explain RULE` says more.",
+        ),
+        Rule::Host(about) => (
+            about,
+            "This host would take the livepatch, in this respect.",
+            "The result says what was seen, what the kernel makes of it, and what to do.",
+        ),
+        Rule::File => (
+            "file",
+            "Every file that was named can be read, and there is a livepatch among them where one is asked for.",
+            "The result says why one cannot.",
+        ),
         Rule::Verdicts => (
             "verdicts",
             "Every livepatch relocation has a verdict, and none is bad without a finding that says so.",
