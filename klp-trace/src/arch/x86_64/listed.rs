@@ -181,7 +181,6 @@ const JMP: u8 = 0xe9;
 const RET: [u8; 5] = [0xc3, 0xcc, 0xcc, 0xcc, 0xcc];
 /// `data16 data16 data16 xor eax, eax`: what a call becomes whose function gives 0 (`xor5rax`).
 const XOR: [u8; 5] = [0x2e, 0x2e, 0x2e, 0x31, 0xc0];
-const XOR_EAX: [u8; 2] = [0x31, 0xc0];
 
 fn is_return_thunk(to: Option<u64>, world: &mut dyn World) -> bool {
     to.and_then(|to| world.symbol(to)).is_some_and(|name| name.ends_with("return_thunk"))
@@ -228,9 +227,8 @@ fn static_call(table: &Table, place: &Place<'_>, world: &mut dyn World) -> Optio
             forms.push(NOP5.to_vec());
         } else {
             forms.push(branch(CALL, site, func));
-            let gives_zero =
-                world.memory(func, 16).is_some_and(|code| code.windows(2).any(|two| two == XOR_EAX));
-            if gives_zero {
+            // Of functions that give 0, this one alone (`__static_call_transform()`).
+            if world.symbol(func).is_some_and(|name| name == "__static_call_return0") {
                 forms.push(XOR.to_vec());
             }
         }
