@@ -87,28 +87,31 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(bench) => scenarios(args, &all, bench, &mut tally),
         None => Ok(Vec::new()),
     };
-    if let Some(checks) = checks {
-        let checked = checks.join().map_err(|_| anyhow!("the thread of the checks broke down"))?;
-        for (name, took, passed) in checked {
-            tally.count(name, took, passed);
+    let alone = bench.as_ref().filter(|_| args.scenario.is_empty());
+    // Its VM has one processor, and what is left of the checks, and the reading of modules, the other.
+    let agreements = thread::scope(|scope| {
+        let held = alone.map(|bench| scope.spawn(|| agreements(&agreed(args, bench), bench)));
+        if let Some(checks) = checks {
+            let checked = checks.join().map_err(|_| anyhow!("the thread of the checks broke down"))?;
+            for (name, took, passed) in checked {
+                tally.count(name, took, passed);
+            }
         }
-    }
-    let done = done?;
-    if let Some(bench) = &bench
-        && args.scenario.is_empty()
-    {
-        // Its VM has one processor, and reading the modules the other.
-        let agreements = thread::scope(|scope| {
-            let held = scope.spawn(|| agreements(&agreed(args, bench), bench));
+        if alone.is_some() {
             tally.stage("inspect reads every module of the kernels", inspect::every_module);
             tally.stage("inspect and readelf read the same in every fixture", inspect::against_readelf);
-            held.join().map_err(|_| anyhow!("the thread of the agreement broke down"))
-        })?;
-        for (series, took, passed) in agreements {
-            tally.count(&format!("check-host and insmod agree on {series}"), took, passed);
         }
+        let held =
+            held.map(|held| held.join().map_err(|_| anyhow!("the thread of the agreement broke down")));
+        held.transpose()
+    })?;
+    for (series, took, passed) in agreements.unwrap_or_default() {
+        tally.count(&format!("check-host and insmod agree on {series}"), took, passed);
+    }
+    if let Some(bench) = alone {
         tally.stage("klp-trace tui at a terminal", || terminals(bench));
     }
+    let done = done?;
     if args.full
         && let Some(bench) = &bench
     {
