@@ -132,8 +132,8 @@ fn kill_during(rest: &str, watch: &mut Watch) -> anyhow::Result<(i32, String)> {
 }
 
 /// Where modprobe looks: the fixtures are installed there, as modules are on a host.
-const INSTALL: &str = "cd \"/lib/modules/$(uname -r)\" && [ -e fixtures ] || { ln -s /fixtures fixtures && \
-                       for file in fixtures/*.ko; do echo \"$file:\"; done >> modules.dep; }";
+const INSTALL: &str = "set -e; folder=/lib/modules/$(uname -r); mkdir -p \"$folder\"; [ -e \"$folder/fixtures\" ] || \
+                       { ln -s /fixtures \"$folder/fixtures\"; depmod -a; }";
 
 fn paste(id: &str, watch: &mut Watch) -> anyhow::Result<(i32, String)> {
     while watch.advance()? {}
