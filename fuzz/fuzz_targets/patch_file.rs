@@ -13,7 +13,7 @@ use klp_trace::elf::module::{Module, Objects};
 use klp_trace::elf::symbols::ObjectFile;
 use klp_trace::elf::{PatchFile, klp, modinfo, names, notes};
 use klp_trace::lint::{self, Facts, Listed, Report, sympos};
-use klp_trace::output::inspect::{Format, Printer};
+use klp_trace::output::inspect::{Detail, Format, Printer};
 use klp_trace::output::sink::LineSink;
 use klp_trace::output::style::Style;
 use libfuzzer_sys::fuzz_target;
@@ -132,14 +132,22 @@ thread_local! {
 
 /// What inspect writes, in each form: whole lines that a terminal may see; JSON that can be read.
 fn shown(module: &Module<'_>, report: Option<&Report>) {
-    for (format, summary) in
-        [(Format::Text, false), (Format::Text, true), (Format::Json, false), (Format::Csv, false), (Format::Csv, true)]
-    {
+    for (format, detail) in [
+        (Format::Text, Detail::Relocations),
+        (Format::Text, Detail::Sections),
+        (Format::Text, Detail::Wrong),
+        (Format::Text, Detail::Summary),
+        (Format::Json, Detail::Relocations),
+        (Format::Csv, Detail::Relocations),
+        (Format::Csv, Detail::Summary),
+        (Format::Sarif, Detail::Relocations),
+        (Format::Junit, Detail::Relocations),
+    ] {
         let text = OUT.with(|path| {
             let sink = LineSink::create(path).expect("a file");
-            let mut printer = Printer::new(sink, format, summary, Style::PLAIN).expect("written");
+            let mut printer = Printer::new(sink, format, detail, Style::PLAIN).expect("written");
             printer.module(module, report).expect("written");
-            printer.finish().expect("written");
+            printer.finish((0, "clean")).expect("written");
             fs::read_to_string(path).expect("UTF-8")
         });
         text.lines().for_each(plain);

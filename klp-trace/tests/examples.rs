@@ -190,6 +190,26 @@ fn a_package_is_let_pass_failed_or_left_open() {
     let open = allow("KLP008", "") + &allow("KLP014", "");
     let (code, said, ..) = judge_package(&["02c-hand-callback-only.ko"], &open);
     assert_eq!(code, 0, "{said}");
+    let denied = open + "[[deny]]\nid = \"KLP008\"\n";
+    assert_eq!(judge_package(&["02c-hand-callback-only.ko"], &denied).0, 5, "what is denied is not excused");
+}
+
+#[test]
+fn the_command_line_denies_what_a_policy_excuses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = folder.path().join("policy.toml");
+    let allow = |id: &str| format!("[[allow]]\nid = \"{id}\"\nreason = \"looked at\"\n");
+    std::fs::write(&policy, allow("KLP008") + &allow("KLP014")).expect("a policy is written");
+    let file = root().join("klp-trace/tests/cases/02c-hand-callback-only.ko");
+    let exit = |deny: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+        command.args(["inspect", "--strict", "--policy"]).arg(&policy).args(deny).arg(&file);
+        command.output().expect("it starts").status.code()
+    };
+    assert_eq!(exit(&[]), Some(0));
+    assert_eq!(exit(&["--deny", "KLP014"]), Some(5));
+    assert_eq!(exit(&["--deny", "symbol-not-in-object"]), Some(5));
+    assert_eq!(exit(&["--deny", "KLP015"]), Some(0));
 }
 
 #[test]
@@ -207,8 +227,7 @@ fn an_allowed_rule_passes_until_its_last_day() {
     let results = found.pointer("/runs/0/results").and_then(|r| r.as_array()).cloned().unwrap_or_default();
     let rule = results
         .iter()
-        .filter_map(|result| result["ruleId"].as_str()?.strip_prefix("KLP015/"))
-        .next()
+        .find_map(|result| result["ruleId"].as_str()?.strip_prefix("KLP015/"))
         .unwrap_or_else(|| panic!("{said}"))
         .to_owned();
     let suppressed = |policy: &str| {

@@ -165,8 +165,8 @@ fn remedies_are_commands_with_the_names_of_the_host() {
         }
     }
     let names = |of: &BTreeSet<String>| of.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    let actual: String =
-        remedies.iter().map(|(said, of)| format!("{said}\n  in {}\n\n", names(of))).collect();
+    let blocks = remedies.iter().map(|(said, of)| format!("{said}\n  in {}\n", names(of)));
+    let actual = blocks.collect::<Vec<_>>().join("\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/remedies.txt");
     if std::env::var_os("KLP_TRACE_BLESS").is_some() {
         std::fs::write(&path, &actual).unwrap();

@@ -61,6 +61,7 @@ fn after_help() -> String {
 /// symbolic links to folders are not followed. Names are escaped, whatever a file puts into them.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = after_help())]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct Args {
     /// Module files, or folders with modules in them
     #[arg(value_name = "FILE|DIR", required = true)]

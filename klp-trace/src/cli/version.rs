@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::print_text;
+use crate::elf::notes;
 use crate::probe;
 
 /// The kernels on which every scenario runs before a change is taken (xtask, `Series`).
@@ -26,7 +27,7 @@ pub(super) fn asked_in_full() -> bool {
 
 /// The long form.
 pub(super) fn long() -> String {
-    let hash: String = Sha256::digest(probe::embedded()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = notes::hex(&Sha256::digest(probe::embedded()));
     format!(
         "klp-trace {}\n\
          commit: {}\n\

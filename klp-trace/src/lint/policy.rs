@@ -34,6 +34,14 @@ pub fn abouts() -> impl Iterator<Item = rules::About> {
 }
 
 impl Selector {
+    /// Whether findings of an id may be picked.
+    pub fn concerns(self, id: FindingId) -> bool {
+        match self {
+            Self::Id(own) => own == id,
+            Self::Rule(rule) => abouts().any(|about| about.rule == rule && about.id == id),
+        }
+    }
+
     /// Whether it picks a finding.
     pub fn picks(self, finding: &Finding) -> bool {
         match self {

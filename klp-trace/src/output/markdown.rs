@@ -42,12 +42,12 @@ fn flowing(page: &str, width: Option<NonZeroU16>) -> String {
     }
     let mut out = String::new();
     let mut paragraph = String::new();
-    let mut code = None;
+    let mut code: Option<&str> = None;
     for line in page.lines() {
         let fence = line.starts_with("```");
         if code.is_some() || !is_prose(line) {
             flush(&mut out, &mut paragraph, width);
-            let is_command = code.is_some_and(|language| language != "");
+            let is_command = code.is_some_and(|language| !language.is_empty());
             let kept = is_command || fence || line.starts_with('|');
             out.push_str(&if kept { line.to_owned() } else { wrap::line(line, width) });
             out.push('\n');

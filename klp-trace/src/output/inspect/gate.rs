@@ -77,7 +77,8 @@ impl Gate {
 
     /// Lets pass what could not be looked for, where the policy allows all of that id.
     fn excuse(&mut self, patch: &str, open: &mut lint::Unchecked) {
-        let denied = self.policy.deny.iter().any(|deny| deny.id.is_none_or(|id| id == open.id));
+        let denied = self.policy.deny.iter().any(|deny| deny.id.is_none_or(|id| id == open.id))
+            || self.denied.iter().any(|selector| selector.concerns(open.id));
         for (allow, used) in self.policy.allow.iter().zip(&mut self.used) {
             let about = allow.id == open.id && allow.rule.is_none() && allow.object.is_none();
             if denied || !about || !covers(allow.patch.as_ref(), patch) {

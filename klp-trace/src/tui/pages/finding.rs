@@ -78,7 +78,7 @@ fn when(picture: &Picture, found: &Found) -> String {
 
 /// A finding as text to be copied.
 pub(super) fn sentence(finding: &Finding) -> String {
-    let commands: String = finding.commands.iter().map(|command| format!("\n{}", safe(command))).collect();
+    let commands: String = finding.commands.iter().flat_map(|command| ["\n".into(), safe(command)]).collect();
     format!(
         "{} {}: {}\nwhy: {}\ndo: {}{commands}",
         finding.id,
