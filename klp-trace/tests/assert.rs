@@ -305,11 +305,26 @@ fn a_policy_is_checked_and_begun() {
     };
     let journal = journal.to_str().expect("a UTF-8 path");
     assert_eq!(policy(&["init", "--from", journal, "--output", &written]).0, Some(0));
-    assert_eq!(policy(&["check", &written]).0, Some(0));
+    let checked = Command::new(env!("CARGO_BIN_EXE_klp-trace")).args(["policy", "check", &written]).output();
+    let checked = checked.expect("klp-trace starts");
+    assert_eq!(checked.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!(
+        said,
+        format!(
+            "{written}: a policy: 1 demand on a patch, 1 demand on an object, 1 demand on counts, fails on error and worse\n"
+        )
+    );
     assert_eq!(bench.code(&[GOOD], &["--policy", &written]), 0);
     assert_eq!(bench.code(&[STALE], &["--policy", &written]), 1);
     let bad = bench.file("bad.toml", "[limits]\nlos = 3");
     let (code, said) = policy(&["check", &bad]);
     assert_eq!(code, Some(2));
     assert!(said.contains("line 2, column 1") && said.contains("did you mean loss?"), "{said}");
+    let latin = bench.path("latin.toml");
+    std::fs::write(&latin, b"[limits]\nloss = 3 # gr\xfc\xdfe\n").expect("it is written");
+    let (code, said) = policy(&["check", &latin]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("line 2: byte 0xfc at offset 22 is not UTF-8"), "{said}");
+    assert!(said.contains("hint: ") && said.contains("iconv -f latin1 -t utf-8"), "{said}");
 }

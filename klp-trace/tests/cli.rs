@@ -108,3 +108,36 @@ fn output_goes_to_a_file_that_is_replaced() {
     serde_json::from_slice::<serde_json::Value>(&text)
         .expect("one JSON document and nothing of the older file");
 }
+
+/// Which configuration was checked is said, and that there is none.
+#[test]
+fn config_check_says_what_it_checked() {
+    let home = tempfile::tempdir().expect("a folder");
+    let check = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+        command.args(["config", "check"]).args(words).env_remove("XDG_CONFIG_HOME").env("HOME", home.path());
+        let out = command.output().expect("klp-trace starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    };
+    let file = home.path().join(".config/klp-trace/config.toml");
+    let none = format!("no configuration file at {}; the defaults hold\n", file.display());
+    assert_eq!(check(&[]), (Some(0), none, String::new()));
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
+    std::fs::write(&file, "[tui]\nascii = true\n").expect("it is written");
+    let valid = format!("{}: valid\n", file.display());
+    assert_eq!(check(&[]), (Some(0), valid, String::new()));
+    std::fs::write(&file, "[tui]\n\npalete = \"mono\"\n").expect("it is written");
+    let (code, out, said) = check(&[]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(
+        said.contains("config.toml: line 3: unknown key \"palete\"")
+            && said.contains("did you mean palette?"),
+        "{said}"
+    );
+    assert!(said.contains("\n  hint: fix it"), "{said}");
+    std::fs::write(&file, b"[tui]\n# gr\xfcn\n").expect("it is written");
+    let (code, _, said) = check(&[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("config.toml: line 2: byte 0xfc at offset 10 is not UTF-8"), "{said}");
+}

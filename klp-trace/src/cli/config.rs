@@ -1,17 +1,15 @@
 //! `klp-trace config`: the configuration of the TUI, checked.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use super::exit::{self, Exit};
 use super::failure::Failure;
+use super::text_file;
+use crate::elf::names;
 use crate::tui::config::Config;
-
-/// Bytes that a configuration may have.
-const LARGEST: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,13 +21,13 @@ Examples:
 ";
 
 fn after_help() -> String {
-    let codes = [Exit::Clean, Exit::Usage];
+    let codes = [Exit::Clean, Exit::Usage, Exit::Runtime];
     format!("{EXAMPLES}{}", exit::help_section(&codes))
 }
 
 /// Checks the configuration: palette, alphabet and keys of `klp-trace tui`
 ///
-/// It is ~/.config/klp-trace/config.toml, or below $XDG_CONFIG_HOME where that is set. docs/tui.md says what may stand in it.
+/// It is ~/.config/klp-trace/config.toml, or below $XDG_CONFIG_HOME where that is set. docs/tui.md says what it may hold.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = after_help())]
 pub struct Args {
@@ -41,7 +39,7 @@ pub struct Args {
 /// What to do with a configuration.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Action {
-    /// Says whether a configuration can be used, and if not, where and why
+    /// Says which configuration is used and whether it can be, or where and why it cannot
     Check {
         /// The configuration, if not the one that is used
         #[arg(value_name = "FILE")]
@@ -52,36 +50,56 @@ pub enum Action {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let Action::Check { file } = &args.action;
-    load(file.as_deref())?;
-    Ok(Exit::Clean)
+    let said = match find(file.as_deref())? {
+        Found::Read(path, _) => format!("{}: valid", names::path(&path)),
+        Found::None(Some(path)) => {
+            format!("no configuration file at {}; the defaults hold", names::path(&path))
+        }
+        Found::None(None) => {
+            "no configuration file: neither XDG_CONFIG_HOME nor HOME says where; the defaults hold".to_owned()
+        }
+    };
+    super::print_text(said.as_bytes())
 }
 
 /// The configuration in a file, or in the one that is used by default; without the latter, the defaults.
 pub(super) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    Ok(match find(file)? {
+        Found::Read(_, config) => config,
+        Found::None(_) => Config::default(),
+    })
+}
+
+/// What became of looking for a configuration.
+enum Found {
+    /// It was there.
+    Read(PathBuf, Config),
+    /// It was not there, where it would be if that is known.
+    None(Option<PathBuf>),
+}
+
+fn find(file: Option<&Path>) -> Result<Found, Failure> {
     let (path, must_exist) = match file {
         Some(path) => (path.to_owned(), true),
         None => match default_path(|name| std::env::var_os(name)) {
             Some(path) => (path, false),
-            None => return Ok(Config::default()),
+            None => return Ok(Found::None(None)),
         },
     };
-    let name = crate::elf::names::path(&path);
-    let usage = |error: anyhow::Error| Failure::new(Exit::Usage, error);
-    let mut text = String::new();
-    match File::open(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
-            return Ok(Config::default());
+    let opened = File::open(&path);
+    let missing = matches!(&opened, Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    if missing && !must_exist {
+        return Ok(Found::None(Some(path)));
+    }
+    let text = text_file::read(opened, &path, "configuration")?;
+    match Config::read(&text) {
+        Ok(config) => Ok(Found::Read(path, config)),
+        Err(error) => {
+            let name = names::path(&path);
+            Err(Failure::new(Exit::Usage, anyhow!("{name}: {error}"))
+                .hint("fix it, or name another one with --config; docs/tui.md says what it may hold"))
         }
-        opened => opened.and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text)),
     }
-    .map_err(|error| usage(anyhow::Error::new(error).context(format!("cannot read {name}"))))?;
-    if text.len() as u64 > LARGEST {
-        return Err(usage(anyhow!("{name} is longer than 1 MiB: that is no configuration")));
-    }
-    Config::read(&text).map_err(|error| {
-        usage(anyhow!("{name} cannot be used: {error}"))
-            .hint("mend it, or name another one with --config; docs/tui.md says what may stand in it")
-    })
 }
 
 /// Below `$XDG_CONFIG_HOME`, else below `$HOME/.config` (XDG Base Directory Specification).
@@ -117,7 +135,7 @@ mod tests {
         let failure = load(Some(file.path())).unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
         let said = failure.to_string();
-        assert!(said.contains("pink") && said.contains("cannot be used"), "{said}");
+        assert!(said.contains("line 2: unknown word \"pink\"") && said.contains("hint: fix it"), "{said}");
         assert_eq!(load(Some(Path::new("/no/such/file"))).unwrap_err().exit(), Exit::Usage);
     }
 }

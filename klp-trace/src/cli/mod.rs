@@ -19,6 +19,7 @@ mod replayed;
 pub mod schema;
 pub mod status;
 mod suggest;
+mod text_file;
 pub mod tui;
 pub mod verify_journal;
 pub mod version;

@@ -38,7 +38,7 @@ pub struct Args {
 /// What to do with a policy.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Action {
-    /// Says whether a policy can be used, and if not, where and why
+    /// Says whether a policy can be used and what is in it, or where and why it cannot
     Check {
         /// The policy
         #[arg(value_name = "FILE")]
@@ -66,8 +66,10 @@ pub enum Action {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     match &args.action {
         Action::Check { file } => {
-            policy_file::read(Some(file))?;
-            Ok(Exit::Clean)
+            let policy = policy_file::read(Some(file))?;
+            let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+            let name = crate::elf::names::path(file);
+            super::print_text(format!("{name}: a policy: {}", policy.summary(today)).as_bytes())
         }
         Action::Init { from, output, watch } => {
             let mut inputs = Inputs::of(&watch.ko);

@@ -6,6 +6,7 @@ pub mod escape;
 pub mod finding;
 pub mod glob;
 pub mod hook;
+pub mod mistake;
 pub mod nearest;
 mod page;
 pub mod verdict;

@@ -1,7 +1,7 @@
 //! The policy file.
 
 use super::{Count, Limit, Order};
-use crate::model::{FindingId, Severity, glob, nearest};
+use crate::model::{FindingId, Severity, glob, mistake, nearest};
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::fmt;
@@ -240,37 +240,20 @@ impl Policy {
     /// Reads a policy from TOML.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         toml::from_str(text).map_err(|error| PolicyError {
-            at: error.span().map(|span| place(text, span.start)),
+            at: error.span().map(|span| mistake::place(text, span.start)),
             message: explain(error.message()),
         })
     }
 }
 
-fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
-}
-
-/// serde's message about an unknown key or word, with the nearest of those that it lists.
+/// The message, with how to write what TOML's reader only names.
 fn explain(message: &str) -> String {
-    let message = message.trim();
+    let message = mistake::explain(message);
     if message.contains("expected a TOML datetime") {
-        return format!("{message}: write it as 2027-03-31, without quotes");
+        format!("{message}: write it as 2027-03-31, without quotes")
+    } else {
+        message
     }
-    if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
-        return message.to_owned();
-    }
-    let mut words = message.split('`').skip(1).step_by(2);
-    let Some(unknown) = words.next() else { return message.to_owned() };
-    let known: Vec<&str> = words.collect();
-    let what = if message.starts_with("unknown field") { "key" } else { "word" };
-    format!(
-        "unknown {what} \"{unknown}\"{}; known are {}",
-        meant(unknown, known.iter().copied()),
-        known.join(", ")
-    )
 }
 
 /// `: did you mean applied?`; empty when nothing is near.

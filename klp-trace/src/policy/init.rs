@@ -28,7 +28,8 @@ pub fn init(seen: &Observed, source: Option<&Derived>) -> String {
         };
         let _ = write!(text, "\n[[patch]]\nname = {}\nstate = \"{state}\"\n", quoted(name));
     }
-    for (name, there) in &seen.objects {
+    // A livepatch is no object of its own: where it went before it was known as one, its name is here too.
+    for (name, there) in seen.objects.iter().filter(|(name, _)| !seen.patches.contains_key(*name)) {
         let state = if *there { "loaded" } else { "absent" };
         let _ = write!(text, "\n[[object]]\nname = {}\nstate = \"{state}\"\n", quoted(name));
     }

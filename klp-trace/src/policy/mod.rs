@@ -15,6 +15,7 @@ mod observed;
 mod order;
 mod rules;
 mod schema;
+mod summary;
 
 pub use check::{Check, Group, Place, Rule, Status, worst};
 pub use count::Count;

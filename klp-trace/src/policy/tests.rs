@@ -234,7 +234,7 @@ fn what_is_not_understood_is_refused_with_the_nearest_word() {
         &["line 3, column 1", "\"longest-aply\"", "did you mean longest-apply?"],
     );
     refused("[[alow]]", &["did you mean allow?"]);
-    refused("[[deny]]\nid = \"KLP0013\"", &["line 2, column 6", "did you mean KLP013?"]);
+    refused("[[deny]]\nid = \"KLP13\"", &["line 2, column 6", "did you mean KLP013?"]);
     refused("[[patch]]\nname = \"a\"\nstate = \"enable\"", &["did you mean enabled?"]);
     refused("[[count]]\nthat = [\"aplied == 1\"]", &["did you mean applied?"]);
     refused("order = [\"object o: aply\"]", &["did you mean apply?"]);
@@ -298,6 +298,27 @@ fn the_policy_that_init_writes_is_met_by_what_it_was_written_from() {
     assert!(statuses.iter().all(|status| *status == Status::Pass), "{text}");
     assert!(text.contains("\"applied == 2\""), "{text}");
     assert_eq!(status(&text, &Told::stale()), Status::Fail, "and not by another");
+}
+
+#[test]
+fn a_livepatch_is_a_patch_and_no_object_too() {
+    use crate::event::{Body, HookEvent};
+    use crate::model::{Hook, Phase};
+    // The kernel asks klp_module_coming() about every module, before it is known that this one is a livepatch.
+    let mut told = Told::new();
+    for (phase, ret) in [(Phase::Enter, None), (Phase::Exit, Some(0))] {
+        let mut object = testing::object();
+        object.name = "lp_one".into();
+        let hook = Hook::KlpModuleComing;
+        let object = Some(object);
+        told.say(Body::Hook(HookEvent { hook, phase, ret, cpu: 0, patch: None, object, section: None }));
+    }
+    told.load_patch();
+    told.come(None, 1);
+    let text = init(&told.seen, None);
+    assert!(text.contains("[[patch]]\nname = \"lp_one\""), "{text}");
+    assert!(text.contains("[[object]]\nname = \"klp_target\""), "{text}");
+    assert_eq!(text.matches("[[object]]").count(), 1, "{text}");
 }
 
 #[test]

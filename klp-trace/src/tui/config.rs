@@ -11,9 +11,11 @@
 
 use super::keymap::{Keymap, KeymapError};
 use super::theme::Palette;
+use crate::model::mistake;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use thiserror::Error;
+use toml::Spanned;
 
 /// What a configuration says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,8 +40,13 @@ pub enum ConfigError {
         message: String,
     },
     /// Keys that cannot be bound so.
-    #[error("[tui.keys]: {0}")]
-    Keys(#[from] KeymapError),
+    #[error("{}[tui.keys]: {error}", line.map(|line| format!("line {line}: ")).unwrap_or_default())]
+    Keys {
+        /// The line, from 1, of the action; none where it is not one action's mistake.
+        line: Option<usize>,
+        /// Why.
+        error: KeymapError,
+    },
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,20 +63,41 @@ struct Tui {
     #[serde(default)]
     ascii: bool,
     #[serde(default)]
-    keys: BTreeMap<String, Vec<String>>,
+    keys: BTreeMap<String, Spanned<Vec<String>>>,
 }
 
 impl Config {
     /// Reads a configuration; every mistake is one, nothing is passed over.
     pub fn read(text: &str) -> Result<Self, ConfigError> {
         let File { tui } = toml::from_str(text).map_err(|error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start));
-            let line = before.map_or(0, |before| before.matches('\n').count() + 1);
-            ConfigError::Toml { line, message: error.message().replace('\n', " ") }
+            let line = error.span().map_or(0, |span| mistake::place(text, span.start).0);
+            ConfigError::Toml { line, message: mistake::explain(error.message()) }
         })?;
-        let keymap = Keymap::with(tui.keys.iter().map(|(name, keys)| (name.as_str(), keys.as_slice())))?;
+        let keymap = keymap(text, &tui.keys)?;
         Ok(Self { palette: tui.palette, ascii: tui.ascii, keymap })
     }
+}
+
+/// The keys, and where they are wrong.
+fn keymap(text: &str, keys: &BTreeMap<String, Spanned<Vec<String>>>) -> Result<Keymap, ConfigError> {
+    let line = |keys: &Spanned<Vec<String>>| mistake::place(text, keys.span().start).0;
+    let all = keys.iter().map(|(name, keys)| (name.as_str(), keys.get_ref().as_slice()));
+    Keymap::with(all).map_err(|error| {
+        let at = match &error {
+            // Of two actions the one whose line was written last.
+            KeymapError::Twice { first, second, .. } => {
+                [first, second].into_iter().filter_map(|name| keys.get(*name)).map(line).max()
+            }
+            // The mistake is one action's alone.
+            _ => keys
+                .iter()
+                .find(|(name, keys)| {
+                    Keymap::with([(name.as_str(), keys.get_ref().as_slice())]).is_err_and(|one| one == error)
+                })
+                .map(|(_, keys)| line(keys)),
+        };
+        ConfigError::Keys { line: at, error }
+    })
 }
 
 #[cfg(test)]
@@ -90,10 +118,22 @@ mod tests {
     #[test]
     fn every_mistake_is_named() {
         let wrong = |text: &str| Config::read(text).unwrap_err().to_string();
-        assert!(wrong("[tui]\npallete = \"mono\"").contains("line 2: unknown field `pallete`"));
+        assert!(wrong("[tui]\npallete = \"mono\"").contains(
+            "line 2: unknown key \"pallete\" (known: palette, ascii, keys); did you mean palette?"
+        ));
         assert!(wrong("[tui]\npalette = \"pink\"").contains("colour-blind"));
-        assert!(wrong("[tui.keys]\nqiut = [\"q\"]").contains("did you mean quit"));
-        assert!(wrong("[tui.keys]\nsort = [\"q\"]").contains("q is bound to sort and to quit"));
+        let mono = wrong("[tui]\nascii = true\npalette = \"momo\"");
+        assert!(
+            mono.contains("line 3: unknown word \"momo\"") && mono.contains("did you mean mono?"),
+            "{mono}"
+        );
+        let quit = wrong("[tui.keys]\nsort = []\nqiut = [\"q\"]");
+        assert!(quit.contains("line 3: [tui.keys]") && quit.contains("did you mean quit?"), "{quit}");
+        assert!(
+            wrong("[tui.keys]\nsort = [\"q\"]")
+                .contains("line 2: [tui.keys]: q is bound to sort and to quit")
+        );
+        assert!(wrong("\n[tui.keys]\nsort = [\"meta\"]").contains("line 3: [tui.keys]: \"meta\" is no key"));
         assert!(wrong("[tui.keys]\nsort = \"x\"").contains("line 2: invalid type"));
     }
 }

@@ -1,5 +1,6 @@
 //! What keys do: one table, from which the help is made and which a configuration may change.
 
+use crate::model::nearest;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt;
 use std::str::FromStr;
@@ -213,12 +214,10 @@ pub struct Keymap {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeymapError {
     /// An action that does not exist.
-    #[error("there is no action {name:?}; did you mean {nearest}?")]
+    #[error("there is no action {name:?} (? in klp-trace tui lists them){}", meant(name))]
     UnknownAction {
         /// Its name.
         name: String,
-        /// The one most like it.
-        nearest: &'static str,
     },
     /// A key that does not exist.
     #[error(transparent)]
@@ -251,10 +250,7 @@ impl Keymap {
         let mut map = Self::default();
         for (name, keys) in changes {
             let Some(entry) = TABLE.iter().find(|entry| entry.name == name) else {
-                let nearest = TABLE.iter().map(|entry| entry.name);
-                let nearest = nearest.min_by_key(|known| strsim::damerau_levenshtein(name, known));
-                let nearest = nearest.unwrap_or("help");
-                return Err(KeymapError::UnknownAction { name: name.to_owned(), nearest });
+                return Err(KeymapError::UnknownAction { name: name.to_owned() });
             };
             let keys = keys.iter().map(|key| key.parse()).collect::<Result<Vec<Key>, NoKey>>()?;
             if let Some(binding) = map.bindings.iter_mut().find(|(action, _)| *action == entry.action) {
@@ -293,6 +289,11 @@ impl Keymap {
     }
 }
 
+/// `; did you mean quit?`, or nothing.
+fn meant(name: &str) -> String {
+    nearest::meant(name, TABLE.iter().map(|entry| entry.name))
+}
+
 fn name(action: Action) -> &'static str {
     TABLE.iter().find(|entry| entry.action == action).map_or("", |entry| entry.name)
 }
@@ -328,6 +329,7 @@ mod tests {
         assert_eq!(map.key(Action::Quit), "Q");
         let wrong = |name, keys: &[&str]| with(name, keys).unwrap_err().to_string();
         assert!(wrong("quti", &["q"]).contains("did you mean quit?"));
+        assert!(!wrong("zzz", &["q"]).contains("did you mean"), "a riddle");
         assert!(wrong("quit", &["meta"]).contains("\"meta\" is no key"));
         assert!(wrong("sort", &["q"]).contains("q is bound to sort and to quit"));
         assert!(wrong("quit", &[]).contains("no key"));
