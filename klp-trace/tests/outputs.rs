@@ -224,3 +224,47 @@ fn signatures_and_rotated_files_spare_inputs_too() {
         assert!(bench.state() == before, "{words:?} changed something");
     }
 }
+
+/// The mode of a file that was just written by a command with a umask.
+fn mode(bench: &Bench, umask: &str, file: &str, words: &[&str]) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+    let out = Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_klp-trace")])
+        .args(words)
+        .current_dir(bench.0.path())
+        .output()
+        .expect("a shell starts");
+    let about = std::fs::metadata(bench.path(file));
+    let about = about.unwrap_or_else(|error| panic!("{words:?}: {error}: {out:?}"));
+    about.permissions().mode() & 0o777
+}
+
+#[test]
+fn what_can_hold_no_address_is_as_the_umask_has_it_and_the_rest_its_owners_alone() {
+    let bench = Bench::new();
+    let module = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/lp_twice.ko");
+    let open: &[(&str, &[&str])] = &[
+        ("i.json", &["inspect", "--json", "-o", "i.json", module]),
+        ("i.sarif", &["inspect", "--report", "sarif=i.sarif", module]),
+        ("d.txt", &["doctor", "-o", "d.txt"]),
+        ("p2.toml", &["policy", "init", "--from", "in/j.ndjson", "-o", "p2.toml"]),
+    ];
+    for (file, words) in open {
+        assert_eq!(mode(&bench, "027", file, words), 0o640, "{words:?}");
+    }
+    let closed: &[(&str, &[&str])] = &[
+        ("w.ndjson", &["watch", "--from", "in/j.ndjson", "--format", "ndjson", "-o", "w.ndjson"]),
+        ("w.txt", &["watch", "--from", "in/j.ndjson", "-o", "w.txt"]),
+        ("a.txt", &["assert", "--from", "in/j.ndjson", "-o", "a.txt"]),
+        ("a.sarif", &["assert", "--from", "in/j.ndjson", "--report", "sarif=a.sarif"]),
+        ("v.json", &["verify-journal", "--json", "-o", "v.json", "in/j.ndjson"]),
+    ];
+    for (file, words) in closed {
+        assert_eq!(mode(&bench, "000", file, words), 0o600, "{words:?}");
+    }
+    // What is replaced keeps its own.
+    std::fs::set_permissions(bench.path("d.txt"), std::os::unix::fs::PermissionsExt::from_mode(0o604))
+        .expect("a mode");
+    assert_eq!(mode(&bench, "022", "d.txt", &["doctor", "-o", "d.txt"]), 0o604);
+}

@@ -133,7 +133,7 @@ fn write(args: &Args, text: &str) -> Result<(), Failure> {
     if text.is_empty() && args.output.output.is_none() {
         return Ok(());
     }
-    let written = LineSink::open(args.output.output.as_deref())
+    let written = LineSink::open_public(args.output.output.as_deref())
         .and_then(|mut sink| sink.line(text.as_bytes()).and_then(|()| sink.finish()));
     match written {
         Err(error) if !error.is_closed() => Err(error.into()),

@@ -141,7 +141,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let named = object_files::read(&args.lint.object_file)?;
     let mut args = args.clone();
     let (gate, reports) = reports::open(&mut args)?;
-    let sink = LineSink::open(args.output.output.as_deref())?;
+    let sink = LineSink::open_public(args.output.output.as_deref())?;
     let printer = Printer::new(sink, args.format(), args.detail(), args.look.style(&args.output))
         .map(|printer| printer.judging(gate, reports));
     match printer.and_then(|printer| inspect(&args, &named, printer)) {

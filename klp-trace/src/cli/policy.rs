@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
                 None => (live::look(watch)?, None),
             };
             let text = crate::policy::init(&seen, source.as_ref());
-            let mut sink = LineSink::open(output.output.as_deref())?;
+            let mut sink = LineSink::open_public(output.output.as_deref())?;
             let written = sink.line(text.trim_end().as_bytes()).and_then(|()| sink.finish());
             match written {
                 Err(error) if !error.is_closed() => Err(error.into()),

@@ -4,15 +4,18 @@
 //! checked, a file whose disk fills up is cut back to its last whole line, and only a closed pipe ends quietly:
 //! there the reader has said that it has enough.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
+
+/// The mode of what may hold kernel addresses: for its owner alone.
+const PRIVATE: u32 = 0o600;
 
 /// Lines kept back before they are written unasked: bounds memory between flushes.
 const BATCH: usize = 256 * 1024;
@@ -105,6 +108,21 @@ impl LineSink {
     /// one that replaces another has that one's permissions. A symbolic link stays, and what it leads to is replaced. What is
     /// no regular file is written to. `-` is standard output.
     pub fn create(path: &Path) -> Result<Self, SinkError> {
+        Self::replace(path, PRIVATE)
+    }
+
+    /// The same for what can hold no address of this boot: a new file is as the umask has it (0666 without its bits), so that
+    /// others, such as a collector of artifacts, can read it.
+    pub fn create_public(path: &Path) -> Result<Self, SinkError> {
+        Self::replace(path, 0o666)
+    }
+
+    /// To the file if one is named, else to standard output, of what can hold no address of this boot.
+    pub fn open_public(path: Option<&Path>) -> Result<Self, SinkError> {
+        path.map_or_else(|| Ok(Self::stdout()), Self::create_public)
+    }
+
+    fn replace(path: &Path, mode: u32) -> Result<Self, SinkError> {
         if path.as_os_str() == "-" {
             return Ok(Self::stdout());
         }
@@ -124,7 +142,7 @@ impl LineSink {
             Some(_) => std::fs::canonicalize(path).map_err(create)?,
             None => path.to_owned(),
         };
-        let made = beside(&to).map_err(create)?;
+        let made = beside(&to, mode).map_err(create)?;
         if let Some(there) = there {
             made.as_file().set_permissions(there.permissions()).map_err(create)?;
         }
@@ -149,7 +167,7 @@ impl LineSink {
             if there.len() > 0 && !replace {
                 return Err(SinkError::Taken { to: path.display().to_string() });
             }
-            return Ok(Self::beside(beside(path).map_err(create)?, path.to_owned(), true));
+            return Ok(Self::beside(beside(path, PRIVATE).map_err(create)?, path.to_owned(), true));
         }
         let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let file = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(create)?;
@@ -162,7 +180,7 @@ impl LineSink {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(PRIVATE)
             .open(path)
             .map_err(|source| SinkError::Create { to: path.display().to_string(), source })?;
         Ok(Self::new(Target::Made(file, path.to_owned())))
@@ -345,10 +363,14 @@ impl Drop for LineSink {
     }
 }
 
-/// A file without a name of its own in the folder of `to`, 0600.
-fn beside(to: &Path) -> io::Result<NamedTempFile> {
+/// A file without a name of its own in the folder of `to`, with a mode from which the umask takes.
+fn beside(to: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new().prefix(".klp-trace-").suffix(".part").tempfile_in(folder)
+    tempfile::Builder::new()
+        .prefix(".klp-trace-")
+        .suffix(".part")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)
 }
 
 fn errno(error: &io::Error) -> Errno {

@@ -31,7 +31,7 @@ pub(super) fn open(args: &mut Args) -> Result<(Gate, Vec<(Kind, LineSink)>), Fai
     let gate = Gate::new(policy, named, (args.lint.fail_on.into(), args.lint.deny.clone()), today);
     let mut reports = Vec::new();
     for extra in &args.report {
-        reports.push((extra.kind, LineSink::create(&extra.file)?));
+        reports.push((extra.kind, LineSink::create_public(&extra.file)?));
     }
     Ok((gate, reports))
 }
