@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::criteria::NotMeasured;
+use super::criteria::{Fact, NotMeasured};
 use super::gates::Gate;
 use super::{Around, count, list};
 use crate::lint::Facts;
@@ -15,9 +15,9 @@ pub struct Alternative {
     /// Its name.
     pub name: &'static str,
     /// What would have to be shipped.
-    pub contains: Vec<String>,
+    pub contains: Vec<Fact>,
     /// What it would stop or leave unpatched on this host.
-    pub blocks: Vec<String>,
+    pub blocks: Vec<Fact>,
     /// What cannot be told here.
     pub not_measured: Vec<NotMeasured>,
 }
@@ -58,7 +58,7 @@ fn loaded_only(around: &Around, gates: &[Gate], modules: &[&Gate]) -> Alternativ
     let absent: Vec<&Gate> = modules.iter().copied().filter(|g| g.loaded == Some(false)).collect();
     Alternative {
         name,
-        contains: vec![format!("on this host now: {} of {}", sums(kept), sums(gates.iter()))],
+        contains: vec![format!("on this host now: {} of {}", sums(kept), sums(gates.iter())).into()],
         blocks: vec![
             if absent.is_empty() {
                 "nothing: every object is loaded".to_owned()
@@ -67,8 +67,9 @@ fn loaded_only(around: &Around, gates: &[Gate], modules: &[&Gate]) -> Alternativ
                     "{}: must be kept from loading unpatched, or be loaded first although nobody uses them",
                     names(&absent)
                 )
-            },
-            "unloading of a patched module: it must stay, or its next load is unpatched".to_owned(),
+            }
+            .into(),
+            "unloading of a patched module: it must stay, or its next load is unpatched".to_owned().into(),
         ],
         not_measured: vec![NotMeasured {
             what: "what other hosts of the fleet have loaded".to_owned(),
@@ -81,20 +82,21 @@ fn loaded_only(around: &Around, gates: &[Gate], modules: &[&Gate]) -> Alternativ
 fn split(facts: &Facts, gates: &[Gate], modules: &[&Gate]) -> Alternative {
     let third: usize = modules.iter().map(|g| g.symbols.third_module).sum();
     let mixed = mixed_targets(facts);
-    let each = gates.iter().map(|g| format!("{}: {}", g.object, sums([g])));
+    let each = gates.iter().map(|g| format!("{}: {}", g.object, sums([g])).into());
     Alternative {
         name: "one livepatch for each object",
-        contains: std::iter::once(count(gates.len(), "livepatch module")).chain(each).collect(),
+        contains: std::iter::once(count(gates.len(), "livepatch module").into()).chain(each).collect(),
         blocks: vec![
             format!(
                 "the load of each of {} until its own livepatch is there too: the loader or modprobe must bring it",
                 names(modules)
-            ),
-            format!(
+            )
+            .into(),
+            Fact::counted(mixed.is_empty(), format!(
                 "sections that belong to several objects, and would have to be copied or taken apart: {}",
                 list(mixed.iter().map(String::as_str))
-            ),
-            format!("symbols of a third module, so that one livepatch depends on another object: {third}"),
+            )),
+            Fact::counted(third == 0, format!("symbols of a third module, so that one livepatch depends on another object: {third}")),
         ],
         not_measured: vec![NotMeasured {
             what: "whether the change is whole when only some of them are loaded".to_owned(),
@@ -133,16 +135,17 @@ fn replaced_modules(around: &Around, gates: &[Gate], modules: &[&Gate]) -> Alter
     Alternative {
         name: "replaced modules, and refusal of known-vulnerable srcversions",
         contains: vec![
-            format!("a livepatch of vmlinux with {}", sums(vmlinux.iter().copied())),
-            format!("new files of {} ({bytes} bytes today, of the {} whose file is here)", names(modules), known.len()),
-            format!("the list of srcversions to refuse, one for each of {} and each build of it in use", names(modules)),
+            Fact::counted(vmlinux.is_empty(), format!("a livepatch of vmlinux with {}", sums(vmlinux.iter().copied()))),
+            format!("new files of {} ({bytes} bytes today, of the {} whose file is here)", names(modules), known.len()).into(),
+            format!("the list of srcversions to refuse, one for each of {} and each build of it in use", names(modules)).into(),
         ],
         blocks: vec![
-            format!("cannot be refused by srcversion, since their files have none: {}", list(without)),
-            format!("loaded here, so not replaced until they are unloaded: {}", names(&loaded)),
+            Fact::counted(without.is_empty(), format!("cannot be refused by srcversion, since their files have none: {}", list(without))),
+            Fact::counted(loaded.is_empty(), format!("loaded here, so not replaced until they are unloaded: {}", names(&loaded))),
             "old and new module files side by side, whose globals differ; modules from elsewhere (KMP, DKMS) with a \
              srcversion of their own"
-                .to_owned(),
+                .to_owned()
+                .into(),
         ],
         not_measured,
     }

@@ -13,9 +13,33 @@ pub struct Criterion {
     /// As in the list.
     pub name: &'static str,
     /// What this patch, the files and this host tell.
-    pub measured: Vec<String>,
+    pub measured: Vec<Fact>,
     /// What they do not.
     pub not_measured: Vec<NotMeasured>,
+}
+
+/// Something that was measured, as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Fact {
+    /// The sentence.
+    pub text: String,
+    /// Whether it says that there is none.
+    #[serde(skip)]
+    pub none: bool,
+}
+
+impl Fact {
+    /// A sentence that says, if `none`, that there is none.
+    pub(super) fn counted(none: bool, text: String) -> Self {
+        Self { text, none }
+    }
+}
+
+impl From<String> for Fact {
+    fn from(text: String) -> Self {
+        Self { text, none: false }
+    }
 }
 
 /// Something that cannot be measured here.
@@ -58,13 +82,19 @@ fn implementation(facts: &Facts, gates: &[Gate], modules: &[&Gate]) -> Criterion
     Criterion {
         name: "implementation cost",
         measured: vec![
-            format!(
-                "{late} of {} need late patching (gated on {}); {early} are written when the patch is loaded, as any \
+            Fact::counted(
+                late + early == 0,
+                format!(
+                    "{late} of {} need late patching (gated on {}); {early} are written when the patch is loaded, as any \
                  module's are",
-                count(late + early, "livepatch relocation"),
-                count(modules.len(), "module"),
+                    count(late + early, "livepatch relocation"),
+                    count(modules.len(), "module"),
+                ),
             ),
-            format!("relocation types that must be written late, and cleared: {}", list(types)),
+            Fact::counted(
+                types.is_empty(),
+                format!("relocation types that must be written late, and cleared: {}", list(types)),
+            ),
         ],
         not_measured: vec![not(
             "the code in the kernel",
@@ -86,11 +116,18 @@ fn maintenance(facts: &Facts, around: &Around, gates: &[Gate]) -> Criterion {
     Criterion {
         name: "maintenance cost",
         measured: vec![
-            clears.to_owned(),
-            format!("special sections written by livepatch relocations: {}", list(special)),
-            format!(
-                "leftovers of .klp.arch.* (architecture-specific late handling, gone in 5.8): {}",
-                list(facts.leftovers.iter().map(|(_, name)| name.as_str()))
+            // Of what is written late: of no interest where nothing is.
+            Fact::counted(gates.iter().all(|gate| gate.relocations == 0), clears.to_owned()),
+            Fact::counted(
+                special.is_empty(),
+                format!("special sections written by livepatch relocations: {}", list(special)),
+            ),
+            Fact::counted(
+                facts.leftovers.is_empty(),
+                format!(
+                    "leftovers of .klp.arch.* (architecture-specific late handling, gone in 5.8): {}",
+                    list(facts.leftovers.iter().map(|(_, name)| name.as_str()))
+                ),
             ),
         ],
         not_measured: vec![not(
@@ -110,11 +147,22 @@ fn risks(facts: &Facts, modules: &[&Gate]) -> Criterion {
     Criterion {
         name: "risks",
         measured: vec![
-            format!(
-                "late writes into code: {in_code}; into writable data, which the patch may change before a clear: {in_data}"
+            Fact::counted(
+                in_code + in_data == 0,
+                format!(
+                    "late writes into code: {in_code}; into writable data, which the patch may change before a clear: {in_data}"
+                ),
             ),
-            format!("symbols looked up in a third module, which must be there when the gate comes: {third}"),
-            format!("findings of klp-trace inspect in the file itself: {}", lint.findings.len()),
+            Fact::counted(
+                third == 0,
+                format!(
+                    "symbols looked up in a third module, which must be there when the gate comes: {third}"
+                ),
+            ),
+            Fact::counted(
+                lint.findings.is_empty(),
+                format!("findings of klp-trace inspect in the file itself: {}", lint.findings.len()),
+            ),
         ],
         not_measured: vec![not(
             "how often a module comes and goes, and how often it was refused",
@@ -136,19 +184,28 @@ fn hardening(facts: &Facts, around: &Around, modules: &[&Gate]) -> Criterion {
         .filter_map(|(object, file)| Some((object, file.as_ref().err()?)))
         .map(|(object, why)| not(&format!("whether symbols of {object} are static or exported"), why))
         .collect();
-    if let Err(why) = &around.exported {
+    // Where no symbol is asked for, there is nothing to be known of any.
+    if facts.symbols.iter().all(|symbol| symbol.parts().is_none()) {
+        not_measured.clear();
+    } else if let Err(why) = &around.exported {
         not_measured.push(not("whether symbols of vmlinux are exported", why));
     }
     Criterion {
         name: "possible improvements and hardening",
         measured: vec![
-            format!(
-                "of {} asked for late: {statics} static (only a livepatch relocation reaches them), {global} global but \
+            Fact::counted(
+                total == 0,
+                format!(
+                    "of {} asked for late: {statics} static (only a livepatch relocation reaches them), {global} global but \
                  not exported, {exported} exported (an ordinary relocation and a dependency would do), {unknown} not known",
-                count(total, "symbol"),
+                    count(total, "symbol"),
+                ),
             ),
-            format!(
-                "symbols asked for without a position (the kernel refuses them as soon as a twin appears): {no_position}"
+            Fact::counted(
+                no_position == 0,
+                format!(
+                    "symbols asked for without a position (the kernel refuses them as soon as a twin appears): {no_position}"
+                ),
             ),
         ],
         not_measured,
@@ -156,9 +213,12 @@ fn hardening(facts: &Facts, around: &Around, modules: &[&Gate]) -> Criterion {
 }
 
 fn user_visible(around: &Around, modules: &[&Gate]) -> Criterion {
-    let mut measured = vec![format!(
-        "modules that cannot be loaded if their late patching fails: {}",
-        list(modules.iter().map(|g| g.object.as_str()))
+    let mut measured = vec![Fact::counted(
+        modules.is_empty(),
+        format!(
+            "modules that cannot be loaded if their late patching fails: {}",
+            list(modules.iter().map(|g| g.object.as_str()))
+        ),
     )];
     let mut not_measured = vec![not(
         "how long loading a module takes longer, under klp_mutex",
@@ -166,11 +226,13 @@ fn user_visible(around: &Around, modules: &[&Gate]) -> Criterion {
     )];
     match &around.loaded {
         Ok(_) => {
-            let of = |loaded| {
-                list(modules.iter().filter(move |g| g.loaded == Some(loaded)).map(|g| g.object.as_str()))
-            };
-            measured.push(format!("loaded on this host now, patched at once: {}", of(true)));
-            measured.push(format!("not loaded on this host now, patched late or never: {}", of(false)));
+            for (loaded, what) in [
+                (true, "loaded on this host now, patched at once"),
+                (false, "not loaded on this host now, patched late or never"),
+            ] {
+                let of = || modules.iter().filter(|g| g.loaded == Some(loaded)).map(|g| g.object.as_str());
+                measured.push(Fact::counted(of().next().is_none(), format!("{what}: {}", list(of()))));
+            }
         }
         Err(why) => not_measured.push(not("which of them are loaded on this host", why)),
     }
@@ -182,10 +244,13 @@ fn creating(facts: &Facts, gates: &[Gate]) -> Criterion {
     Criterion {
         name: "complication and limits with creating livepatches",
         measured: vec![
-            format!("objects in one patch: {}", list(gates.iter().map(|g| g.object.as_str()))),
-            format!(
-                "sections that hold relocations of several gates, so that their code belongs to no single object: {}",
-                list(mixed.iter().map(String::as_str))
+            format!("objects in one patch: {}", list(gates.iter().map(|g| g.object.as_str()))).into(),
+            Fact::counted(
+                mixed.is_empty(),
+                format!(
+                    "sections that hold relocations of several gates, so that their code belongs to no single object: {}",
+                    list(mixed.iter().map(String::as_str))
+                ),
             ),
         ],
         not_measured: vec![not(

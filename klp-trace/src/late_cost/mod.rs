@@ -17,7 +17,7 @@ use crate::lint::Facts;
 use crate::lint::sympos::Function;
 
 pub use alternatives::Alternative;
-pub use criteria::{Criterion, NotMeasured};
+pub use criteria::{Criterion, Fact, NotMeasured};
 pub use gates::{Gate, Symbols};
 
 /// Names the form of the JSON; see docs/late-cost.md.

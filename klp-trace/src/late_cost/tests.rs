@@ -63,7 +63,7 @@ fn the_headings_are_those_of_the_list() {
     ];
     assert_eq!(names, wanted);
     assert!(report.criteria.iter().all(|c| !c.measured.is_empty()));
-    assert!(report.criteria[0].measured[0].starts_with("2 of 3 livepatch relocations"));
+    assert!(report.criteria[0].measured[0].text.starts_with("2 of 3 livepatch relocations"));
 }
 
 #[test]
@@ -87,11 +87,11 @@ fn the_alternatives_say_what_they_would_block_here() {
     let report = measured(|_| ());
     let [loaded, split, replaced] = report.alternatives.as_slice() else { panic!("three") };
     assert!(
-        loaded.contains[0].contains("1 function and 1 livepatch relocation of 2 functions and 3"),
+        loaded.contains[0].text.contains("1 function and 1 livepatch relocation of 2 functions and 3"),
         "{loaded:?}"
     );
-    assert!(loaded.blocks[0].starts_with("tmod:"), "{loaded:?}");
-    assert_eq!(split.contains[0], "3 livepatch modules");
-    assert!(replaced.blocks[0].ends_with("none: tmod"), "{replaced:?}");
-    assert!(replaced.blocks[1].ends_with("unloaded: other"), "{replaced:?}");
+    assert!(loaded.blocks[0].text.starts_with("tmod:"), "{loaded:?}");
+    assert_eq!(split.contains[0].text, "3 livepatch modules");
+    assert!(replaced.blocks[0].text.ends_with("none: tmod"), "{replaced:?}");
+    assert!(replaced.blocks[1].text.ends_with("unloaded: other"), "{replaced:?}");
 }
