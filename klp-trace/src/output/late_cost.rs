@@ -71,11 +71,19 @@ struct Body<'r> {
 
 impl<'r> Body<'r> {
     fn part(&mut self, title: &str, groups: &[(&str, &[Fact])], missing: &'r [NotMeasured]) {
+        let shown = |fact: &&Fact| !(self.brief && fact.none);
+        let facts: Vec<String> = groups
+            .iter()
+            .flat_map(|(lead, facts)| {
+                facts.iter().filter(shown).map(move |fact| format!("  {lead}{}", fact.text))
+            })
+            .collect();
+        if facts.is_empty() && missing.is_empty() {
+            return;
+        }
         let _ = writeln!(self.out, "\n{title}");
-        for (lead, facts) in groups {
-            for fact in facts.iter().filter(|fact| !(self.brief && fact.none)) {
-                let _ = writeln!(self.out, "  {lead}{}", fact.text);
-            }
+        for fact in facts {
+            let _ = writeln!(self.out, "{fact}");
         }
         let mark = self.style.paint(Tone::Unsure, "? cannot be measured here:");
         for one in missing {
@@ -108,11 +116,18 @@ mod tests {
                 loaded: None,
                 file_bytes: None,
             }],
-            criteria: vec![Criterion {
-                name: "risks",
-                measured: vec![fact("findings: 0", true), fact("objects: modf", false)],
-                not_measured: vec![not("which are loaded")],
-            }],
+            criteria: vec![
+                Criterion {
+                    name: "risks",
+                    measured: vec![fact("findings: 0", true), fact("objects: modf", false)],
+                    not_measured: vec![not("which are loaded")],
+                },
+                Criterion {
+                    name: "hardening",
+                    measured: vec![fact("symbols: 0", true)],
+                    not_measured: vec![],
+                },
+            ],
             alternatives: vec![Alternative {
                 name: "others",
                 contains: vec![fact("1 module", false)],
@@ -128,6 +143,7 @@ mod tests {
         assert!(brief.contains("no livepatch relocations: none is written late"), "{brief}");
         assert!(!brief.contains("findings: 0") && !brief.contains("mixed: none"), "{brief}");
         assert!(brief.contains("  objects: modf\n") && brief.contains("  contains: 1 module\n"), "{brief}");
+        assert!(!brief.contains("hardening"), "no heading over nothing: {brief}");
         let whole = render(&report(2), Style::PLAIN);
         assert!(whole.contains("findings: 0") && whole.contains("mixed: none"), "{whole}");
         for text in [brief, whole] {

@@ -129,6 +129,8 @@ pub struct Check {
     pub finding: Option<Box<Finding>>,
     /// Relocations to look at, the first of [`Check::relocations`].
     pub states: Vec<RelocState>,
+    /// How many [`Check::states`] are the first of: more than they are where not all were kept.
+    pub listed: u64,
     /// How many relocations it concerns.
     pub relocations: u64,
 }
@@ -149,6 +151,7 @@ impl Check {
             place: Place::default(),
             finding: None,
             states: Vec::new(),
+            listed: 0,
             relocations: 0,
         }
     }

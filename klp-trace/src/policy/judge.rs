@@ -3,7 +3,7 @@
 use super::{
     Allow, Check, Group, Observed, Place, Policy, Rule, Status,
     file::{Deny, covers},
-    observed::Section,
+    observed::{KEPT, Section},
     rules,
 };
 use crate::{
@@ -96,7 +96,7 @@ fn one_finding(policy: &Policy, seen: &Observed, finding: &Finding, today: Date,
     check.allowed = allowed.filter(|_| denied.is_none());
     check.place = place(seen, finding);
     check.relocations = u64::from(finding.relocations);
-    check.states = states(seen, finding);
+    (check.states, check.listed) = states(seen, finding);
     check.finding = Some(Box::new(finding.clone()));
     remark(&mut check, denied, expired);
     check
@@ -132,9 +132,9 @@ fn place(seen: &Observed, finding: &Finding) -> Place {
 }
 
 /// The relocations that a finding covers, as they are now: those of its sections that have its kind of verdict; where it covers
-/// one, that one.
-fn states(seen: &Observed, finding: &Finding) -> Vec<crate::event::RelocState> {
-    let (Some(patch), Some(only)) = (&finding.patch, &finding.section) else { return Vec::new() };
+/// one, that one. And how many there are, of which these are the first.
+fn states(seen: &Observed, finding: &Finding) -> (Vec<crate::event::RelocState>, u64) {
+    let (Some(patch), Some(only)) = (&finding.patch, &finding.section) else { return (Vec::new(), 0) };
     let covered =
         |index: u32| index == only.index || finding.sections.iter().any(|section| section.index == index);
     let of = |state: &&crate::event::RelocState| match (&finding.first, state.verdict) {
@@ -143,18 +143,25 @@ fn states(seen: &Observed, finding: &Finding) -> Vec<crate::event::RelocState> {
         (_, None) => false,
     };
     let number = usize::try_from(finding.relocations).unwrap_or(usize::MAX);
-    seen.sections
+    let mut whole = true;
+    let states: Vec<_> = seen
+        .sections
         .iter()
         .filter(|((address, index), section)| {
             *address == patch.address.0
                 && covered(*index)
                 && finding.object.as_ref().is_none_or(|object| object.name == section.object)
         })
+        .inspect(|(_, section)| whole &= section.has_kept_all())
         .flat_map(|(_, section)| section.notable.values())
         .filter(of)
-        .take(number.min(8))
+        .take(number.min(KEPT))
         .cloned()
-        .collect()
+        .collect();
+    let kept = u64::try_from(states.len()).unwrap_or(u64::MAX);
+    // Of those that are not kept, nobody knows which are of the finding's kind still; the finding says how many were.
+    let all = if whole && states.len() < number.min(KEPT) { kept } else { u64::from(finding.relocations) };
+    (states, all)
 }
 
 /// Whether a finding is about relocations of a verdict.
@@ -211,7 +218,8 @@ fn one_section(seen: &Observed, section: &Section, findings: &[Check], tolerable
         file: seen.patches.get(patch).and_then(|patch| patch.file.clone()),
     };
     if status > Status::Skip {
-        check.states = section.notable.values().take(8).cloned().collect();
+        check.states = section.notable.values().cloned().collect();
+        check.listed = bad + unknown;
         if status == Status::Unknown {
             check.why = reasons(section);
             check.action = "docs/verdicts.md says for each reason what helps".into();

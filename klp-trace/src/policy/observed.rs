@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Relocations of a section that are kept for a closer look.
-const KEPT: usize = 64;
+pub(super) const KEPT: usize = 64;
 
 /// Everything of one session that a policy can ask about. Takes the events that the verifier says, in order.
 #[derive(Debug, Default)]
@@ -94,6 +94,11 @@ impl Section {
         }
         verdicts.retain(|_, number| *number > 0);
         verdicts
+    }
+
+    /// Whether [`Section::notable`] has all that are bad or unknown.
+    pub(super) fn has_kept_all(&self) -> bool {
+        self.notable.len() < KEPT
     }
 
     fn take(&mut self, state: &RelocState) {

@@ -1,6 +1,7 @@
 //! Annotations of GitHub Actions: workflow commands, one a line, of what is not as it should be.
 
-use super::{Format, Report, Words, details};
+use super::details::{self, Shown};
+use super::{Format, Report, Words};
 use crate::policy::{Check, Status};
 use std::fmt::Write as _;
 
@@ -9,18 +10,48 @@ pub(super) struct Github;
 impl Format for Github {
     fn render(&self, report: &Report, words: Words) -> String {
         let mut out = String::new();
-        for check in report.checks() {
-            let Some(command) = command(check) else { continue };
-            let message = details::lines(check, words).join("\n");
-            let message = if message.is_empty() { words.of(&check.name) } else { message };
+        let mut all: Vec<(&str, &Check)> = Vec::new();
+        let sessions = report.sessions.iter().map(|session| session.groups.as_slice());
+        for groups in sessions.chain([std::slice::from_ref(&report.run)]) {
+            let checks = || groups.iter().flat_map(|group| &group.checks);
+            let shown = Shown::of(checks(), usize::MAX);
+            // A section of which a finding says everything would be a second annotation for one cause.
+            let told = |check: &&Check| {
+                let (rest, under) = shown.rest(check);
+                check.status == Status::Fail && rest.is_empty() && !under.is_empty()
+            };
+            let rest = checks().filter(|check| !told(check));
+            all.extend(rest.filter_map(|check| Some((command(check)?, check))));
+        }
+        // The gravest first: they are not among those that are left out.
+        all.sort_by_key(|(_, check)| std::cmp::Reverse(check.status));
+        for (command, check) in all.iter().take(ANNOTATIONS) {
+            let message = message(check, words);
             let _ =
                 writeln!(out, "::{command} title={}::{}", property(&words.of(&check.name)), data(&message));
+        }
+        let more = all.len().saturating_sub(ANNOTATIONS);
+        if more > 0 {
+            let _ = writeln!(out, "klp-trace: and {more} more (--format json lists all)");
         }
         let (code, meaning) = report.exit;
         // Not a command: it begins with a word of our own.
         let _ = writeln!(out, "klp-trace: exit {code}, {meaning}");
         out
     }
+}
+
+/// Annotations of one report: GitHub shows ten errors and ten warnings of a step.
+const ANNOTATIONS: usize = 20;
+
+/// What fits a box beside a line of code: what, why, what to do, the first relocation and how many more there are.
+fn message(check: &Check, words: Words) -> String {
+    let mut lines = details::brief(check, words);
+    if let Some(first) = check.states.first() {
+        lines.push(details::one(first, words));
+        lines.extend(details::more(check.states.len(), 1, check));
+    }
+    if lines.is_empty() { words.of(&check.name) } else { lines.join("\n") }
 }
 
 fn command(check: &Check) -> Option<&'static str> {

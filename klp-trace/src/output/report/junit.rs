@@ -35,7 +35,7 @@ fn case(group: &str, check: &Check, words: Words) -> TestCase {
         Status::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Status::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
-    let lines = details::lines(check, words);
+    let lines = details::lines(check, words, usize::MAX);
     if check.status != Status::Pass {
         status.set_message(if check.what.is_empty() { words.of(&check.name) } else { words.of(&check.what) });
     }

@@ -16,7 +16,7 @@ impl Format for Ktap {
             let _ = write!(out, "  KTAP version 1\n  1..{}\n", checks.len());
             for (number, check) in checks.iter().enumerate() {
                 if has_details(check) {
-                    for line in details::lines(check, words) {
+                    for line in details::lines(check, words, details::ROWS) {
                         let _ = writeln!(out, "  # {line}");
                     }
                 }

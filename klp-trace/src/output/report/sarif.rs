@@ -60,7 +60,7 @@ fn result(check: &Check, rules: &[Rule], words: Words) -> Value {
         Status::Fail => ("fail", "error"),
         Status::Pass | Status::Skip => ("fail", level(check.severity)),
     };
-    let lines = details::lines(check, words);
+    let lines = details::lines(check, words, usize::MAX);
     let text = if lines.is_empty() { words.of(&check.name) } else { lines.join("\n") };
     let mut result = json!({
         "ruleId": check.rule.id(),

@@ -41,7 +41,7 @@ fn point(out: &mut String, number: usize, check: &Check, words: Words) {
         let _ = writeln!(out, "      expected: {}\n      actual: {}", quoted(&expected), quoted(&actual));
     }
     let _ = writeln!(out, "      details:");
-    for line in details::lines(check, words) {
+    for line in details::lines(check, words, details::ROWS) {
         let _ = writeln!(out, "        - {}", quoted(&line));
     }
     let _ = writeln!(out, "      ...");

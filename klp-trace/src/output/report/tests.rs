@@ -1,5 +1,7 @@
 //! Each format: what it says, that independent readers accept it, and that no name forges anything in it.
 
+mod caps;
+
 use super::*;
 use crate::{
     event::{self, testing},

@@ -1,9 +1,10 @@
 //! The report for people: what is wrong first, then what it was judged by.
 
-use super::details::COMMAND;
+use super::details::{COMMAND, ROWS, Shown};
 use super::{Format, Report, Words, details};
 use crate::output::style::Style;
 use crate::policy::{Check, Status};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 pub(super) struct Text;
@@ -14,7 +15,17 @@ impl Format for Text {
         let mut groups = report.groups();
         // What failed is last: at the end of a long log, above the prompt.
         groups.sort_by_key(|(_, checks)| checks.iter().map(|check| check.status).max());
+        // Of one session: another's relocations may stand at the same address.
+        let session =
+            |name: &str| name.rsplit_once(' ').map_or(String::new(), |(session, _)| session.to_owned());
+        let mut shown: BTreeMap<String, Vec<&Check>> = BTreeMap::new();
+        for (name, checks) in &groups {
+            shown.entry(session(name)).or_default().extend(checks.iter());
+        }
+        let shown: BTreeMap<String, Shown> =
+            shown.into_iter().map(|(name, checks)| (name, Shown::of(checks.into_iter(), ROWS))).collect();
         for (name, checks) in groups {
+            let shown = shown.get(&session(&name));
             let _ = writeln!(out, "{}", words.of(&name));
             let (good, rest): (Vec<&Check>, Vec<&Check>) = checks.iter().partition(|check| is_plain(check));
             if !good.is_empty() && name.ends_with("findings") {
@@ -26,7 +37,7 @@ impl Format for Text {
             }
             for check in rest {
                 let _ = writeln!(out, "  {:<7}  {}", word(check), words.of(&check.name));
-                for line in details::lines(check, words) {
+                for line in lines(check, shown, words) {
                     let _ = writeln!(out, "{:DETAIL$}{line}", "");
                 }
             }
@@ -52,6 +63,19 @@ impl Format for Text {
         );
         out
     }
+}
+
+/// What is said of a check; of relocations that a finding shows already, only how many.
+fn lines(check: &Check, shown: Option<&Shown>, words: Words) -> Vec<String> {
+    let Some(shown) = shown else { return details::lines(check, words, ROWS) };
+    let (rest, under) = shown.rest(check);
+    let mut lines = details::said(check, words);
+    lines.extend(under.into_iter().map(|(id, number)| format!("{number} shown under {id}")));
+    if rest.is_empty() {
+        lines.extend(details::more(0, 0, check));
+    }
+    lines.extend(details::table(&rest, check, words, ROWS));
+    lines
 }
 
 /// The text for a terminal: broken at its width, but for commands, which are pasted; quietly without what is met.
