@@ -91,3 +91,46 @@ fn every_line_is_as_the_schema_of_its_version_says() {
         }
     }
 }
+
+/// What the helps of `--from` say that it takes, by every command that has it: a file, a compressed one, a folder, the name of a
+/// rotated set, standard input; and of the TUI that standard input is none.
+#[test]
+fn every_command_takes_every_form_of_a_journal() {
+    use std::process::{Command, Stdio};
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/journals/event-1.ndjson");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("all")).expect("a folder");
+    for name in ["one.ndjson", "all/a.ndjson", "set.000001.ndjson"] {
+        std::fs::copy(&kept, path(name)).expect("it is copied");
+    }
+    let mut packed = Vec::new();
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings/6.1-reload.ndjson.zst");
+    packed.extend(std::fs::read(recording).expect("a recording"));
+    std::fs::write(path("two.ndjson.zst"), packed).expect("it is written");
+    let commands: &[&[&str]] = &[
+        &["watch", "--from"],
+        &["audit", "--from"],
+        &["assert", "--from"],
+        &["policy", "init", "--from"],
+        &["verify-journal"],
+    ];
+    for words in commands {
+        for form in ["one.ndjson", "two.ndjson.zst", "all", "set.ndjson", "-"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+            let input = std::fs::File::open(&kept).expect("a journal");
+            let out = command.args(*words).arg(form).current_dir(&folder).stdin(Stdio::from(input)).output();
+            let out = out.expect("klp-trace starts");
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(
+                out.status.code().is_some_and(|code| code < 2),
+                "{words:?} {form}: {:?} {said}",
+                out.status
+            );
+            assert!(!out.stdout.is_empty(), "{words:?} {form}: {said}");
+        }
+    }
+    let mut tui = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+    let out = tui.args(["tui", "--from", "-"]).stdin(Stdio::null()).output().expect("klp-trace starts");
+    assert_eq!(out.status.code(), Some(2), "{out:?}");
+}

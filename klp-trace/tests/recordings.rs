@@ -53,8 +53,9 @@ fn conclusion(record: &Value) -> Option<Conclusion> {
             .join(" "),
         ),
         "finding" => {
-            let said = ["/finding/id", "/finding/severity", "/finding/message", "/finding/why"].map(text);
-            Some(format!("{} {}", said.join(" "), without_cost(&text("/finding/action"))))
+            let said = ["/finding/id", "/finding/severity", "/finding/message"].map(text);
+            let why = text("/finding/why").replace(WAS_SILENTLY, " silently");
+            Some(format!("{} {why} {}", said.join(" "), without_cost(&text("/finding/action"))))
         }
         _ => None,
     }
@@ -68,6 +69,9 @@ fn without_cost(action: &str) -> &str {
         .filter(|(_, cost)| cost.ends_with(COST))
         .map_or(action, |(action, _)| action)
 }
+
+/// What older recordings say in place of "silently", in why a finding is one.
+const WAS_SILENTLY: &str = " without a word";
 
 /// How the action of a remedy ends that disables a patch.
 const COST: &str = " is loaded again, its fix is not on this host";

@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(expected(11, 0x8000_0000, 0, 0), over(11, 0x8000_0000));
         assert_eq!(ok(11, 0xffff_ffff_8000_0000, 0, 0), "00000080");
         assert_eq!(expected(11, 0xffff_ffff_8000_0000, -1, 0), over(11, 0xffff_ffff_7fff_ffff));
-        assert_eq!(ok(2, 0x1_0000_0000_0000, 0, 0), "00000000", "the kernel truncates PC32 without a word");
+        assert_eq!(ok(2, 0x1_0000_0000_0000, 0, 0), "00000000", "the kernel truncates PC32 silently");
     }
 
     proptest! {

@@ -124,7 +124,7 @@ pub(super) fn depends(patch: &Patch, host: &Host) -> Option<Check> {
             missing.join(" ")
         ))
     } else {
-        let what = format!("neither loaded nor to be found: {}; {refused}", without.join(", "));
+        let what = format!("neither loaded nor found: {}; {refused}", without.join(", "));
         Check::new(ABOUT, Answer::No, what).remedy("install them, then load them first")
     })
 }

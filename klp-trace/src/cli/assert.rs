@@ -52,6 +52,9 @@ pub struct Args {
     pub policy: Option<PathBuf>,
 
     /// Judge a recorded journal instead of this kernel; needs no privilege
+    ///
+    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was
+    /// rotated; or - for standard input.
     #[arg(long, value_name = "JOURNAL", conflicts_with = "command")]
     pub from: Option<PathBuf>,
 

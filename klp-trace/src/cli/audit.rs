@@ -69,10 +69,13 @@ fn after_help() -> String {
 #[command(after_long_help = after_help())]
 pub struct Args {
     /// Judge a recorded journal instead of this kernel: what it says stands at its end; needs no privilege
+    ///
+    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was
+    /// rotated; or - for standard input.
     #[arg(long, value_name = "JOURNAL", conflicts_with_all = ["memory", "ko", "ring_size"])]
     pub from: Option<PathBuf>,
 
-    /// How to read kernel memory: bpf, kcore (/proc/kcore), or auto, which takes kcore where BPF is not to be had
+    /// How to read kernel memory: bpf, kcore (/proc/kcore), or auto, which takes kcore where BPF is not available
     #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
     pub memory: Memory,
 

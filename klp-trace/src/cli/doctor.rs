@@ -32,7 +32,7 @@ Examples:
 fn after_help() -> String {
     let codes = [Exit::Clean, Exit::Usage, Exit::Runtime, Exit::Precondition];
     format!(
-        "{EXAMPLES}{}\nWith 4, at least one check is a lack; with 0, none is.",
+        "{EXAMPLES}{}\nWith 4, at least one requirement is missing; with 0, none is.",
         exit::help_section(&codes)
     )
 }

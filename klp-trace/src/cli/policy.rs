@@ -49,6 +49,9 @@ pub enum Action {
     /// Of bad and unknown verdicts it demands none, whatever there is: read it before you use it.
     Init {
         /// Take a recorded journal instead of this kernel; needs no privilege
+        ///
+        /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was
+        /// rotated; or - for standard input.
         #[arg(long, value_name = "JOURNAL")]
         from: Option<PathBuf>,
 

@@ -54,6 +54,9 @@ fn after_help() -> String {
 #[command(after_long_help = after_help())]
 pub struct Args {
     /// Show a recorded journal instead of this kernel; needs no privilege
+    ///
+    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; or the name that --output had when the journal was
+    /// rotated. It is not standard input, which the keys come from.
     #[arg(long, value_name = "JOURNAL")]
     pub from: Option<PathBuf>,
 
@@ -73,7 +76,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["from", "demo"])]
     pub ko: Vec<PathBuf>,
 
-    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not to be had
+    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not available
     #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(conflicts_with_all = ["from", "demo"])]
     pub attach: Attach,

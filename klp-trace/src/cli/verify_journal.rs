@@ -36,19 +36,19 @@ Examples:
 
 Exit codes:
     0  clean
-    1  damaged: a line is altered, missing, out of order, there twice or torn; or a signature is not the key's,
-       or the last hash not the expected one
+    1  damaged: a line is altered, missing, out of order, there twice or torn; a wrong signature, or last hash
     2  wrong usage, or not a journal
     3  failed while running
-    5  whole as far as it goes, but its end is missing: klp-trace was killed, or the end was cut off;
-       or a file has no signature, and --public-key asks for one; or it was made of a journal that is not whole
-If several apply, the first of 2, 3, 1, 5, 0. Clean is: every record is as it was written, and the last one is a
-session_end.
+    5  inconclusive: the end is missing, a signature is, or it was made of a journal that is not whole
+If several apply, the first of 2, 3, 1, 5, 0.
 
-Whoever can rewrite a record can make its chain anew. Without a signature, or the last hash kept elsewhere, a whole
+Clean is: every record is as it was written, and the last one is a session_end. Its end is missing where klp-trace was \
+killed or the file was cut off; a signature, where --public-key asks for one.
+
+Whoever can rewrite a record can make its chain anew. Without a signature, or the last hash kept elsewhere, a whole \
 journal was not damaged by accident; whether it was forged, the chain does not show.";
 
-/// Holds journals against their hash chains and names the first line that is not as it was written
+/// Checks journals by their hash chains and names the first line that is not as it was written
 ///
 /// Each line carries its own hash, the hash of the line before, a number and a time; each file of a rotated journal names the last hash
 /// of the file before. What is altered, missing, out of order, there twice or torn is told by its file and line.
@@ -56,8 +56,10 @@ journal was not damaged by accident; whether it was forged, the chain does not s
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct Args {
-    /// Journals, plain or compressed, in the order in which they were written; a folder; or what --output named when
-    /// the journal was rotated
+    /// Journals, in the order in which they were written
+    ///
+    /// Each is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was rotated;
+    /// or - for standard input.
     #[arg(value_name = "FILE|DIR", required = true)]
     pub files: Vec<PathBuf>,
 

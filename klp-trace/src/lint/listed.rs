@@ -52,7 +52,7 @@ impl Listed {
             names: objects.iter().map(|o| o.name.clone()).collect(),
             incomplete: found
                 .incomplete
-                .map(|why| format!("the list of patched objects may lack some: {why}")),
+                .map(|why| format!("the list of patched objects may be incomplete: {why}")),
             objects,
         }
     }

@@ -278,7 +278,7 @@ fn not_found(asked: &Asked<'_>, error: ResolveError, file: &[Occurrence], suffix
         _ => rebuild,
     };
     Finding {
-        what: format!("{name}, position {sympos}, is not to be found in {object}'s file: {error}"),
+        what: format!("{name}, position {sympos}, was not found in {object}'s file: {error}"),
         kernel: format!(
             "refuses it with -EINVAL: with the patch loaded, {object} cannot be loaded; with {object} loaded, the patch \
              cannot"

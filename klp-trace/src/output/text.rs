@@ -118,7 +118,7 @@ impl Text {
         // What comes after it, in a recording, is another session: perhaps of another host.
         if matches!(event.body, Body::SessionEnd(_)) {
             self.tell(out);
-            self.layout.forget_day();
+            self.layout.begin_anew();
             self.objects.clear();
             self.witnesses.clear();
         }

@@ -78,7 +78,10 @@ impl TryFrom<String> for Count {
         };
         let number =
             |text: &str| text.parse::<u64>().map_err(|_| format!("\"{text}\" is not a whole number"));
-        let past = |text: &str| format!("no number is {operator} {text}");
+        let past = |text: &str| {
+            let than = if operator == "<" { "less" } else { "greater" };
+            format!("\"{operator} {text}\" never holds: no number is {than} than {text}")
+        };
         let (min, max, not) = match operator {
             "==" => (number(value)?, number(value)?, false),
             "!=" => (number(value)?, number(value)?, true),

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 /// Writes a policy that the session meets, but for its bad and unknown verdicts, of which it demands none.
 pub fn init(seen: &Observed, source: Option<&Derived>) -> String {
     let mut text = String::from(
-        "# What `klp-trace assert --policy` holds this host against; docs/policy.md says what else can be demanded.\n\
+        "# What `klp-trace assert --policy` checks this host against; docs/policy.md says what else can be demanded.\n\
          schema = \"klp-trace.policy/1\"\n\n[findings]\nfail-on = \"error\"\n\n[limits]\nloss = 0\nunknown = 0\n",
     );
     if let Some(source) = source {

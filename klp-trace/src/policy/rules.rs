@@ -114,7 +114,7 @@ fn counts(rule: &CountRule, seen: &Observed) -> Vec<Check> {
         let what = count.verdict.map_or("total", Verdict::word);
         let mut check = Check::new(Rule::Count, format!("{of}{count}"), status);
         check.difference = Some((count.to_string(), format!("{what} {number}")));
-        check.what = format!("of the relocations there are: {}", super::judge::numbers(&totals));
+        check.what = format!("there are: {}", super::judge::numbers(&totals));
         check
     };
     rule.that.iter().map(one).collect()

@@ -38,7 +38,7 @@ impl Policy {
             parts.push(format!("fails on {fail_on} and worse"));
         }
         if parts.is_empty() {
-            parts.push("nothing that is not demanded without one".to_owned());
+            parts.push("no demands beyond the defaults".to_owned());
         }
         let damaged =
             if self.source.is_some() { "; made of a damaged journal: inconclusive at best" } else { "" };
@@ -54,7 +54,7 @@ mod tests {
     fn a_policy_is_summed_up() {
         let today = jiff::civil::date(2026, 11, 28);
         let said = |text: &str| Policy::parse(text).unwrap().summary(today);
-        assert_eq!(said(""), "nothing that is not demanded without one");
+        assert_eq!(said(""), "no demands beyond the defaults");
         let allow = |expires: &str| format!("[[allow]]\nid = \"KLP012\"\nreason = \"r\"\n{expires}\n");
         let two =
             allow("expires = 2027-06-30") + &allow("expires = 2028-01-01") + "[[deny]]\nid = \"KLP006\"\n";

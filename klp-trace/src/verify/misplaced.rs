@@ -126,7 +126,7 @@ pub(super) fn misplaced(
             format!(
                 "the kernel frees the section when the patch's init is done: each time {of} is loaded after that, {}{}",
                 if arch.next_load() == NextLoad::Refused {
-                    "it is refused over what is in that memory now, or the kernel overwrites it without a word"
+                    "it is refused over what is in that memory now, or the kernel overwrites it silently"
                 } else {
                     "the kernel overwrites what is in that memory now"
                 },

@@ -41,7 +41,7 @@ pub(super) fn never_written(patch: &PatchRef, object: &ObjectRef, orphaned: Gath
         message,
         why: format!(
             "the kernel writes relocations for the objects that a patch lists (/sys/kernel/livepatch/{name}) and for vmlinux; \
-             it loads the patch, calls it enabled, and passes over {this} without a word"
+             it loads the patch, calls it enabled, and passes over {this} silently"
         ),
         action: format!(
             "disable patch {name}: its code would call or read a wrong place; rebuild it so that it lists {of}, or so that \

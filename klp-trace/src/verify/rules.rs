@@ -107,7 +107,7 @@ pub(super) fn found_stale(
     );
     let next = Next::of(arch, patch, of);
     let why = if clears {
-        "a load of it failed after they were written, or a clear stopped half-way: both leave them without a word"
+        "a load of it failed after they were written, or a clear stopped half-way: both leave them silently"
     } else {
         "this kernel never clears relocation targets (fixed for x86 in 6.3)"
     };

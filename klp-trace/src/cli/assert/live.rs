@@ -47,7 +47,7 @@ pub struct WatchArgs {
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "from")]
     pub ko: Vec<PathBuf>,
 
-    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not to be had
+    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not available
     #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
     #[arg(conflicts_with = "from")]
     pub attach: Attach,

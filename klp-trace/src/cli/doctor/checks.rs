@@ -254,7 +254,7 @@ fn bpf_loop(facts: &Facts) -> Check {
 fn clearing(facts: &Facts) -> Check {
     const ID: &str = "clearing";
     if !has_livepatching(facts) {
-        return Check::note(ID, NO_LIVEPATCHING, "follows from the lack of livepatching");
+        return Check::note(ID, NO_LIVEPATCHING, "it takes livepatching");
     }
     let refused = arch::writes_over_zero_alone(&facts.arch);
     match facts.has_function(Hook::ClearRelocateAdd.name()).map(|has| arch::clears(&facts.arch, has)) {

@@ -5,7 +5,7 @@ use super::checks::{LESS_PARANOID, NO_LIVEPATCHING, has_livepatching};
 use super::facts::{Facts, HOOKS, Need};
 use super::report::Check;
 
-const FOLLOWS: &str = "follows from the lack of livepatching";
+const FOLLOWS: &str = "it takes livepatching";
 
 /// Every hook, then whether they can be attached.
 pub(super) fn all(facts: &Facts) -> Vec<Check> {

@@ -274,7 +274,7 @@ fn text_is_aligned_escaped_and_says_what_to_do() {
     let lines: Vec<&str> = text.lines().filter(|l| l.starts_with(['+', 'x', '!'])).collect();
     let column = lines[0].find("supported").unwrap();
     assert!(lines.iter().all(|l| l.as_bytes()[column - 1] == b' ' && l.as_bytes()[column] != b' '), "{text}");
-    assert!(text.contains("x lack  kptr-restrict"), "{text}");
+    assert!(text.contains("x missing  kptr-restrict"), "{text}");
     let end = "Not ready: 1 requirement is missing.\n  kptr-restrict:  sysctl -w kernel.kptr_restrict=1";
     assert!(text.trim_end().ends_with(end), "{text}");
     assert_eq!(text::render_quietly(&Report::new(&facts), Style::PLAIN).trim_end(), end);

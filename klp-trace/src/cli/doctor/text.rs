@@ -8,7 +8,7 @@ use crate::output::style::{Style, Tone};
 use crate::output::wrap;
 
 /// Below the check's name: the name's column, whatever the names' width, so that sentences have room.
-const INDENT: &str = "          ";
+const INDENT: &str = "           ";
 
 /// The report as aligned lines; the reason and the remedy are shown where something is to be done or known.
 pub(super) fn render(report: &Report, style: Style) -> String {
@@ -83,9 +83,9 @@ fn end(out: &mut String, report: &Report, style: Style) {
 fn line(out: &mut String, same: &[&Check], width: usize, style: Style) {
     let Some(check) = same.first() else { return };
     let (unicode, ascii, word, tone) = match check.status {
-        Status::Ok => ("✓", "+", "ok  ", Tone::Good),
-        Status::Lack => ("✗", "x", "lack", Tone::Bad),
-        Status::Note => ("!", "!", "note", Tone::Notice),
+        Status::Ok => ("✓", "+", "ok     ", Tone::Good),
+        Status::Lack => ("✗", "x", "missing", Tone::Bad),
+        Status::Note => ("!", "!", "note   ", Tone::Notice),
     };
     let status = style.paint(tone, &format!("{} {word}", style.symbol(unicode, ascii)));
     let found = escape(check.found.as_bytes());

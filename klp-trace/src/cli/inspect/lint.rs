@@ -153,10 +153,10 @@ pub(super) fn path_of(finder: &Finder, object: &str) -> Result<PathBuf, String> 
 pub(super) fn best(found: &Found<ObjectFile>) -> Result<&FoundFile<ObjectFile>, String> {
     found.best().ok_or_else(|| match found.rejected.first() {
         Some(rejected) => format!(
-            "its file is not to be had ({}: {}); name it with --object-file",
+            "its file could not be used ({}: {}); name it with --object-file",
             names::path(&rejected.path),
             rejected.why
         ),
-        None => "its file is not to be found; name it with --object-file".to_owned(),
+        None => "its file was not found; name it with --object-file".to_owned(),
     })
 }

@@ -95,7 +95,7 @@ fn damage_and_a_missing_end_are_told_apart() {
     assert_eq!(report.exit(), Exit::Finding);
     let text = report.text();
     assert!(
-        text.contains("klp.000003.ndjson: line 1: records are missing or exchanged: record 10 follows record 6, 3 should"),
+        text.contains("klp.000003.ndjson: line 1: records are missing or exchanged: record 10 follows record 6: records 7 to 9 are missing"),
         "{text}"
     );
     assert!(text.contains("\nnot as it was written: 2 files, 14 records"), "{text}");

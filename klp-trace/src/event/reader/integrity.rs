@@ -212,6 +212,12 @@ fn gap(after: u64, seq: u64) -> String {
     } else if between == 0 {
         format!("record {seq} follows record {after}, but not by its hash")
     } else {
-        format!("record {seq} follows record {after}, {between} should stand between them")
+        let first = after.saturating_add(1);
+        let missing = if between == 1 {
+            format!("record {first} is missing")
+        } else {
+            format!("records {first} to {} are missing", seq.saturating_sub(1))
+        };
+        format!("record {seq} follows record {after}: {missing}")
     }
 }

@@ -84,7 +84,7 @@ impl Overlap {
                 refused(section, "-ENOEXEC")
             )
         } else {
-            "writes one over the other, without a word: the code then has a mixture of both".to_owned()
+            "silently writes one over the other: the code then has a mixture of both".to_owned()
         };
         Some(say(
             self.about(),

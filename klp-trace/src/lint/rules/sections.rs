@@ -168,7 +168,7 @@ impl Rule for GateCut {
                 .to_owned(),
             kernel: format!(
                 "takes the first 55 bytes for the object ({}). A module's name has at most 55: none of the whole name \
-                 can exist, and the section is applied, without a word, to none or to the wrong one",
+                 can exist, and the section is silently applied to none or to the wrong one",
                 s.module().unwrap_or_default()
             ),
             remedy: "name the section after the patched module, as lsmod spells it".to_owned(),
@@ -274,9 +274,7 @@ impl Rule for TargetIndex {
                 },
                 kernel: match (s.module(), &s.target) {
                     (_, Some(_)) => "writes into the table".to_owned(),
-                    (None, None) => {
-                        "passes the section over when the patch is loaded, without a word".to_owned()
-                    }
+                    (None, None) => "silently passes the section over when the patch is loaded".to_owned(),
                     (Some(module), None) => format!(
                         "does not check it again when {module} is there: it reads an address from behind the section \
                      headers, and writes to it"

@@ -90,8 +90,9 @@ fn objects(sink: &mut LineSink, style: Style, found: &Inspected<'_, '_>) -> Resu
         sink.line(style.wrap(&format!("    {}:  {list}", escape(object.name))).as_bytes())?;
     }
     match objects.incomplete {
-        Some(why) => sink
-            .line(style.paint(Tone::Unsure, &format!("    the list may lack something: {why}")).as_bytes()),
+        Some(why) => {
+            sink.line(style.paint(Tone::Unsure, &format!("    the list may be incomplete: {why}")).as_bytes())
+        }
         None => Ok(()),
     }
 }

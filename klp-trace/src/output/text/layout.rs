@@ -52,6 +52,9 @@ const TEXT_NARROW: usize = 4;
 /// Terminals below this are.
 const NARROW: u16 = 72;
 
+/// Why a time is before one above it: a file is found, and a read is judged, after more has happened.
+const LATE: &str = "(lines are in the order in which this was known: times may go back)";
+
 /// How lines are laid out.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -59,13 +62,25 @@ pub(crate) struct Layout {
     pub clock: Option<Clock>,
     /// The day of the last line.
     day: Cell<Option<Date>>,
+    /// CLOCK_MONOTONIC of the latest line of the session, nanoseconds.
+    latest: Cell<u64>,
+    /// That times go back has been explained in this session.
+    explained: Cell<bool>,
     who: usize,
     section: usize,
 }
 
 impl Layout {
     pub(crate) fn new(style: Style) -> Self {
-        Self { style, clock: None, day: Cell::new(None), who: 0, section: 0 }
+        Self {
+            style,
+            clock: None,
+            day: Cell::new(None),
+            latest: Cell::new(0),
+            explained: Cell::new(false),
+            who: 0,
+            section: 0,
+        }
     }
 
     /// The wall-clock time of an event; seconds since boot while it is not known where the events come from.
@@ -91,9 +106,22 @@ impl Layout {
         }
     }
 
-    /// The days are said anew: another session begins.
-    pub(super) fn forget_day(&self) {
+    /// The days are said anew, and the time may be any: another session begins.
+    pub(super) fn begin_anew(&self) {
         self.day.set(None);
+        self.latest.set(0);
+        self.explained.set(false);
+    }
+
+    /// Once a session, under the first line whose time is before that of a line above it: why that is so.
+    fn gone_back(&self, mono_ns: u64) -> String {
+        let latest = self.latest.get().max(mono_ns);
+        self.latest.set(latest);
+        // What is shown to the millisecond goes back only where that is seen.
+        if mono_ns / 1_000_000 >= latest / 1_000_000 || self.explained.replace(true) {
+            return String::new();
+        }
+        format!("\n{}", self.style.paint(Tone::Dim, &self.under(LATE)))
     }
 
     /// Where the text of a line begins, in cells.
@@ -118,7 +146,9 @@ impl Layout {
         let time = self.style.paint(Tone::Dim, &self.time(mono_ns));
         let gap = MARK.saturating_sub(word.chars().count() + 2);
         let line = format!("{time} {painted}{:gap$}  {text}", "");
-        self.new_day(mono_ns) + &wrap::hanging(&line, self.text_column(), self.style.width)
+        self.new_day(mono_ns)
+            + &wrap::hanging(&line, self.text_column(), self.style.width)
+            + &self.gone_back(mono_ns)
     }
 
     /// A line that belongs to the one above it.

@@ -278,3 +278,27 @@ fn names_keep_their_escapes_and_gain_what_they_lack() {
     assert_eq!(super::layout::relocation(&odd), "[3] R_X86_64_PC32 s\\x0a,2");
     assert_eq!(finding().id.name(), "stale-after-unload");
 }
+
+/// A read is judged after more has happened: the first line whose time goes back says why, once a session.
+#[test]
+fn that_times_go_back_is_explained_once_a_session() {
+    let module = |second: u64, name: &str| Event {
+        mono_ns: second * 1_000_000_000,
+        task: None,
+        body: Body::Module(ModuleEvent::new(ModuleAction::Loaded, name.into(), None, true)),
+    };
+    let mut text = Text::new(Style::PLAIN, Filter::default());
+    let mut out = Vec::new();
+    for (second, name) in [(2, "a"), (5, "b"), (3, "c"), (4, "d"), (6, "e")] {
+        text.event(&module(second, name), &mut out);
+    }
+    let late = |out: &[String]| out.iter().filter(|line| line.contains("times may go back")).count();
+    assert_eq!(late(&out), 1, "{out:#?}");
+    let at = out.iter().position(|line| line.contains("times may go back")).unwrap();
+    assert!(out[at - 1].contains("livepatch c"), "{out:#?}");
+    text.layout.begin_anew();
+    for (second, name) in [(1, "f"), (3, "g"), (2, "h")] {
+        text.event(&module(second, name), &mut out);
+    }
+    assert_eq!(late(&out), 2, "another session: {out:#?}");
+}

@@ -150,7 +150,7 @@ impl PatchFacts {
             return (Elf::Differs { path, difference: format!("{first}{others}") }, none);
         }
         if !comparison.agrees() {
-            let why = format!("{path} could not be held against all of the kernel's entries");
+            let why = format!("{path} could not be compared with all of the kernel's entries");
             return (Elf::Memory { why }, none);
         }
         (Elf::File { path, build_id: file.build_id.as_deref().map(notes::hex) }, comparison.order)
