@@ -37,11 +37,13 @@ const STALE: &str = "tests/journals/event-1.ndjson";
 const VETH: &str = "tests/fixtures/kpatch-veth-6.12.107+deb13-cloud-amd64.ko.xz";
 
 /// The commands that write text for people from files alone.
-fn commands() -> [(&'static str, String); 6] {
+fn commands() -> [(&'static str, String); 8] {
     [
         ("watch", format!("watch --from {STALE}")),
         ("watch-quiet", format!("watch --quiet --from {STALE}")),
         ("assert", format!("assert --from {STALE}")),
+        ("audit", format!("audit --from {STALE}")),
+        ("verify-journal", format!("verify-journal -v {STALE}")),
         ("inspect", format!("inspect {VETH}")),
         ("late-cost", format!("inspect --late-cost {VETH}")),
         ("explain", "explain stale symbol-not-found not-enabled".to_owned()),
@@ -72,6 +74,25 @@ fn each_text_at_each_width() {
                 let unbroken = indent + longest_word(line) >= cells;
                 assert!(cells <= width || unbroken, "{name} at {width}: {cells} cells: {line}");
             }
+        }
+    }
+}
+
+/// What it says depends on the host that the test runs on; how it looks does not.
+#[test]
+fn doctor_fits_and_leaves_what_is_to_be_pasted_whole() {
+    for width in [60_usize, 80, 120, 200] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_klp-trace"));
+        command.args(["doctor", "--ascii", "--width", &width.to_string()]).stdin(Stdio::null());
+        let out = command.output().expect("klp-trace starts");
+        let text = String::from_utf8(out.stdout).expect("text");
+        assert!(text.contains("klp-trace ") && text.contains("architecture"), "{text}");
+        let mut at_end = false;
+        for line in text.lines() {
+            at_end |= line.starts_with("Not ready: ");
+            let pasted = line.trim_start().starts_with("-> ") || (at_end && line.starts_with("      "));
+            let unbroken = line.len() - line.trim_start().len() + longest_word(line) >= line.len();
+            assert!(pasted || unbroken || line.len() <= width, "at {width}: {line}");
         }
     }
 }

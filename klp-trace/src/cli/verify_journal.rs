@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::args::OutputArgs;
+use super::args::{OutputArgs, TextArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::Inputs;
@@ -86,6 +86,10 @@ pub struct Args {
     /// Where the result goes
     #[command(flatten)]
     pub output: OutputArgs,
+
+    /// How text looks
+    #[command(flatten)]
+    pub look: TextArgs,
 }
 
 /// What `verify-journal` writes.
@@ -108,7 +112,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let report = check(args)?;
     let json = args.json || args.format == Format::Json;
     let mut sink = LineSink::open(args.output.output.as_deref())?;
-    let text = if json { report.json() } else { report.text() };
+    let text = if json { report.json() } else { args.look.style(&args.output).wrap_text(&report.text()) };
+    if !json && args.look.quiet && report.exit() == Exit::Clean {
+        return Ok(Exit::Clean);
+    }
     let written = sink.line(text.as_bytes()).and_then(|()| sink.finish());
     match written {
         Err(error) if !error.is_closed() => Err(error.into()),

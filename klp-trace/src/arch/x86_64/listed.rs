@@ -1,7 +1,7 @@
 //! Code that the loader rewrites after it has relocated it, by the tables in which a module lists it.
 //!
-//! The tables are read where the kernel holds them: relocated, and with every entry. By mainline's sources (arch/x86/kernel/static_call.c of
-//! 6.12 read whole); the others are not yet compared line by line with those of 6.1 and 7.3:
+//! The tables are read where the kernel holds them: relocated, and with every entry. By mainline's sources: arch/x86/kernel/static_call.c
+//! of 6.12, and static_call.c, jump_label.c and alternative.c of Debian's 6.1.176, were read whole; of 7.3 the scenario `tables` speaks:
 //!
 //! | table | rewritten by | what may stand there |
 //! |---|---|---|
@@ -362,19 +362,32 @@ const REGISTERS: [&str; 16] = [
     "r15",
 ];
 
+/// `patch_retpoline()`: with or without lfence, and int3 behind a jump; a conditional one becomes a short jump over that.
 fn retpoline(table: &Table, place: &Place<'_>, world: &mut dyn World) -> Option<Vec<Bytes>> {
     let mut allowed = None;
-    for (_, code) in sites(table, 5, place, world) {
+    for (site, code) in sites(table, 6, place, world) {
         let allowed = allowed.get_or_insert_with(Vec::new);
+        // The opcode of `jcc rel32` has two bytes, that of call and jmp one.
+        let is_conditional = place.address == site + 2;
+        let code = match &*code {
+            [condition, 4, rest @ ..] if is_conditional && condition & 0xf0 == 0x70 => rest,
+            [code @ .., _] if !is_conditional => code,
+            _ => continue,
+        };
         let named = place.symbol.strip_prefix("__x86_indirect_thunk_");
         let Some(number) = named.and_then(|named| REGISTERS.iter().position(|name| *name == named)) else {
             continue;
         };
         let low = u8::try_from(number & 7).unwrap_or(0);
         let prefix: &[u8] = if number > 7 { &[0x41] } else { &[] };
-        for (lfence, modrm) in [(&[][..], 0xd0), (&[][..], 0xe0), (&[0x0f, 0xae, 0xe8][..], 0xd0)] {
-            let body = [lfence, prefix, &[0xff, modrm | low]].concat();
-            if code.starts_with(&body) && code.get(body.len()..).is_some_and(nops::all) {
+        let (call, jmp, lfence) = (0xd0, 0xe0, &[0x0f, 0xae, 0xe8][..]);
+        for (before, modrm) in [(&[][..], jmp), (lfence, jmp), (&[][..], call), (lfence, call)] {
+            let body = [before, prefix, &[0xff, modrm | low]].concat();
+            let is_call = modrm == call;
+            if !(is_conditional && is_call)
+                && code.starts_with(&body)
+                && code.get(body.len()..).is_some_and(nops::all)
+            {
                 allowed.push(place.actual);
             }
         }

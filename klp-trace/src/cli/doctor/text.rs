@@ -10,9 +10,16 @@ use crate::output::wrap;
 /// Below the check's name: the name's column, whatever the names' width, so that sentences have room.
 const INDENT: &str = "           ";
 
+/// Before what helps against what is missing.
+const REMEDY: &str = "      ";
+
+/// Cells of the names' column: longer names, of hooks, push what follows to the right, so that the others have room.
+const NAME: usize = 22;
+
 /// The report as aligned lines; the reason and the remedy are shown where something is to be done or known.
 pub(super) fn render(report: &Report, style: Style) -> String {
-    let width = report.checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
+    let names = report.checks.iter().map(|check| check.id.len());
+    let width = names.filter(|name| *name <= NAME).max().unwrap_or(0);
     let mut out = String::new();
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(
@@ -35,7 +42,7 @@ pub(super) fn render(report: &Report, style: Style) -> String {
     }
     let _ = writeln!(out);
     end(&mut out, report, style);
-    wrap::text(&out, style.width)
+    wrapped(&out, style)
 }
 
 /// What is missing alone; nothing where nothing is.
@@ -44,7 +51,18 @@ pub(super) fn render_quietly(report: &Report, style: Style) -> String {
     if !report.ready {
         end(&mut out, report, style);
     }
-    wrap::text(&out, style.width)
+    wrapped(&out, style)
+}
+
+/// Broken at the terminal's width, but for what is to be pasted.
+fn wrapped(text: &str, style: Style) -> String {
+    let remedy = format!("{INDENT}{} ", style.symbol("→", "->"));
+    let line = |line: &str| {
+        let is_last = line.starts_with(REMEDY) && !line.starts_with(INDENT);
+        let is_remedy = is_last || line.starts_with(&remedy);
+        if is_remedy { line.to_owned() } else { wrap::line(line, style.width) }
+    };
+    text.lines().map(|each| line(each) + "\n").collect()
 }
 
 /// Whether two notes say the same: they follow from one thing, and are told in one line.
@@ -75,7 +93,8 @@ fn end(out: &mut String, report: &Report, style: Style) {
         }
     }
     for (remedy, ids) in remedies {
-        let _ = writeln!(out, "  {}:  {remedy}", ids.join(", "));
+        let _ = writeln!(out, "  {}:", ids.join(", "));
+        let _ = writeln!(out, "{REMEDY}{remedy}");
     }
 }
 

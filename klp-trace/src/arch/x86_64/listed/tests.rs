@@ -197,9 +197,12 @@ fn a_return_returns() {
 #[test]
 fn a_retpoline_branches_by_its_register() {
     let sites = [table(".retpoline_sites", &[SITE])];
-    for code in
-        [[0xff, 0xd0, 0x0f, 0x1f, 0x00], [0xff, 0xe0, 0xcc, 0x66, 0x90], [0x0f, 0xae, 0xe8, 0xff, 0xd0]]
-    {
+    for code in [
+        [0xff, 0xd0, 0x0f, 0x1f, 0x00],
+        [0xff, 0xe0, 0xcc, 0x66, 0x90],
+        [0x0f, 0xae, 0xe8, 0xff, 0xd0],
+        [0x0f, 0xae, 0xe8, 0xff, 0xe0],
+    ] {
         only(&mut Memory::default(), &sites, 1, &code, "__x86_indirect_thunk_rax");
     }
     only(&mut Memory::default(), &sites, 1, &[0x41, 0xff, 0xd3, 0x66, 0x90], "__x86_indirect_thunk_r11");
@@ -207,6 +210,22 @@ fn a_retpoline_branches_by_its_register() {
         asked(&mut Memory::default(), &sites, 1, &[0xff, 0xd0, 0x90, 0x90, 0x90], "other"),
         Some(Vec::new())
     );
+}
+
+#[test]
+fn a_conditional_retpoline_jumps_over_the_indirect_jump() {
+    let sites = [table(".retpoline_sites", &[SITE])];
+    let asked = |code: &[u8]| asked(&mut Memory::default(), &sites, 2, code, "__x86_indirect_thunk_rcx");
+    let jump = [0x75, 0x04, 0xff, 0xe1, 0xcc, 0x90];
+    assert_eq!(asked(&jump), Some(vec![Bytes::from_slice(&jump[2..])]));
+    // Another condition's width, another register, and a call.
+    for wrong in [
+        [0x75, 5, 0xff, 0xe1, 0xcc, 0x90],
+        [0x75, 4, 0xff, 0xe2, 0xcc, 0x90],
+        [0x75, 4, 0xff, 0xd1, 0xcc, 0x90],
+    ] {
+        assert_eq!(asked(&wrong), Some(Vec::new()), "{wrong:x?}");
+    }
 }
 
 #[test]
