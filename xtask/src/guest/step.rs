@@ -134,10 +134,10 @@ fn kill_during(rest: &str, watch: &mut Watch) -> anyhow::Result<(i32, String)> {
 /// Where modprobe looks: the fixtures are installed there, as modules are on a host.
 const INSTALL: &str = "set -e; folder=/lib/modules/$(uname -r); mkdir -p \"$folder\"; [ -e \"$folder/fixtures\" ] || \
                        { ln -s /fixtures \"$folder/fixtures\"; depmod -a; }";
+const UNINSTALL: &str = "set -e; rm \"/lib/modules/$(uname -r)/fixtures\"; depmod -a";
 
 fn paste(id: &str, watch: &mut Watch) -> anyhow::Result<(i32, String)> {
     while watch.advance()? {}
-    carry_out_well(INSTALL)?;
     let journal = std::fs::read_to_string(&watch.journal).context("cannot read the journal")?;
     let records =
         journal.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
@@ -149,7 +149,11 @@ fn paste(id: &str, watch: &mut Watch) -> anyhow::Result<(i32, String)> {
     ensure!(!commands.is_empty(), "paste: finding {id} has no commands");
     // One failed command is a failed remedy.
     let script = commands.join("\n");
-    let (rc, output) = finish(Command::new("sh").args(["-e", "-c", &script]))?;
+    carry_out_well(INSTALL)?;
+    let done = finish(Command::new("sh").args(["-e", "-c", &script]));
+    // Others of this boot find their files where they say.
+    carry_out_well(UNINSTALL)?;
+    let (rc, output) = done?;
     Ok((rc, format!("{script}\n{output}")))
 }
 

@@ -29,6 +29,7 @@ fn args(files: Vec<PathBuf>) -> Args {
         format: Format::Text,
         json: false,
         output: OutputArgs::default(),
+        look: TextArgs::default(),
     }
 }
 
