@@ -389,7 +389,7 @@ fn not_sealed(record: &Record, line: &[u8]) -> Fault {
     let Some(hash) = record.hash else { return Fault::Unsealed };
     let mut written = record.clone();
     written.hash = None;
-    let again = serde_json::to_string(&written).unwrap_or_default();
+    let again = crate::model::escape::json(serde_json::to_string(&written).unwrap_or_default());
     // As each version would have begun it.
     let same = |schema: &&str| {
         let mut again = again.replacen(SCHEMA, schema, 1).into_bytes();

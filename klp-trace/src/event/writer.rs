@@ -6,7 +6,7 @@ use super::evidence::SectionRead;
 use super::outcome::RelocState;
 use super::record::{ContinuesPart, Envelope, Listed, Record};
 use super::{Body, Event};
-use crate::model::{Address, Hook};
+use crate::model::{Address, Hook, escape};
 
 /// Turns the events of sessions into sealed lines. Where the lines go is the caller's business: whole lines, in order,
 /// all of them.
@@ -103,6 +103,13 @@ impl Journal {
     fn write(&mut self, record: &Record) -> Result<&[u8], serde_json::Error> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, record)?;
+        // Names of hosts and kernels come from journals that anybody may have made, as they are.
+        if !self.line.is_ascii() {
+            self.line = match String::from_utf8(std::mem::take(&mut self.line)) {
+                Ok(text) => escape::json(text).into_bytes(),
+                Err(error) => error.into_bytes(),
+            };
+        }
         self.prev = chain::seal(&mut self.line);
         #[cfg(test)]
         super::schema::tests::assert_valid(&self.line);

@@ -104,6 +104,29 @@ fn write_escape(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
     }
 }
 
+/// JSON with what could act on a terminal in it written as `\u202e`, which JSON readers take for the same. JSON itself escapes
+/// ASCII's control characters alone; others stand in its strings only.
+pub fn json(text: String) -> String {
+    let acts = |c: char| !c.is_ascii() && must_escape(c);
+    if text.is_ascii() || !text.contains(acts) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if acts(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                use std::fmt::Write as _;
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 fn must_escape(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control() || c == '\\';
@@ -129,6 +152,16 @@ fn is_hidden(code: u32) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn json_keeps_its_meaning_and_acts_on_no_terminal() {
+        let said = "a\u{202e}b\u{9b}c\u{e0001}d\u{fc}e\u{feff}\"\\";
+        let plain = serde_json::to_string(said).unwrap();
+        let text = json(plain.clone());
+        assert_eq!(text, "\"a\\u202eb\\u009bc\\udb40\\udc01d\u{fc}e\\ufeff\\\"\\\\\"");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), said);
+        assert_eq!(json("{\"a\":1}".to_owned()), "{\"a\":1}");
+    }
 
     #[test]
     fn plain_names_stay_and_are_not_copied() {

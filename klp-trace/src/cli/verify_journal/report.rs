@@ -147,7 +147,7 @@ impl Report {
 
     /// One JSON object.
     pub(super) fn json(&self) -> String {
-        serde_json::to_string(&json::Document::from(self)).unwrap_or_default()
+        crate::model::escape::json(serde_json::to_string(&json::Document::from(self)).unwrap_or_default())
     }
 
     /// The exit code.

@@ -29,7 +29,7 @@ impl Format for Json {
             sessions: sessions.map(|session| self::session(session, words)).collect(),
             run: group(&report.run, words),
         };
-        serde_json::to_string_pretty(&document).unwrap_or_default()
+        crate::model::escape::json(serde_json::to_string_pretty(&document).unwrap_or_default())
     }
 }
 

@@ -46,7 +46,7 @@ impl Format for Sarif {
                 "results": results,
             }],
         });
-        serde_json::to_string_pretty(&document).unwrap_or_default()
+        crate::model::escape::json(serde_json::to_string_pretty(&document).unwrap_or_default())
     }
 }
 
