@@ -1,7 +1,8 @@
 //! Code that the loader rewrites after it has relocated it, by the tables in which a module lists it.
 //!
 //! The tables are read where the kernel holds them: relocated, and with every entry. By mainline's sources: arch/x86/kernel/static_call.c
-//! of 6.12, and static_call.c, jump_label.c and alternative.c of Debian's 6.1.176, were read whole; of 7.3 the scenario `tables` speaks:
+//! of 6.12 was read whole; of Debian's 6.1.176 what rewrites in static_call.c and jump_label.c, and `recompute_jump()` and
+//! `patch_retpoline()` of alternative.c; of 7.3 the scenario `tables` speaks:
 //!
 //! | table | rewritten by | what may stand there |
 //! |---|---|---|
