@@ -104,3 +104,14 @@ fn every_field_and_kind_is_documented() {
         );
     }
 }
+
+#[test]
+fn a_host_of_any_name_acts_on_no_terminal() {
+    let mut origin = origin();
+    std::sync::Arc::make_mut(&mut origin.host).name = "node\u{202e}7".into();
+    let mut journal = Journal::new(origin);
+    for event in &one_of_each() {
+        let line = std::str::from_utf8(journal.line(event).unwrap()).unwrap().to_owned();
+        assert!(line.contains("node\\u202e7") && !line.contains('\u{202e}'), "{line}");
+    }
+}
