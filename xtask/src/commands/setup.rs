@@ -17,6 +17,7 @@ pub struct Args {
 /// Installs, downloads and builds what is not there yet; a second run finds everything done.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let wanted = if args.kernel.is_empty() { Series::all().to_vec() } else { args.kernel.clone() };
+    testbed::check_space()?;
     let mut steps = Steps::new(1 + 2 * wanted.len());
     steps.step("tools and libraries of this machine", install)?;
     let mut kernels: Vec<Kernel> = Vec::new();

@@ -12,6 +12,7 @@ use crate::testbed::{self, Series, Steps, host, run_output};
 
 /// Installs, downloads and builds it; what is there already is used.
 pub fn prepare(series: &[Series]) -> anyhow::Result<Bench> {
+    testbed::check_space()?;
     let mut steps = Steps::new(3 + 2 * series.len());
     steps.step("tools and libraries of this machine", install)?;
     // Downloads leave the processors to the compiler.

@@ -22,6 +22,7 @@ mod releases;
 mod root;
 pub mod run;
 mod series;
+mod space;
 mod tools;
 mod verdict;
 
@@ -32,6 +33,7 @@ pub use progress::Steps;
 pub use qemu::CPU;
 pub use run::output as run_output;
 pub use series::Series;
+pub use space::check as check_space;
 pub use tools::{Extent, tool, unpacked};
 pub use verdict::Verdict;
 
