@@ -167,7 +167,7 @@ fn what_cannot_be_read_is_said_and_the_rest_is_read() {
 }
 
 #[test]
-fn an_empty_folder_is_no_success_and_a_closed_pipe_no_failure() {
+fn an_empty_folder_and_a_closed_pipe_are_no_success() {
     let dir = tempfile::tempdir().expect("a folder");
     let out = inspect(dir.path(), &["."]);
     assert_eq!(out.status.code(), Some(3));
@@ -177,6 +177,12 @@ fn an_empty_folder_is_no_success_and_a_closed_pipe_no_failure() {
     command.args(["inspect", "--format", "json", KPATCH]).current_dir(workspace()).stdout(full);
     let out = command.output().expect("klp-trace starts");
     assert_eq!(out.status.code(), Some(3), "a full disk is said");
+    // Nobody reads: no failure that is worth a word, and no verdict of what was not looked at either.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    command.stdout(writer).stderr(Stdio::piped());
+    let out = command.output().expect("klp-trace starts");
+    assert_eq!((out.status.code(), out.stderr.as_slice()), (Some(5), b"".as_slice()));
 }
 
 #[test]

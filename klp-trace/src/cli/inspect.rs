@@ -144,28 +144,35 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let sink = LineSink::open_public(args.output.output.as_deref())?;
     let printer = Printer::new(sink, args.format(), args.detail(), args.look.style(&args.output))
         .map(|printer| printer.judging(gate, reports));
-    match printer.and_then(|printer| inspect(&args, &named, printer)) {
-        Err(error) if error.is_closed() => Ok(Exit::Clean),
+    let mut exit = Exit::Clean;
+    match printer.and_then(|printer| inspect(&args, &named, printer, &mut exit)) {
+        // Whoever closed it (`| head`) has what was wanted; what was not looked at for that is not clean.
+        Err(error) if error.is_closed() => Ok(exit.worse(Exit::Inconclusive)),
         Err(error) => Err(error.into()),
-        Ok(exit) => Ok(exit),
+        Ok(()) => Ok(exit),
     }
 }
 
-fn inspect(args: &Args, object_files: &object_files::Named, mut printer: Printer) -> Result<Exit, SinkError> {
-    let mut exit = Exit::Clean;
+/// Looks at all files; `exit` is the worst so far, also where it breaks off.
+fn inspect(
+    args: &Args,
+    object_files: &object_files::Named,
+    mut printer: Printer,
+    exit: &mut Exit,
+) -> Result<(), SinkError> {
     let mut machines = Vec::new();
     for named in &args.files {
         if !named.is_dir() {
-            exit = exit.worse(file(args, &mut printer, &mut machines, named)?);
+            *exit = exit.worse(file(args, &mut printer, &mut machines, named)?);
             continue;
         }
         let found = tree::modules(named);
         let nothing = found.files.is_empty() && found.failed.is_empty();
         for path in &found.files {
-            exit = exit.worse(file(args, &mut printer, &mut machines, path)?);
+            *exit = exit.worse(file(args, &mut printer, &mut machines, path)?);
         }
         for (path, why) in &found.failed {
-            exit = exit.worse(complain(
+            *exit = exit.worse(complain(
                 &mut printer,
                 path,
                 &format!("{}: {}", names::path(path), escape(why.as_bytes())),
@@ -173,7 +180,7 @@ fn inspect(args: &Args, object_files: &object_files::Named, mut printer: Printer
         }
         if nothing {
             let why = "no module file in this folder (.ko, .ko.xz, .ko.zst, .ko.gz)";
-            exit = exit.worse(complain(&mut printer, named, &format!("{}: {why}", names::path(named)))?);
+            *exit = exit.worse(complain(&mut printer, named, &format!("{}: {why}", names::path(named)))?);
         }
     }
     for (path, machine) in object_files::unused(object_files, &machines) {
@@ -186,16 +193,16 @@ fn inspect(args: &Args, object_files: &object_files::Named, mut printer: Printer
             of(machine),
             patches.join(", ")
         ));
-        exit = exit.worse(Exit::Usage);
+        *exit = exit.worse(Exit::Usage);
     }
     if args.lint.strict && printer.counts().livepatches == 0 {
         let what = "no livepatch among the files, and --strict wants one";
         printer.unmet("there is a livepatch", what);
         say(what);
-        exit = exit.worse(Exit::Finding);
+        *exit = exit.worse(Exit::Finding);
     }
     printer.finish((exit.code(), exit.meaning()))?;
-    Ok(exit)
+    Ok(())
 }
 
 fn file(
