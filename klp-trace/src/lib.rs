@@ -2,7 +2,7 @@
 //!
 //! The rooms, lowest first; each uses only those below it (ARCHITECTURE.md):
 //! [`model`], [`arch`], [`event`], [`elf`], [`klog`], [`verify`], [`policy`], `kernel`, `probe`, [`lint`],
-//! [`late_cost`], [`check_host`], [`source`], `output`, `tui`, `cli`.
+//! [`late_cost`], [`check_host`], [`source`], `output`, [`session`], `tui`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
 pub mod arch;
@@ -18,6 +18,7 @@ pub mod model;
 pub mod output;
 pub mod policy;
 pub mod probe;
+pub mod session;
 pub mod source;
 pub mod tui;
 pub mod verify;

@@ -68,6 +68,9 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("j.ndjson", &["watch", "--from", "IN", "-o", "OUT"]),
     ("j.ndjson", &["watch", "--json", "--from", "IN", "-o", "OUT"]),
     ("j.ndjson", &["watch", "--json", "--overwrite", "--from", "IN", "-o", "OUT"]),
+    ("j.ndjson", &["watch", "--from", "IN", "--journal", "OUT"]),
+    ("j.ndjson", &["watch", "--from", "IN", "--journal", "OUT", "--overwrite", "-o", "beside"]),
+    ("j.ndjson", &["audit", "--from", "IN", "--journal", "OUT"]),
     ("j.ndjson", &["audit", "--from", "IN", "-o", "OUT"]),
     ("j.ndjson", &["audit", "--format", "csv", "--from", "IN", "-o", "OUT"]),
     ("j.ndjson", &["audit", "--json", "--overwrite", "--from", "IN", "-o", "OUT"]),
@@ -225,6 +228,55 @@ fn signatures_and_rotated_files_spare_inputs_too() {
     }
 }
 
+#[test]
+fn a_journal_is_kept_beside_what_is_shown() {
+    let bench = Bench::new();
+    for (command, options) in
+        [("watch", &["--from"][..]), ("audit", &["--from"]), ("audit", &["--format", "csv", "--from"])]
+    {
+        let words = [&[command], options, &["in/j.ndjson"]].concat();
+        let alone = bench.run(&words);
+        let both = bench.run(&[&words[..], &["--journal", "beside.ndjson", "--overwrite"]].concat());
+        assert_eq!((both.status.code(), &both.stdout), (alone.status.code(), &alone.stdout), "{both:?}");
+        assert_eq!(alone.status.code(), Some(1));
+        let checked = bench.run(&["verify-journal", "beside.ndjson"]);
+        assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+        let replayed = bench.run(&[&[command], options, &["beside.ndjson"]].concat());
+        assert_eq!((replayed.status.code(), &replayed.stdout), (alone.status.code(), &alone.stdout));
+    }
+    // Two journals: what goes to the pipe is the same as what is kept.
+    let out = bench.run(&["watch", "--json", "--from", "in/j.ndjson", "--journal", "two.ndjson"]);
+    let kept = std::fs::read(bench.path("two.ndjson")).expect("it was kept");
+    assert!(out.status.code() == Some(1) && out.stdout == kept && !kept.is_empty());
+}
+
+#[test]
+fn what_the_journal_lacks_fails_the_run_and_a_reader_that_goes_does_not() {
+    let bench = Bench::new();
+    let out = bench.run(&["watch", "--from", "in/j.ndjson", "--journal", "/dev/full"]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(3), "{out:?}");
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("exit 3: ")), "{text}");
+    // `| head`: the evidence is kept all the same.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let words = ["watch", "--from", "in/j.ndjson", "--journal", "kept.ndjson"];
+    let status = bench.command(&words).stdout(writer).status().expect("klp-trace starts");
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(bench.run(&["verify-journal", "kept.ndjson"]).status.code(), Some(0));
+    for words in [
+        &["audit", "--from", "in/j.ndjson", "--overwrite"][..],
+        &["watch", "--from", "in/j.ndjson", "--rotate-size", "64K"],
+        &["watch", "--json", "--from", "in/j.ndjson", "--rotate-size", "64K"],
+        &["watch", "--json", "--from", "in/j.ndjson", "--overwrite"],
+    ] {
+        let out = bench.run(words);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains("--journal"), "{words:?}: {said}");
+    }
+}
+
 /// The mode of a file that was just written by a command with a umask.
 fn mode(bench: &Bench, umask: &str, file: &str, words: &[&str]) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
@@ -256,6 +308,7 @@ fn what_can_hold_no_address_is_as_the_umask_has_it_and_the_rest_its_owners_alone
     let closed: &[(&str, &[&str])] = &[
         ("w.ndjson", &["watch", "--from", "in/j.ndjson", "--format", "ndjson", "-o", "w.ndjson"]),
         ("w.txt", &["watch", "--from", "in/j.ndjson", "-o", "w.txt"]),
+        ("b.ndjson", &["watch", "-q", "--from", "in/j.ndjson", "--journal", "b.ndjson"]),
         ("a.txt", &["assert", "--from", "in/j.ndjson", "-o", "a.txt"]),
         ("a.sarif", &["assert", "--from", "in/j.ndjson", "--report", "sarif=a.sarif"]),
         ("v.json", &["verify-journal", "--json", "-o", "v.json", "in/j.ndjson"]),

@@ -3,12 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::exit::Exit;
-use super::failure::Failure;
-use crate::arch::Arch;
 use crate::model::Severity;
 use crate::output::style::{ColorWhen, Style};
-use crate::source::redacted::{NotRedacted, Redacted};
 
 /// How text looks.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -72,20 +68,6 @@ pub struct RedactArgs {
     /// has them. docs/journal.md says what stays visible.
     #[arg(long)]
     pub redact_addresses: bool,
-}
-
-impl RedactArgs {
-    /// What redacts the events, if any shall.
-    pub fn redacted(self, arch: Arch, release: &str) -> Option<Redacted> {
-        self.redact_addresses.then(|| Redacted::new(arch, release))
-    }
-}
-
-/// That a session cannot be redacted, and what to do.
-pub fn not_redacted(error: NotRedacted) -> Failure {
-    Failure::new(Exit::Precondition, error).hint(
-        "record it anew, with CAP_SYSLOG and kernel.kptr_restrict below 2; or keep what it says to yourself",
-    )
 }
 
 /// What is shown.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{self, FailOn, OutputArgs, RedactArgs, TextArgs};
+use super::attach::AttachArgs;
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use crate::output::report::{Command, Kind, Report, Session};
@@ -104,7 +105,7 @@ pub struct Args {
 
     /// How to watch this kernel
     #[command(flatten)]
-    pub watch: live::WatchArgs,
+    pub watch: AttachArgs,
 
     /// The command to run while watching, and its arguments
     #[arg(last = true, value_name = "COMMAND")]

@@ -2,27 +2,26 @@
 
 mod reader;
 mod replay;
-mod show;
+mod sinks;
 
 use std::path::{Path, PathBuf};
 
 use super::args::{self, FailOn, FilterArgs, OutputArgs, RedactArgs, TextArgs};
+use super::ending::{finish, judged};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
-use super::watch::live::{host, origin};
-use super::watch::show::judged;
 use crate::arch::Arch;
 use crate::event::{Body, EndReason, Event, Session};
 use crate::kernel::kallsyms;
 use crate::kernel::modules::Modules;
 use crate::kernel::patch_file::Finder;
 use crate::kernel::sysfs::Sysfs;
+use crate::session::{Sinks, host, origin};
 use crate::source::audit::Audit;
 use crate::source::live::{Parts, Reader, now};
 use crate::verify::Outcome;
 use reader::{Opened, Which};
-use show::Show;
 
 /// Bytes of the ring buffer where none is asked for.
 const RING: u32 = 4 << 20;
@@ -35,8 +34,8 @@ Examples:
       the same in one line, for a log
   klp-trace audit --format csv --output audit.csv
       a line for each relocation
-  klp-trace audit --json --output audit.ndjson; klp-trace watch --from audit.ndjson
-      keep the evidence, and judge it again on another machine
+  klp-trace audit --journal audit.ndjson; klp-trace watch --from audit.ndjson
+      keep the evidence too, and judge it again on another machine
   klp-trace audit --from klp.ndjson
       what a journal says stands at its end
   klp-trace audit --memory kcore --filter 'verdict=stale,mismatch'
@@ -114,8 +113,12 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", value_parser = args::ring_size, default_value = "4M")]
     pub ring_size: u32,
 
-    /// Replace a journal (--json) that is there; without it, a file that is not empty is left as it is
-    #[arg(long, requires = "output")]
+    /// Keep the evidence too: a journal in FILE, to be judged again with --from
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+
+    /// Replace a journal that is there; without it, a file that is not empty is left as it is
+    #[arg(long)]
     pub overwrite: bool,
 
     /// Name every relocation in the text, not only what needs a look
@@ -166,32 +169,32 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     if let Some(journal) = &args.from {
         return replay::run(args, journal);
     }
-    Inputs::of(&args.ko).spare([args.output.output.as_ref()])?;
+    sinks::spare(args, Inputs::of(&args.ko))?;
     let root = Path::new("/");
     let (host, arch) = host()?;
-    let filter = show::filter(args)?;
+    let mut sinks = sinks::open(args)?;
     let modules = Modules::read(root).map_err(anyhow::Error::new)?;
-    let mut show = if modules.livepatches().next().is_some() {
-        addresses_shown()?;
-        Show::open(args, origin(&host), filter)?
-    } else {
+    if modules.livepatches().next().is_none() {
         has_livepatching(root)?;
-        return nothing(args, Show::open(args, origin(&host), filter)?, arch);
-    };
+        sinks.begin(&origin(&host))?;
+        return nothing(args, sinks, arch);
+    }
+    addresses_shown()?;
+    sinks.begin(&origin(&host))?;
     let finder = Finder::new(root, &host.release, args.ko.clone());
     let Opened { session, reader, watched } = reader::open(args, arch)?;
     let root = root.to_owned();
     let exit = match reader {
         Which::Bpf(probes) => {
             let parts = Parts { reader: *probes, arch, root, finder };
-            conclude(args, &mut show, Audit::new(parts, watched), session)
+            conclude(args, &mut sinks, Audit::new(parts, watched), session)
         }
         Which::Kcore(kcore) => {
             let parts = Parts { reader: *kcore, arch, root, finder };
-            conclude(args, &mut show, Audit::new(parts, watched), session)
+            conclude(args, &mut sinks, Audit::new(parts, watched), session)
         }
     }?;
-    show.finish(exit)
+    finish(sinks, exit)
 }
 
 /// Audits this kernel for another command, which takes the events; the end is a `SessionEnd`.
@@ -230,22 +233,22 @@ fn audited<R: Reader>(
 /// Audits, and says with which code it ends.
 fn conclude<R: Reader>(
     args: &Args,
-    show: &mut Show,
+    sinks: &mut Sinks,
     audit: Audit<R>,
     session: Session,
 ) -> Result<Exit, Failure> {
-    let outcome = audited(audit, session, &mut |event| show.event(event))?;
+    let outcome = audited(audit, session, &mut |event| sinks.event(event))?;
     Ok(judged(&outcome, false, args.fail_on.into()))
 }
 
 /// No livepatch is loaded: said, and clean.
-fn nothing(args: &Args, mut show: Show, arch: Arch) -> Result<Exit, Failure> {
+fn nothing(args: &Args, mut sinks: Sinks, arch: Arch) -> Result<Exit, Failure> {
     let mut verifier = crate::verify::Verifier::new(arch);
     let session = reader::session(args, Vec::new(), false, crate::event::Memory::default());
     let event = |body| Event { mono_ns: now(), task: None, body };
-    verifier.feed(event(Body::Session(session)), &mut |event| show.event(&event));
-    show.event(&event(Body::SessionEnd(verifier.end(EndReason::Complete))));
-    show.finish(Exit::Clean)
+    verifier.feed(event(Body::Session(session)), &mut |event| sinks.event(&event));
+    sinks.event(&event(Body::SessionEnd(verifier.end(EndReason::Complete))));
+    finish(sinks, Exit::Clean)
 }
 
 fn has_livepatching(root: &Path) -> Result<(), Failure> {
@@ -289,10 +292,10 @@ mod tests {
 
     #[test]
     fn a_journal_is_not_filtered() {
-        let failure = show::filter(&parse(&["--json", "--filter", "patch=lp*"]).unwrap()).unwrap_err();
+        let failure = sinks::filter(&parse(&["--json", "--filter", "patch=lp*"]).unwrap()).unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
-        assert!(show::filter(&parse(&["--filter", "patch=lp*"]).unwrap()).is_ok());
-        let failure = show::filter(&parse(&["--filter", "ptch=lp*"]).unwrap()).unwrap_err();
+        assert!(sinks::filter(&parse(&["--filter", "patch=lp*"]).unwrap()).is_ok());
+        let failure = sinks::filter(&parse(&["--filter", "ptch=lp*"]).unwrap()).unwrap_err();
         assert!(failure.to_string().contains("did you mean patch"), "{failure}");
     }
 }

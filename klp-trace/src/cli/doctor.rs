@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::args::{OutputArgs, TextArgs};
+use super::attach::Attach;
 use super::exit::{self, Exit};
 use super::failure::Failure;
-use super::watch::Attach;
 use crate::output::sink::LineSink;
 
 mod attach;

@@ -5,6 +5,8 @@ use std::fmt;
 use super::exit::Exit;
 use crate::output::escape::Escaped;
 use crate::output::sink::SinkError;
+use crate::session::SessionError;
+use crate::source::recording::RecordingError;
 
 /// The end of a command that could not do its job.
 ///
@@ -82,6 +84,34 @@ impl From<SinkError> for Failure {
         } else {
             failure
         }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Sink(error) => error.into(),
+            SessionError::Recording(error) => error.into(),
+            SessionError::NotRedacted(error) => Self::new(Exit::Precondition, error).hint(
+                "record it anew, with CAP_SYSLOG and kernel.kptr_restrict below 2; or keep what it says to yourself",
+            ),
+            SessionError::NotLive(_) => Self::new(Exit::Precondition, error).hint(
+                "run it on x86_64; what can be done elsewhere: klp-trace inspect FILE, klp-trace watch --from JOURNAL",
+            ),
+            SessionError::Probe(_) | SessionError::Architecture(_) => Self::new(Exit::Precondition, error),
+            SessionError::Interrupted(_) => Self::new(Exit::Interrupted, error),
+            SessionError::Wait(_) | SessionError::Signals(_) => Self::new(Exit::Runtime, error),
+        }
+    }
+}
+
+impl From<RecordingError> for Failure {
+    fn from(error: RecordingError) -> Self {
+        let exit = match error {
+            RecordingError::Open { .. } | RecordingError::NotAJournal { .. } => Exit::Usage,
+            RecordingError::Read { .. } => Exit::Runtime,
+        };
+        Self::new(exit, error).hint("name a file that `klp-trace watch --journal FILE` wrote")
     }
 }
 

@@ -3,10 +3,12 @@
 
 pub mod args;
 pub mod assert;
+mod attach;
 pub mod audit;
 pub mod completions;
 pub mod config;
 pub mod doctor;
+mod ending;
 pub mod exit;
 pub mod explain;
 pub mod failure;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::args::OutputArgs;
 use super::assert::{live, policy_file};
+use super::attach::AttachArgs;
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
@@ -61,7 +62,7 @@ pub enum Action {
 
         /// How to watch this kernel
         #[command(flatten)]
-        watch: live::WatchArgs,
+        watch: AttachArgs,
     },
 }
 
@@ -83,7 +84,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             let (seen, source) = match from {
                 Some(journal) => {
                     let (judged, replayed) = super::assert::observe(journal)?;
-                    replayed.warn(journal);
+                    super::replayed::warn(journal, &replayed);
                     (judged.seen(), Derived::of(&replayed.integrity))
                 }
                 None => (live::look(watch)?, None),

@@ -14,7 +14,7 @@ const COMMANDS: [(&str, &str); 17] = [
     ("ps", "status"),
     ("verify", "verify-journal"),
     ("replay", "watch --from"),
-    ("record", "watch --json --output"),
+    ("record", "watch --journal"),
     ("trace", "watch"),
     ("monitor", "watch"),
     ("top", "tui"),

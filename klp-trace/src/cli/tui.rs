@@ -14,10 +14,10 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::args::{self, FailOn, FilterArgs, LookArgs};
+use super::args::{FailOn, FilterArgs, LookArgs};
+use super::attach::AttachArgs;
 use super::exit::{self, Exit};
 use super::failure::Failure;
-use super::watch::Attach;
 use crate::output::style::ColorWhen;
 use crate::tui::config::Config;
 use crate::tui::picture::Picture;
@@ -61,7 +61,7 @@ pub struct Args {
     pub from: Option<PathBuf>,
 
     /// Show the recording that comes with klp-trace: a stale relocation on a 6.1 kernel
-    #[arg(long, conflicts_with = "from")]
+    #[arg(long, conflicts_with_all = ["from", "ko", "attach", "ring_size"])]
     pub demo: bool,
 
     /// What is shown
@@ -72,19 +72,9 @@ pub struct Args {
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
     pub fail_on: FailOn,
 
-    /// Look for the livepatches' files here too: a .ko (plain, .xz, .zst, .gz) or a folder; may be repeated
-    #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["from", "demo"])]
-    pub ko: Vec<PathBuf>,
-
-    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not available
-    #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
-    #[arg(conflicts_with_all = ["from", "demo"])]
-    pub attach: Attach,
-
-    /// Size of the buffer between kernel and klp-trace, a power of two from 4k
-    #[arg(long, value_name = "BYTES", value_parser = args::ring_size, default_value = "4M")]
-    #[arg(conflicts_with_all = ["from", "demo"])]
-    pub ring_size: u32,
+    /// How to attach
+    #[command(flatten)]
+    pub watch: AttachArgs,
 
     /// Colours: default, colour-blind, mono; a verdict has its symbol and its word in each
     #[arg(long, value_name = "PALETTE", value_enum, hide_possible_values = true)]

@@ -12,7 +12,6 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::Inputs;
 use super::keys;
-use super::replayed::refused;
 use crate::event::chain::Hash;
 use crate::event::check::FileCheck;
 use crate::event::signature::{SIGNATURE_BYTES, Verifier};
@@ -128,13 +127,13 @@ fn check(args: &Args) -> Result<Report, Failure> {
     for named in &args.files {
         let files = journal_files::expand(named).map_err(|source| {
             let from = named.display().to_string();
-            refused(RecordingError::Open { from, source })
+            Failure::from(RecordingError::Open { from, source })
         })?;
         paths.extend(files);
     }
     let key = args.public_key.as_deref().map(keys::verifier).transpose()?;
     let named: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-    let integrity = recording::check(&named, None).map_err(refused)?;
+    let integrity = recording::check(&named, None)?;
     let signed = paths.iter().zip(&integrity.files);
     let signed = signed.map(|(path, file)| key.as_ref().map(|key| signature(key, path, file))).collect();
     let expected = args.expect_hash;

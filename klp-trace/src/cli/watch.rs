@@ -1,25 +1,26 @@
 //! `klp-trace watch`: every livepatch relocation as it happens, or as it happened.
 
 mod journal;
-pub(super) mod live;
+mod live;
 mod replay;
-pub(super) mod show;
+mod sinks;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{self, FailOn, FilterArgs, OutputArgs, RedactArgs, TextArgs};
+use super::attach::AttachArgs;
 use super::exit::{self, Exit};
 use super::failure::Failure;
-use crate::probe;
+use super::inputs::Inputs;
 
 const EXAMPLES: &str = "\
 Examples:
   klp-trace watch
       show what happens from now on, until Ctrl-C
-  klp-trace watch --format ndjson --output /var/log/klp.ndjson
-      keep a journal
-  klp-trace watch --json --output /var/log/klp/klp.ndjson --rotate-size 64M --rotate-keep 1G --compress zstd
+  klp-trace watch --journal /var/log/klp.ndjson
+      keep a journal beside it
+  klp-trace watch -q --journal /var/log/klp/klp.ndjson --rotate-size 64M --rotate-keep 1G --compress zstd
       keep a journal in files klp.000001.ndjson, klp.000002.ndjson, … that never take more than 1 GiB
   klp-trace watch --from /var/log/klp.ndjson --filter 'verdict=stale,mismatch'
       judge a journal again, on any machine, without root
@@ -95,24 +96,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub ready_file: Option<PathBuf>,
 
-    /// Look for the livepatches' files here too: a .ko (plain, .xz, .zst, .gz) or a folder; may be repeated
-    ///
-    /// Without it, /lib/modules/RELEASE and kpatch's folders are searched. A file is used only if it matches the
-    /// loaded module.
-    #[arg(long, value_name = "FILE|DIR", conflicts_with = "from")]
-    pub ko: Vec<PathBuf>,
-
-    /// How to attach: fentry, kprobe, or auto, which takes kprobe where fentry is not available
-    #[arg(long, value_name = "HOW", value_enum, default_value_t, hide_possible_values = true)]
-    #[arg(conflicts_with = "from")]
-    pub attach: Attach,
-
-    /// Size of the buffer between kernel and klp-trace, a power of two from 4k
-    ///
-    /// If it runs full, the loss is reported and what was lost is read again.
-    #[arg(long, value_name = "BYTES", value_parser = args::ring_size, default_value = "4M")]
-    #[arg(conflicts_with = "from")]
-    pub ring_size: u32,
+    /// How to attach
+    #[command(flatten)]
+    pub watch: AttachArgs,
 
     /// How many livepatch relocation sections the eBPF programs keep, to read each again at the moment its object goes
     ///
@@ -139,6 +125,16 @@ impl Args {
     pub fn format(&self) -> Format {
         if self.json { Format::Ndjson } else { self.format }
     }
+
+    /// Whether one of the outputs is a journal.
+    fn keeps_a_journal(&self) -> bool {
+        self.format() == Format::Ndjson || self.journal.journal.is_some()
+    }
+
+    /// Refuses outputs that are inputs, or one another.
+    fn spare(&self, inputs: Inputs) -> Result<(), Failure> {
+        self.journal.spare(inputs, self.output.output.as_ref(), self.ready_file.as_ref())
+    }
 }
 
 /// Runs the command.
@@ -160,31 +156,10 @@ pub enum Format {
     Ndjson,
 }
 
-/// How the probes are attached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Attach {
-    /// Fentry where the kernel offers it, else kprobe
-    #[default]
-    Auto,
-    /// Fentry and fexit: the cheapest
-    Fentry,
-    /// Kprobe and kretprobe: for kernels without direct ftrace calls
-    Kprobe,
-}
-
-impl From<Attach> for probe::Attach {
-    fn from(attach: Attach) -> Self {
-        match attach {
-            Attach::Auto => Self::Auto,
-            Attach::Fentry => Self::Fentry,
-            Attach::Kprobe => Self::Kprobe,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::attach::Attach;
     use clap::{Args as _, FromArgMatches as _};
 
     fn parse(line: &[&str]) -> Result<Args, clap::Error> {
@@ -196,8 +171,11 @@ mod tests {
     fn nothing_given_is_text_from_the_live_kernel() {
         let args = parse(&[]).unwrap();
         assert_eq!(args.format(), Format::Text);
-        assert_eq!((args.attach, args.fail_on, args.ring_size), (Attach::Auto, FailOn::Error, 4 << 20));
-        assert!(args.from.is_none() && args.output.output.is_none() && args.ko.is_empty());
+        assert_eq!(
+            (args.watch.attach, args.fail_on, args.watch.ring_size),
+            (Attach::Auto, FailOn::Error, 4 << 20)
+        );
+        assert!(args.from.is_none() && args.output.output.is_none() && args.watch.ko.is_empty());
     }
 
     #[test]
@@ -229,9 +207,9 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(args.format(), Format::Ndjson);
-        assert_eq!(args.ring_size, 4096);
+        assert_eq!(args.watch.ring_size, 4096);
         assert_eq!(args.duration, Some(Duration::from_mins(2)));
-        assert_eq!(args.ko.len(), 2);
+        assert_eq!(args.watch.ko.len(), 2);
         assert!(args.bpf_log && args.look.look.ascii);
     }
 

@@ -9,6 +9,9 @@ use std::sync::Arc;
 mod csv;
 mod line;
 mod text;
+mod to_sink;
+
+pub use to_sink::{Form, ReportSink};
 
 /// Gathers the events of an audit; [`Report::text`], [`Report::csv`] and [`Report::line`] tell them.
 #[derive(Debug)]

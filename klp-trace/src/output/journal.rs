@@ -5,6 +5,7 @@
 
 mod compress;
 mod rotated;
+mod to_sink;
 
 use super::sink::{LineSink, SinkError};
 use crate::event::chain::Hash;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rotated::Rotated;
 pub use rotated::Rotation;
+pub use to_sink::JournalSink;
 
 /// How long records may wait to be synced with [`Sync::Interval`]: at most this, while anything happens or ticks.
 pub const SYNC_EVERY: Duration = Duration::from_secs(1);

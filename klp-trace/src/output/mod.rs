@@ -4,6 +4,7 @@
 pub use crate::model::escape;
 pub mod audit;
 pub mod check_host;
+pub mod event_sink;
 pub mod filter;
 pub mod inspect;
 pub mod journal;

@@ -18,6 +18,7 @@ mod kinds;
 pub(crate) mod layout;
 mod states;
 mod summary;
+mod to_sink;
 pub(in crate::output) mod words;
 
 pub use integrity::{integrity, short as short_integrity};
@@ -26,6 +27,7 @@ pub use layout::count;
 pub(crate) use layout::{name, relocation};
 use states::States;
 use summary::Summary;
+pub use to_sink::TextSink;
 
 /// Names remembered, so that a hostile journal does not take memory without end.
 const MAX_NAMES: usize = 4096;

@@ -55,12 +55,13 @@ fn steps(
         let (rc, output) = step::carry_out(command, None, before)?;
         ensure!(rc == 0, "{command}: exit code {rc}: {output}");
     }
-    let mut narrator = run.narrate.map(Narrator::start).transpose()?;
+    let mut narrator = run.narrate.map(Narrator::new).transpose()?;
     if run.watch {
-        *watch = Some(Watch::start(run, folder)?);
-    }
-    if let Some(narrator) = &mut narrator {
-        narrator.ready()?;
+        let mut started = Watch::start(run, folder)?;
+        if let (Some(narrator), Some(text)) = (&mut narrator, started.text()) {
+            narrator.listen(text);
+        }
+        *watch = Some(started);
     }
     report.millis.0 = millis(started);
     for (number, planned) in run.steps.iter().enumerate() {
@@ -79,7 +80,10 @@ fn steps(
             break;
         }
     }
-    narrator.map_or(Ok(()), Narrator::end)
+    match (narrator, watch) {
+        (Some(narrator), Some(watch)) => narrator.end(watch),
+        _ => Ok(()),
+    }
 }
 
 /// What `klp-trace audit` says of what the steps left behind, once nothing of klp-trace is there any more.

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
 use super::{FIXTURES, TOOL, system};
-use crate::scenario::exchange::Run;
+use crate::scenario::exchange::{Colour, Run, TEXT};
 use crate::scenario::journal::Follower;
 
 /// Until every probe is attached: the verifier works under TCG, beside another VM.
@@ -45,8 +45,18 @@ impl Watch {
         if run.pid_namespace {
             command = in_pid_namespace(&command);
         }
+        let (words, stdout): (&[&str], Stdio) = match run.narrate {
+            Some(Colour::Always) => (&["--color", "always", "--journal"], Stdio::piped()),
+            Some(Colour::Never) => (&["--color", "never", "--journal"], Stdio::piped()),
+            None if run.text => {
+                let text = File::create(folder.join(TEXT)).context("cannot make the text's file")?;
+                (&["--journal"], text.into())
+            }
+            None => (&["--format", "ndjson", "--output"], stdout.into()),
+        };
         command
-            .args(["watch", "--format", "ndjson", "--ko", FIXTURES, "--overwrite", "--output"])
+            .args(["watch", "--ko", FIXTURES, "--overwrite"])
+            .args(words)
             .arg(&journal)
             .arg("--ready-file")
             .arg(&ready)
@@ -91,12 +101,26 @@ impl Watch {
         Ok(code(status))
     }
 
+    /// What it writes to standard output, where people are told: once.
+    pub fn text(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
     /// SIGTERM, and its exit code.
     pub fn stop(&mut self) -> anyhow::Result<i32> {
+        self.end_by("-TERM")
+    }
+
+    /// SIGINT, and its exit code.
+    pub fn interrupt(&mut self) -> anyhow::Result<i32> {
+        self.end_by("-INT")
+    }
+
+    fn end_by(&mut self, signal: &str) -> anyhow::Result<i32> {
         if let Some(code) = self.ended()? {
             return Ok(code);
         }
-        self.signal("-TERM")?;
+        self.signal(signal)?;
         let deadline = Instant::now() + END;
         loop {
             if let Some(code) = self.ended()? {
@@ -104,7 +128,7 @@ impl Watch {
             }
             if Instant::now() > deadline {
                 self.kill()?;
-                bail!("klp-trace had not ended {} s after SIGTERM", END.as_secs());
+                bail!("klp-trace had not ended {} s after SIG{}", END.as_secs(), &signal[1..]);
             }
             std::thread::sleep(Duration::from_millis(20));
         }

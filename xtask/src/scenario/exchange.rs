@@ -48,6 +48,9 @@ pub enum Bench {
 /// Milliseconds of each round, by what was measured.
 pub type Measured = BTreeMap<String, Vec<f64>>;
 
+/// The file in a run's folder that has what klp-trace wrote as text.
+pub const TEXT: &str = "text.txt";
+
 /// One scenario, as it is run in the guest.
 #[expect(clippy::struct_excessive_bools, reason = "switches of a file, independent of each other")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,10 +66,13 @@ pub struct Run {
     /// Whether it runs in a PID namespace of its own.
     #[serde(default)]
     pub pid_namespace: bool,
+    /// Whether it writes text too, to `text.txt`, and the journal beside it.
+    #[serde(default)]
+    pub text: bool,
     /// What is run before it starts.
     #[serde(default)]
     pub before: Vec<String>,
-    /// Whether to tell people what happens, with a second klp-trace that writes text; and whether in colour.
+    /// Whether to tell people what happens: its text goes to the console; and whether in colour.
     #[serde(default)]
     pub narrate: Option<Colour>,
     /// The steps.

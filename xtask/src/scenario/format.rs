@@ -49,6 +49,10 @@ pub struct Scenario {
     /// Whether `klp-trace watch` runs in a PID namespace of its own, with a /proc of its own.
     #[serde(default)]
     pub pid_namespace: bool,
+    /// Whether `klp-trace watch` writes text too, and the journal beside it: the text must end with the exit code, and name
+    /// every finding of the journal.
+    #[serde(default)]
+    pub text: bool,
     /// What the group's VM is like; every scenario of a group must say the same.
     #[serde(default)]
     pub vm: Vm,

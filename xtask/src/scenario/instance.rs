@@ -174,6 +174,7 @@ pub fn resolve(
         args,
         unprivileged: scenario.unprivileged,
         pid_namespace: scenario.pid_namespace,
+        text: scenario.text,
         before: scenario.before.clone(),
         narrate: None,
         stops: scenario.stress.is_some(),

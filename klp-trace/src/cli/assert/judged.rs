@@ -1,15 +1,13 @@
 //! Sessions, each observed and then held against the policy.
 
 use crate::{
-    arch::Arch,
-    cli::{
-        Failure,
-        args::{RedactArgs, not_redacted},
-    },
     event::{Event, Origin},
-    output::report::Session,
+    output::{
+        event_sink::{Ended, EventSink},
+        report::Session,
+        sink::SinkError,
+    },
     policy::{Observed, Policy, judge},
-    source::redacted::{NotRedacted, Redacted},
 };
 
 /// Observes one session after the other.
@@ -17,35 +15,11 @@ pub(in crate::cli) struct Judged {
     policy: Policy,
     current: Option<(Origin, Observed)>,
     sessions: Vec<Session>,
-    redact: RedactArgs,
-    redacted: Option<Redacted>,
-    /// A session that should be redacted and cannot be.
-    refused: Option<NotRedacted>,
 }
 
 impl Judged {
-    pub(in crate::cli) fn new(policy: Policy, redact: RedactArgs) -> Self {
-        Self { policy, current: None, sessions: Vec::new(), redact, redacted: None, refused: None }
-    }
-
-    /// A session begins; the one before it has ended.
-    pub(in crate::cli) fn begin(&mut self, origin: &Origin) {
-        self.end();
-        self.redacted = Arch::from_uname(&origin.host.kernel.arch)
-            .and_then(|arch| self.redact.redacted(arch, &origin.host.kernel.release));
-        self.current = Some((origin.clone(), Observed::default()));
-    }
-
-    /// Takes an event of the session, as the verifier says it.
-    pub(in crate::cli) fn take(&mut self, event: &Event) {
-        let Some((_, seen)) = &mut self.current else { return };
-        match &mut self.redacted {
-            None => seen.take(event),
-            Some(redacted) if self.refused.is_none() => {
-                self.refused = redacted.take(event, &mut |event| seen.take(event)).err();
-            }
-            Some(_) => {}
-        }
+    pub(in crate::cli) fn new(policy: Policy) -> Self {
+        Self { policy, current: None, sessions: Vec::new() }
     }
 
     fn end(&mut self) {
@@ -64,16 +38,32 @@ impl Judged {
     }
 
     /// The sessions, judged.
-    pub(in crate::cli) fn finish(mut self) -> Result<Vec<Session>, Failure> {
-        if let Some(error) = self.refused {
-            return Err(not_redacted(error));
-        }
+    pub(in crate::cli) fn sessions(mut self) -> Vec<Session> {
         self.end();
-        Ok(self.sessions)
+        self.sessions
     }
 
     /// What was seen of the session that has not ended.
     pub(in crate::cli) fn seen(self) -> Observed {
         self.current.map(|(_, seen)| seen).unwrap_or_default()
+    }
+}
+
+impl EventSink for Judged {
+    fn begin(&mut self, origin: &Origin) -> Result<(), SinkError> {
+        self.end();
+        self.current = Some((origin.clone(), Observed::default()));
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), SinkError> {
+        if let Some((_, seen)) = &mut self.current {
+            seen.take(event);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _ended: Ended) -> Result<Vec<String>, SinkError> {
+        Ok(Vec::new())
     }
 }

@@ -1,6 +1,6 @@
 //! The real proof: the probes attached, for a moment.
 
-use crate::cli::watch::Attach;
+use crate::cli::attach::Attach;
 use crate::probe::{Mechanism, Options, Probes};
 
 /// What came of attaching the probes.

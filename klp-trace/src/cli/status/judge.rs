@@ -2,8 +2,8 @@
 
 use super::line::Status;
 use crate::cli::audit;
+use crate::cli::ending::judged;
 use crate::cli::exit::Exit;
-use crate::cli::watch::show::judged;
 use crate::event::Body;
 use crate::model::Severity;
 

@@ -3,32 +3,26 @@
 use super::run::{Command, Loop, Shared, Wake, listen};
 use super::spool::Spool;
 use super::{Args, state};
-use crate::cli::watch::live::{attach, host, live, log, origin, session};
-use crate::cli::watch::show::judged;
+use crate::cli::ending::judged;
 use crate::cli::{Exit, Failure};
-use crate::event::Event;
+use crate::event::{EndReason, Event};
 use crate::model::Hook;
-use crate::probe::{MAX_SECTIONS, Probes};
-use crate::source::live::{Live, now};
+use crate::session;
+use crate::source::live::now;
 use crate::tui::config::Config;
 use crate::tui::picture::Picture;
 use crate::tui::picture::hooks::Ran;
 use crate::tui::state::Source;
 use crate::verify::Outcome;
 use anyhow::Context as _;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fd::OwnedFd;
-use rustix::io::Errno;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
-
-/// How often the hooks' sight and losses are looked at when nothing arrives.
-const TICK: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &Args, config: Config) -> Result<Exit, Failure> {
-    let (host, arch) = host()?;
-    let origin = origin(&host);
+    let (host, arch) = session::host()?;
+    let origin = session::origin(&host);
     let shared = Shared::new(Picture::new(origin.clone()));
     let state = state(args, config, Source::Live, &shared.lock())?;
     let bell =
@@ -39,19 +33,16 @@ pub(super) fn run(args: &Args, config: Config) -> Result<Exit, Failure> {
     let collector = {
         let (shared, args, wake, bell) = (Arc::clone(&shared), args.clone(), wake.clone(), Arc::clone(&bell));
         std::thread::spawn(move || {
-            let probes = match attach(args.attach, args.ring_size, MAX_SECTIONS, false) {
-                Ok(probes) => probes,
+            let kernel = match args.watch.collector(&host, arch) {
+                Ok(kernel) => kernel,
                 Err(failure) => {
                     let _ = ready.send(Err(failure));
                     return Ok(Outcome::default());
                 }
             };
             let _ = ready.send(Ok(()));
-            let log = log();
-            let session = session(&probes, args.ring_size, log.as_ref());
-            let live = self::live(probes, &host, arch, args.ko.clone()).hearing(log);
-            let mut collector = Collector { live, spool: Spool::new(origin), shared, wake, bell };
-            collector.start(session);
+            let mut collector = Collector { kernel, spool: Spool::new(origin), shared, wake, bell };
+            collector.start();
             let ended = collector.collect(&commanded);
             let _ = collector.wake.send(Wake::Ended);
             ended
@@ -77,7 +68,7 @@ pub(super) fn run(args: &Args, config: Config) -> Result<Exit, Failure> {
 
 /// The collecting thread's own.
 struct Collector {
-    live: Live<Probes>,
+    kernel: session::Collector,
     spool: Spool,
     shared: Arc<Shared>,
     wake: Sender<Wake>,
@@ -85,19 +76,22 @@ struct Collector {
 }
 
 impl Collector {
-    fn start(&mut self, session: crate::event::Session) {
-        self.with(|live, out| live.start(session, out));
+    fn start(&mut self) {
+        self.with(session::Collector::start);
         self.count();
         let _ = self.wake.send(Wake::Audited(now()));
     }
 
     /// Has the source move on; what it says goes into the spool and, under one lock, into the picture.
-    fn with(&mut self, step: impl FnOnce(&mut Live<Probes>, crate::source::live::Out<'_>)) {
+    fn with<R>(
+        &mut self,
+        step: impl FnOnce(&mut session::Collector, crate::source::live::Out<'_>) -> R,
+    ) -> R {
         let mut batch: Vec<Event> = Vec::new();
         let before = self.shared.lock().events;
         let spool = &mut self.spool;
         let shared = &self.shared;
-        step(&mut self.live, &mut |event| {
+        let done = step(&mut self.kernel, &mut |event| {
             spool.event(&event);
             batch.push(event);
             // A first look at many sections is shown as it goes.
@@ -117,21 +111,22 @@ impl Collector {
         if said {
             self.shared.changed(&self.wake);
         }
+        done
     }
 
     /// Collects until it is told to stop.
     fn collect(&mut self, commanded: &Receiver<Command>) -> Result<Outcome, Failure> {
-        let mut next_tick = Instant::now() + TICK;
         loop {
-            self.wait(next_tick.saturating_duration_since(Instant::now()))?;
+            self.kernel.wait(None, Some(self.bell.as_fd()))?;
+            let _ = rustix::io::read(&*self.bell, &mut [0u8; 8]);
             for command in commanded.try_iter() {
                 match command {
                     Command::Stop => {
-                        self.with(|live, out| live.finish(out));
-                        return Ok(self.live.verifier().outcome());
+                        self.with(|kernel, out| kernel.finish(EndReason::Signal, out));
+                        return Ok(self.kernel.live().verifier().outcome());
                     }
                     Command::Audit => {
-                        self.with(|live, out| live.read_again(out));
+                        self.with(session::Collector::read_again);
                         let _ = self.wake.send(Wake::Audited(now()));
                         let _ = self.wake.send(Wake::Notice("every relocation was read again".to_owned()));
                     }
@@ -139,19 +134,15 @@ impl Collector {
                     Command::Seek(_) => {}
                 }
             }
-            if Instant::now() >= next_tick {
-                next_tick = Instant::now() + TICK;
-                self.with(|live, out| live.tick(out));
+            if self.with(session::Collector::step) {
                 self.count();
-            } else {
-                self.with(|live, out| live.step(out));
             }
         }
     }
 
     /// Takes over what the kernel counted of each hook.
     fn count(&mut self) {
-        let probes = self.live.reader();
+        let probes = self.kernel.live().reader();
         let counted: Vec<(Hook, Ran)> = probes
             .hooks()
             .iter()
@@ -169,24 +160,10 @@ impl Collector {
     fn save(&mut self) {
         let at = now();
         let name = jiff::Timestamp::now().strftime("klp-trace-%Y%m%dT%H%M%SZ.ndjson").to_string();
-        let told = match self.spool.save(self.live.verifier(), at, &name) {
+        let told = match self.spool.save(self.kernel.live().verifier(), at, &name) {
             Ok(path) => format!("wrote {}", crate::elf::names::path(&path)),
             Err(why) => why,
         };
         let _ = self.wake.send(Wake::Notice(told));
-    }
-
-    /// Waits until records have arrived or a command has, at most so long.
-    fn wait(&mut self, timeout: Duration) -> Result<(), Failure> {
-        let fd = self.live.reader().fd();
-        let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        let mut fds = [PollFd::new(&fd, PollFlags::IN), PollFd::new(&*self.bell, PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => {
-                let _ = rustix::io::read(&*self.bell, &mut [0u8; 8]);
-                Ok(())
-            }
-            Err(error) => Err(anyhow::Error::new(error).context("cannot wait for the probes").into()),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::run::{Command, Loop, Shared, Wake, listen};
 use super::{Args, state};
-use crate::cli::watch::show::judged;
+use crate::cli::ending::judged;
 use crate::cli::{Exit, Failure};
 use crate::source::recording::RecordingError;
 use crate::tui::config::Config;
@@ -70,6 +70,6 @@ fn failure(error: ReplayError) -> Failure {
     let failure = Failure::new(exit, error);
     match exit {
         Exit::Precondition => failure,
-        _ => failure.hint("name a file that `klp-trace watch --format ndjson` wrote"),
+        _ => failure.hint("name a file that `klp-trace watch --journal FILE` wrote"),
     }
 }

@@ -53,7 +53,7 @@ impl Spool {
         let Some(file) = &mut self.file else {
             let why = self.broken.as_deref().unwrap_or("nothing was kept");
             return Err(format!(
-                "no journal can be written: {why}; klp-trace watch --json --output FILE keeps one"
+                "no journal can be written: {why}; klp-trace watch --journal FILE keeps one"
             ));
         };
         let path = PathBuf::from(name);

@@ -1,10 +1,11 @@
 //! Options of `watch` for how a journal is written.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
 
+use super::Format;
 use crate::cli::args;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -14,21 +15,27 @@ use crate::output::journal::{Options, Rotation, Sync};
 use crate::source::journal_files;
 
 /// The heading in the help.
-const HEADING: &str = "Journal options (with --format ndjson)";
+const HEADING: &str = "Journal options (with --journal or --format ndjson)";
 
 /// How a journal is written.
 // A heading on each option: next_help_heading would go on to the options of whoever flattens this.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct JournalArgs {
+    /// Keep a journal in FILE beside what is shown
+    ///
+    /// The options below are about this journal; where there is none, about the one that --format ndjson writes.
+    #[arg(long, help_heading = HEADING, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+
     /// Rotate: go on in another file once this one has SIZE bytes, such as 64M
     ///
-    /// --output klp.ndjson gives klp.000001.ndjson, klp.000002.ndjson, and so on; numbers go on where an earlier run
+    /// --journal klp.ndjson gives klp.000001.ndjson, klp.000002.ndjson, and so on; numbers go on where an earlier run
     /// left them. A file is as large as its last record makes it.
-    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = args::size, requires = "output")]
+    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = args::size)]
     pub rotate_size: Option<u64>,
 
     /// Rotate: go on in another file, with the next record, once this one is so old, such as 24h
-    #[arg(long, help_heading = HEADING, value_name = "TIME", value_parser = args::duration, requires = "output")]
+    #[arg(long, help_heading = HEADING, value_name = "TIME", value_parser = args::duration)]
     pub rotate_age: Option<Duration>,
 
     /// Delete the oldest files while all of them, and one more of --rotate-size, would take more than SIZE
@@ -47,13 +54,13 @@ pub struct JournalArgs {
     ///
     /// `openssl genpkey -algorithm ed25519 -out KEY` makes one. The signature of klp.ndjson is klp.ndjson.sig;
     /// `klp-trace verify-journal --public-key` checks it.
-    #[arg(long, help_heading = HEADING, value_name = "KEY", requires = "output")]
+    #[arg(long, help_heading = HEADING, value_name = "KEY")]
     pub sign_key: Option<PathBuf>,
 
     /// Replace a journal that is there; without it, a file that is not empty is left as it is
     ///
     /// It is replaced once the first records are written. Rotated files have numbers of their own, and replace nothing.
-    #[arg(long, requires = "output")]
+    #[arg(long)]
     pub overwrite: bool,
 }
 
@@ -65,13 +72,34 @@ pub enum Compress {
 }
 
 impl JournalArgs {
-    /// What they ask for, with the key read.
-    pub(super) fn options(&self, output: Option<PathBuf>) -> Result<Options, Failure> {
+    /// The journal beside `--output`, and the one that goes there if that is its format; the key is read.
+    pub(super) fn options(
+        &self,
+        format: Format,
+        output: Option<&PathBuf>,
+    ) -> Result<(Option<Options>, Option<Options>), Failure> {
+        let main = || Options { output: output.cloned(), sync: self.sync, ..Options::default() };
+        match (&self.journal, format) {
+            // What is asked of a file is not asked of the copy that goes to a pipe.
+            (Some(beside), Format::Ndjson) => Ok((Some(self.to(Some(beside))?), Some(main()))),
+            (Some(beside), Format::Text) => Ok((Some(self.to(Some(beside))?), None)),
+            (None, Format::Ndjson) => Ok((None, Some(self.to(output)?))),
+            (None, Format::Text) => {
+                self.refuse()?;
+                Ok((None, None))
+            }
+        }
+    }
+
+    fn to(&self, output: Option<&PathBuf>) -> Result<Options, Failure> {
         let usage = |what: &str, hint: &str| Err(Failure::new(Exit::Usage, anyhow!("{what}")).hint(hint));
-        let to_file = output.as_deref().is_some_and(|path| path != Path::new("-"));
-        let rotates = self.rotate_size.is_some() || self.rotate_age.is_some();
-        if !to_file && (rotates || self.sign_key.is_some()) {
-            return usage("standard output is neither rotated nor signed", "name a file with --output");
+        let to_file = output.is_some_and(|path| path.as_os_str() != "-");
+        let rotates = self.rotates();
+        if !to_file && (rotates || self.sign_key.is_some() || self.overwrite) {
+            return usage(
+                "standard output is neither rotated, signed nor replaced",
+                "name a file with --journal or --output",
+            );
         }
         if self.compress.is_some() && !rotates {
             return usage(
@@ -94,28 +122,32 @@ impl JournalArgs {
             compress: self.compress.is_some(),
         });
         let signer = self.sign_key.as_deref().map(keys::signer).transpose()?;
-        Ok(Options { output, rotation, sync: self.sync, signer, overwrite: self.overwrite })
+        Ok(Options { output: output.cloned(), rotation, sync: self.sync, signer, overwrite: self.overwrite })
     }
 
-    /// Refuses to write to what is read: the journal, its signature, the files of a rotated one; and `also`.
+    fn rotates(&self) -> bool {
+        self.rotate_size.is_some() || self.rotate_age.is_some()
+    }
+
+    /// Refuses to write to what is read: the journal, its signature, the files of a rotated one; and to `others`.
     pub(super) fn spare(
         &self,
         mut inputs: Inputs,
         output: Option<&PathBuf>,
         also: Option<&PathBuf>,
     ) -> Result<(), Failure> {
-        let rotated = self.rotate_size.is_some() || self.rotate_age.is_some();
-        if let (Some(output), true) = (output, rotated) {
-            inputs.spare_set(output)?;
+        let kept = self.journal.as_ref().or(output);
+        if let (Some(kept), true) = (kept, self.rotates()) {
+            inputs.spare_set(kept)?;
         }
-        let signature = self.sign_key.as_ref().and(output).map(|output| journal_files::signature_of(output));
-        inputs.spare([output].into_iter().chain(signature.as_ref().map(Some)).chain(also.map(Some)))
+        let signature = self.sign_key.as_ref().and(kept).map(|kept| journal_files::signature_of(kept));
+        let files = self.journal.iter().chain(&signature).chain(also).map(Some);
+        inputs.spare([output].into_iter().chain(files))
     }
 
     /// For text there is nothing to rotate, sync or sign.
-    pub(super) fn refuse(&self) -> Result<(), Failure> {
-        let given = self.rotate_size.is_some()
-            || self.rotate_age.is_some()
+    fn refuse(&self) -> Result<(), Failure> {
+        let given = self.rotates()
             || self.compress.is_some()
             || self.sign_key.is_some()
             || self.overwrite
@@ -124,6 +156,6 @@ impl JournalArgs {
             return Ok(());
         }
         let what = anyhow!("--rotate-…, --compress, --sync, --sign-key and --overwrite are for a journal");
-        Err(Failure::new(Exit::Usage, what).hint("add --format ndjson"))
+        Err(Failure::new(Exit::Usage, what).hint("name one with --journal FILE, or add --format ndjson"))
     }
 }

@@ -5,6 +5,7 @@ mod churn;
 mod end;
 mod relocs;
 mod step;
+mod text;
 
 pub use end::KILLED;
 
@@ -80,6 +81,9 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     }
     // After a step has gone wrong the sums at the end say nothing new.
     end::judge(instance, &report, &follower.journal, failed_steps == 0, wrong);
+    if let (true, None, Some(exit)) = (instance.run.text, &report.error, report.exit) {
+        text::judge(folder, exit, &follower.journal, wrong);
+    }
     Ok(())
 }
 
