@@ -5,9 +5,9 @@
 use std::ops::ControlFlow;
 
 use klp_trace::arch::Arch;
-use klp_trace::event::{EndReason, Event, Journal, Origin};
+use klp_trace::journal::{EndReason, Event, Journal, Origin};
 use klp_trace::output::{filter::Filter, style::Style, text::Text};
-use klp_trace::source::recording::{RecordingError, replay_from};
+use klp_trace::journal::recording::{RecordingError, replay_from};
 use klp_trace::verify::{Outcome, Verifier};
 use libfuzzer_sys::fuzz_target;
 
@@ -35,7 +35,7 @@ fn judge(mut data: &[u8]) -> Option<Judged> {
     let mut sessions = 0;
     let mut last = 0;
     let taken = replay_from(&mut data, "fuzz-input", &mut |origin: &Origin, event: Event| {
-        sessions += usize::from(matches!(event.body, klp_trace::event::Body::Session(_)));
+        sessions += usize::from(matches!(event.body, klp_trace::journal::Body::Session(_)));
         last = event.mono_ns;
         let (journal, bytes) =
             written.get_or_insert_with(|| (Journal::new(origin.clone()), Vec::new()));
@@ -64,7 +64,7 @@ fn judge(mut data: &[u8]) -> Option<Judged> {
     let end = Event {
         mono_ns: last,
         task: None,
-        body: klp_trace::event::Body::SessionEnd(verifier.end(EndReason::EndOfRecording)),
+        body: klp_trace::journal::Body::SessionEnd(verifier.end(EndReason::EndOfRecording)),
     };
     bytes.extend_from_slice(journal.line(&end).expect("every event has a JSON form"));
     bytes.push(b'\n');

@@ -8,8 +8,8 @@
     reason = "a bench tells people numbers"
 )]
 
-use klp_trace::event::record::Record;
-use klp_trace::event::{
+use klp_trace::journal::record::Record;
+use klp_trace::journal::{
     Body, Clock, ElfWitness, Event, Host, Journal, Kernel, Memory, ObjectRef, Origin, PatchRef, RelocRef,
     RelocState, SectionRef, SymbolSource, Task, Tool, Witnesses,
 };

@@ -10,13 +10,13 @@ use std::{io::Write as _, ops::ControlFlow, path::Path, time::Instant};
 use anyhow::{Context as _, bail};
 use klp_trace::{
     arch::Arch,
-    event::{
+    journal::recording::replay,
+    journal::{
         Body, Event, Journal, Origin,
         chain::Hash,
         record::{Envelope, Listed, Record},
     },
     output::sink::LineSink,
-    source::recording::replay,
     verify::Verifier,
 };
 

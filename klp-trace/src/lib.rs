@@ -1,15 +1,15 @@
-//! klp-trace proves, on a running kernel, that every livepatch relocation is where it should be.
+//! klp-trace verifies, on a running kernel, that every livepatch relocation holds the value that it should.
 //!
-//! The rooms, lowest first; each uses only those below it (ARCHITECTURE.md):
-//! [`model`], [`arch`], [`event`], [`elf`], [`klog`], [`verify`], [`policy`], `kernel`, `probe`, [`lint`],
-//! [`late_cost`], [`check_host`], [`source`], `output`, [`session`], `tui`, `cli`.
+//! The layers, lowest first; each uses only those below it (ARCHITECTURE.md, `tests/layers.rs`):
+//! [`model`], [`arch`], [`journal`], [`elf`], [`klog`], [`verify`], `kernel`, `probe`, [`lint`], [`late_cost`],
+//! [`check_host`], [`policy`], [`source`], `output`, [`session`], `tui`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
 pub mod arch;
 pub mod check_host;
 pub mod cli;
 pub mod elf;
-pub mod event;
+pub mod journal;
 pub mod kernel;
 pub mod klog;
 pub mod late_cost;

@@ -3,7 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test")]
 
-use klp_trace::event::{
+use klp_trace::journal::{
     Body, Clock, Elf, EntryRead, Event, HookEvent, Host, Journal, Kernel, Lookup, Memory, MetaEntry,
     ModuleAction, ModuleEvent, ObjectRef, Origin, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRead,
     SectionRef, Session, SymbolLookup, SymbolSet, SymbolSource, Tool, Transition, TransitionStep,

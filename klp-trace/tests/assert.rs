@@ -4,7 +4,7 @@
 
 use klp_trace::{
     arch::Arch,
-    event::{
+    journal::{
         Body, Clock, Elf, EndReason, EntryRead, Event, EventsLost, Host, Journal, Kernel, Lookup, LossCause,
         Memory, MetaEntry, ModuleAction, ModuleEvent, ObjectRef, Origin, PatchMetadata, PatchRef,
         SectionRead, SectionRef, Session, SymbolLookup, SymbolSet, SymbolSource, Tool, Transition,

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
-use klp_trace::event::chain::{Hash, seal};
+use klp_trace::journal::chain::{Hash, seal};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ fn tests() -> PathBuf {
 fn good() -> String {
     let packed = std::fs::read(tests().join("recordings/7-reload.ndjson.zst")).expect("a recording");
     let mut text = String::new();
-    klp_trace::source::zstd::Frames::new(&packed[..]).read_to_string(&mut text).expect("it is unpacked");
+    klp_trace::journal::zstd::Frames::new(&packed[..]).read_to_string(&mut text).expect("it is unpacked");
     text
 }
 

@@ -28,7 +28,7 @@ fn ended_after(lines: usize) -> String {
     let end = end.replacen(&format!("-{number}\"}}"), &format!("-{}\"}}", lines + 1), 1);
     let (record, _) = end.rsplit_once(",\"prev\":").expect("a record");
     let mut end = format!("{record},\"prev\":\"{hash}\"}}").into_bytes();
-    klp_trace::event::chain::seal(&mut end);
+    klp_trace::journal::chain::seal(&mut end);
     out.push(String::from_utf8(end).expect("UTF-8"));
     out.join("\n") + "\n"
 }

@@ -3,10 +3,10 @@
 #![allow(clippy::expect_used, reason = "a test")]
 
 use klp_trace::arch::Arch;
-use klp_trace::event::envelope::SCHEMA;
-use klp_trace::event::{Body, Event};
+use klp_trace::journal::envelope::SCHEMA;
+use klp_trace::journal::recording::replay;
+use klp_trace::journal::{Body, Event};
 use klp_trace::model::Verdict;
-use klp_trace::source::recording::replay;
 use klp_trace::verify::Verifier;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -4,8 +4,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test")]
 
 use klp_trace::arch::Arch;
-use klp_trace::event::{Body, Event};
-use klp_trace::source::{journal_files, recording};
+use klp_trace::journal::{Body, Event};
+use klp_trace::journal::{files, recording};
 use klp_trace::verify::Verifier;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ fn recordings() -> Vec<PathBuf> {
 /// What the recording says that was concluded.
 fn recorded(path: &Path) -> Vec<Conclusion> {
     let mut text = String::new();
-    journal_files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
+    files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
     text.lines().filter_map(|line| conclusion(&serde_json::from_str(line).unwrap())).collect()
 }
 
@@ -87,7 +87,7 @@ fn derived_records(path: &Path) -> Vec<Value> {
     let mut journal = None;
     let mut lines = Vec::new();
     let integrity = recording::replay(path, &mut |origin, event: Event| {
-        let journal = journal.get_or_insert_with(|| klp_trace::event::Journal::new(origin.clone()));
+        let journal = journal.get_or_insert_with(|| klp_trace::journal::Journal::new(origin.clone()));
         if matches!(event.body, Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_)) {
             return ControlFlow::Continue(());
         }
@@ -99,7 +99,7 @@ fn derived_records(path: &Path) -> Vec<Value> {
     lines
 }
 
-fn record_of(journal: &mut klp_trace::event::Journal, event: &Event) -> Option<Value> {
+fn record_of(journal: &mut klp_trace::journal::Journal, event: &Event) -> Option<Value> {
     if !matches!(event.body, Body::RelocState(_) | Body::Finding(_)) {
         return None;
     }
@@ -181,7 +181,7 @@ fn remedies_are_commands_with_the_names_of_the_host() {
 /// What `assert` has to say of a recording by what was concluded on the real kernel: a finding, or what is not known.
 fn demanded(path: &Path) -> i32 {
     let mut text = String::new();
-    journal_files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
+    files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
     let (mut errors, mut lost) = (false, false);
     let mut last: BTreeMap<String, bool> = BTreeMap::new();
     for line in text.lines() {

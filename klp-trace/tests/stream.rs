@@ -18,7 +18,7 @@ fn good() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings/7-reload.ndjson.zst");
     let packed = std::fs::read(path).expect("a recording");
     let mut text = String::new();
-    klp_trace::source::zstd::Frames::new(&packed[..]).read_to_string(&mut text).expect("it is unpacked");
+    klp_trace::journal::zstd::Frames::new(&packed[..]).read_to_string(&mut text).expect("it is unpacked");
     text
 }
 

@@ -2,8 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test")]
 
-use klp_trace::event::check::FileCheck;
-use klp_trace::source::recording;
+use klp_trace::journal::check::FileCheck;
+use klp_trace::journal::recording;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

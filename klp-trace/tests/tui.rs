@@ -183,7 +183,7 @@ fn damage_and_what_is_made_of_it_end_it_with_5_and_a_finding_with_1() {
     let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
     let packed = std::fs::read(tests.join("recordings/7-reload.ndjson.zst")).unwrap();
     let mut good = String::new();
-    klp_trace::source::zstd::Frames::new(&packed[..]).read_to_string(&mut good).unwrap();
+    klp_trace::journal::zstd::Frames::new(&packed[..]).read_to_string(&mut good).unwrap();
     let stale = std::fs::read_to_string(tests.join("journals/event-1.ndjson")).unwrap();
     let lines: Vec<_> = good.split_inclusive('\n').collect();
     let at = good.find("\"actual\":\"").unwrap() + 10;

@@ -4,11 +4,14 @@
 //! each kernel's module loader accepts; it refuses a module with any other.
 
 mod aarch64;
+mod loader;
 mod loongarch64;
 mod ppc64;
 mod s390x;
 
 use super::x86_64;
+
+pub use loader::{CLEARING, NOT_CLEARING_YET};
 
 /// An architecture with livepatching (`HAVE_LIVEPATCH` in `arch/*/Kconfig`, 6.1 to 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

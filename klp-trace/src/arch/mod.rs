@@ -6,13 +6,16 @@
 mod address;
 mod livepatch;
 pub mod machine;
+mod space;
 pub mod x86_64;
 
 use crate::model::Bytes;
 
 pub use livepatch::{NextLoad, clears, writes_over_zero_alone};
 pub use machine::{Machine, RelocType};
+pub use space::{Holds, LOOKS_LIKE_AN_ADDRESS, Space, is_distance, short_type_name};
 pub use x86_64::{
+    LOG_PREFIX,
     listed::{Place, Table, World},
     sorted::Sorted,
 };

@@ -5,11 +5,24 @@ pub mod listed;
 mod nops;
 pub mod sorted;
 
-use super::NoExpectation;
+use super::{Holds, NoExpectation, Space};
 use crate::model::Bytes;
 
 /// `EM_X86_64` of the ELF header.
 pub const ELF_MACHINE: u16 = 62;
+
+/// Where a kernel of x86-64 is (Documentation/arch/x86/x86_64/mm.rst): `_text` at `CONFIG_PHYSICAL_START` as every distribution
+/// has it, KASLR within the gigabyte above `__START_KERNEL_map`, modules up to `MODULES_END`.
+pub const SPACE: Space = Space {
+    unmoved: 0xffff_ffff_8100_0000,
+    last_base: 0xffff_ffff_c000_0000,
+    top: 0xffff_ffff_8000_0000,
+    end: 0xffff_ffff_ff00_0000,
+    half: 0xffff_8000_0000_0000,
+};
+
+/// What the module loader's messages begin with (`pr_fmt` of arch/x86/kernel/module.c, 6.1 to 7.3).
+pub const LOG_PREFIX: &str = "x86/modules: ";
 
 /// The relocation types that the kernel's loader knows; every other one is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +76,17 @@ impl Type {
             Self::Abs32 => "R_X86_64_32",
             Self::Abs32S => "R_X86_64_32S",
             Self::Pc64 => "R_X86_64_PC64",
+        }
+    }
+
+    /// What it holds.
+    pub const fn holds(self) -> Holds {
+        match self {
+            Self::None => Holds::Nothing,
+            Self::Abs64 => Holds::Address,
+            Self::Abs32 | Self::Abs32S => Holds::LowerHalf,
+            Self::Pc32 | Self::Plt32 => Holds::Distance,
+            Self::Pc64 => Holds::LongDistance,
         }
     }
 

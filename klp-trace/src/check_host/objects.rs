@@ -1,7 +1,7 @@
 //! The patched modules: is the one that runs the one that comes next, and would the kernel take it again?
 
 use super::{Answer, Build, Check, File, Host, Object, Patch, VMLINUX};
-use crate::arch;
+use crate::arch::{self, machine::CLEARING};
 use crate::lint::Facts;
 
 /// Whether what is loaded is what the file holds.
@@ -112,7 +112,7 @@ pub(super) fn next_load(name: &str, facts: &Facts, patch: &Patch, host: &Host) -
                     ABOUT,
                     Answer::Warning,
                     format!(
-                        "the first one is taken. This kernel does not clear late relocations (x86 does from 6.3 on): once \
+                        "the first one is taken. This kernel does not clear late relocations ({CLEARING}): once \
                          {name} has gone while the patch is here, its next load fails with -ENOEXEC"
                     ),
                 )

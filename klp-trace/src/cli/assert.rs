@@ -54,7 +54,7 @@ pub struct Args {
 
     /// Judge a recorded journal instead of this kernel; needs no privilege
     ///
-    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was
+    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --journal or --output had when it was
     /// rotated; or - for standard input.
     #[arg(long, value_name = "JOURNAL", conflicts_with = "command")]
     pub from: Option<PathBuf>,

@@ -12,7 +12,7 @@ use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
 use crate::arch::Arch;
-use crate::event::{Body, EndReason, Event, Session};
+use crate::journal::{Body, EndReason, Event, Session};
 use crate::kernel::kallsyms;
 use crate::kernel::modules::Modules;
 use crate::kernel::patch_file::Finder;
@@ -59,7 +59,7 @@ fn after_help() -> String {
     )
 }
 
-/// Proves where every livepatch relocation stands now, without having watched it
+/// Verifies what every livepatch relocation holds now, without having watched it
 ///
 /// Reads the relocations of each loaded livepatch (enabled, disabled or replaced) from kernel memory, looks up their
 /// symbols independently, and holds them against the patch's file: what is applied, cleared, stale, missing or wrong,
@@ -69,7 +69,7 @@ fn after_help() -> String {
 pub struct Args {
     /// Judge a recorded journal instead of this kernel: what it says stands at its end; needs no privilege
     ///
-    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was
+    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --journal or --output had when it was
     /// rotated; or - for standard input.
     #[arg(long, value_name = "JOURNAL", conflicts_with_all = ["memory", "ko", "ring_size"])]
     pub from: Option<PathBuf>,
@@ -244,7 +244,7 @@ fn conclude<R: Reader>(
 /// No livepatch is loaded: said, and clean.
 fn nothing(args: &Args, mut sinks: Sinks, arch: Arch) -> Result<Exit, Failure> {
     let mut verifier = crate::verify::Verifier::new(arch);
-    let session = reader::session(args, Vec::new(), false, crate::event::Memory::default());
+    let session = reader::session(args, Vec::new(), false, crate::journal::Memory::default());
     let event = |body| Event { mono_ns: now(), task: None, body };
     verifier.feed(event(Body::Session(session)), &mut |event| sinks.event(&event));
     sinks.event(&event(Body::SessionEnd(verifier.end(EndReason::Complete))));

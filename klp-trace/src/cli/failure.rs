@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::exit::Exit;
+use crate::journal::recording::RecordingError;
 use crate::output::escape::Escaped;
 use crate::output::sink::SinkError;
 use crate::session::SessionError;
-use crate::source::recording::RecordingError;
 
 /// The end of a command that could not do its job.
 ///

@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::source::journal_files;
+use crate::journal::files;
 use anyhow::anyhow;
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -46,9 +46,9 @@ impl Inputs {
 
     /// And the files of a journal, with their signatures.
     pub(super) fn journal(mut self, path: &Path) -> Self {
-        for file in journal_files::expand(path).unwrap_or_default() {
+        for file in files::expand(path).unwrap_or_default() {
             self.add(&file);
-            self.add(&journal_files::signature_of(&file));
+            self.add(&files::signature_of(&file));
         }
         self
     }
@@ -83,7 +83,7 @@ impl Inputs {
 
     /// Refuses a rotated journal that would go on with a set of which a file is read, and delete its oldest files.
     pub(super) fn spare_set(&mut self, output: &Path) -> Result<(), Failure> {
-        for (_, path) in journal_files::set(output).unwrap_or_default() {
+        for (_, path) in files::set(output).unwrap_or_default() {
             let file = std::fs::metadata(&path).ok().map(|file| id(&file));
             if let Some(input) = file.and_then(|id| self.which(id)) {
                 return Err(refused(&path.display().to_string(), &input));

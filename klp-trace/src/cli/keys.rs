@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, ensure};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::event::signature::{Signer, Verifier};
+use crate::journal::signature::{Signer, Verifier};
 
 /// Bytes of the largest file that is taken for a key; a PEM of Ed25519 has some 120.
 const MAX_KEY: u64 = 16 << 10;
@@ -56,7 +56,7 @@ fn read(path: &Path, secret: bool) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::signature::tests::{PRIVATE, PUBLIC};
+    use crate::journal::signature::tests::{PRIVATE, PUBLIC};
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]

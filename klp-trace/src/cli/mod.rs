@@ -40,10 +40,10 @@ use crate::output::sink::LineSink;
 pub use exit::Exit;
 pub use failure::Failure;
 
-/// Proves, on a running kernel, that every livepatch relocation is where it should be
+/// Verifies, on a running kernel, that every livepatch relocation holds the value that it should
 ///
 /// A livepatch carries relocations that the kernel writes into the patch when the patched module appears, and that
-/// must be cleared when it goes. klp-trace watches each one as it happens, reads the bytes back from kernel memory,
+/// must be cleared when it is unloaded. klp-trace watches each one as it happens, reads the bytes back from kernel memory,
 /// and compares them with what the patch's file and the symbol table say they must be.
 #[derive(Debug, Parser)]
 #[command(name = "klp-trace", version, subcommand_required = true)]

@@ -8,7 +8,7 @@ use super::attach::AttachArgs;
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
-use crate::event::Derived;
+use crate::journal::Derived;
 use crate::output::sink::LineSink;
 
 const EXAMPLES: &str = "\
@@ -51,7 +51,7 @@ pub enum Action {
     Init {
         /// Take a recorded journal instead of this kernel; needs no privilege
         ///
-        /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was
+        /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; the name that --journal or --output had when it was
         /// rotated; or - for standard input.
         #[arg(long, value_name = "JOURNAL")]
         from: Option<PathBuf>,

@@ -4,7 +4,7 @@ use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::print_text;
 use super::{doctor, status, verify_journal};
-use crate::{event, output, policy};
+use crate::{journal, output, policy};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,9 +50,9 @@ pub enum What {
 /// Prints the schema to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let schema = match args.what {
-        What::Events => event::schema::events(),
+        What::Events => journal::schema::events(),
         What::Policy => policy::schema(),
-        What::Audit => event::schema::audit(),
+        What::Audit => journal::schema::audit(),
         What::Assert => output::report::schema(),
         What::Inspect => output::inspect::schema(),
         What::CheckHost => output::inspect::check_host_schema(),

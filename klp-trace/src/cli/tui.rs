@@ -55,7 +55,7 @@ fn after_help() -> String {
 pub struct Args {
     /// Show a recorded journal instead of this kernel; needs no privilege
     ///
-    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; or the name that --output had when the journal was
+    /// JOURNAL is a file, plain or compressed (.zst); a folder of such files; or the name that --journal or --output had when it was
     /// rotated. It is not standard input, which the keys come from.
     #[arg(long, value_name = "JOURNAL")]
     pub from: Option<PathBuf>,

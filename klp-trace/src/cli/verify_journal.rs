@@ -12,12 +12,12 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::inputs::Inputs;
 use super::keys;
-use crate::event::chain::Hash;
-use crate::event::check::FileCheck;
-use crate::event::signature::{SIGNATURE_BYTES, Verifier};
+use crate::journal::chain::Hash;
+use crate::journal::check::FileCheck;
+use crate::journal::files;
+use crate::journal::recording::{self, RecordingError};
+use crate::journal::signature::{SIGNATURE_BYTES, Verifier};
 use crate::output::sink::LineSink;
-use crate::source::journal_files;
-use crate::source::recording::{self, RecordingError};
 use report::{Report, Signed};
 
 const AFTER_HELP: &str = "\
@@ -57,7 +57,7 @@ journal was not damaged by accident; whether it was forged, the chain does not s
 pub struct Args {
     /// Journals, in the order in which they were written
     ///
-    /// Each is a file, plain or compressed (.zst); a folder of such files; the name that --output had when the journal was rotated;
+    /// Each is a file, plain or compressed (.zst); a folder of such files; the name that --journal or --output had when it was rotated;
     /// or - for standard input.
     #[arg(value_name = "FILE|DIR", required = true)]
     pub files: Vec<PathBuf>,
@@ -125,7 +125,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 fn check(args: &Args) -> Result<Report, Failure> {
     let mut paths = Vec::new();
     for named in &args.files {
-        let files = journal_files::expand(named).map_err(|source| {
+        let files = files::expand(named).map_err(|source| {
             let from = named.display().to_string();
             Failure::from(RecordingError::Open { from, source })
         })?;
@@ -143,7 +143,7 @@ fn check(args: &Args) -> Result<Report, Failure> {
 
 /// Whether the file beside the journal is its signature.
 fn signature(key: &Verifier, journal: &Path, check: &FileCheck) -> Signed {
-    let path = journal_files::signature_of(journal);
+    let path = files::signature_of(journal);
     let mut bytes = Vec::new();
     let read =
         File::open(path).and_then(|file| file.take(SIGNATURE_BYTES as u64 + 1).read_to_end(&mut bytes));

@@ -37,7 +37,7 @@ pub(super) fn long() -> String {
         env!("CARGO_PKG_VERSION"),
         env!("KLP_TRACE_BUILT_FROM"),
         KERNELS.join(", "),
-        crate::event::SCHEMA,
+        crate::journal::SCHEMA,
     )
 }
 

@@ -12,7 +12,6 @@ use object::elf;
 
 use super::module::{Module, Symbol};
 use super::{Error, names};
-use crate::arch::Machine;
 
 /// What ftrace can do with a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +40,7 @@ const BEFORE: u64 = 16;
 impl Sites {
     /// Reads the places of a module. A list that cannot be read as relocations is an error.
     pub fn read(module: &Module<'_>) -> Result<Self, Error> {
-        let lists: &[&[u8]] = match module.machine() {
-            Machine::X86_64 | Machine::S390x => &[b"__mcount_loc"],
-            _ => &[b"__patchable_function_entries", b"__mcount_loc"],
-        };
+        let (lists, _) = module.machine().ftrace_lists();
         let mut sites = Self::default();
         let is_list = |index: u32| {
             module.section(index).is_some_and(|section| lists.contains(&section.name) && section.is_alloc())
@@ -85,8 +81,8 @@ impl Sites {
         if section.name.starts_with(b".init") {
             return Reach::Init;
         }
-        let listed_by_mcount = matches!(module.machine(), Machine::X86_64 | Machine::S390x);
-        let start = symbol.value.saturating_sub(if listed_by_mcount { 0 } else { BEFORE });
+        let (_, before) = module.machine().ftrace_lists();
+        let start = symbol.value.saturating_sub(if before { BEFORE } else { 0 });
         // Assembly may leave the size out.
         let end = symbol.value.saturating_add(symbol.size.max(BEFORE));
         let places = self.by_section.get(&section.index).map(Vec::as_slice).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The kernel's log, from now on: /dev/kmsg, without waiting (Documentation/ABI/testing/dev-kmsg).
 
 use crate::{
-    event::KernelMessage,
+    journal::KernelMessage,
     klog::{self, Line},
 };
 use rustix::{

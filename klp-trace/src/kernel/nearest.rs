@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::kallsyms::VMLINUX;
 use crate::elf::names;
-use crate::event::Nearest;
+use crate::journal::Nearest;
 
 /// How far behind a symbol an address may be and still be called its own: no function or table of the kernel is larger,
 /// and beyond lies other memory.

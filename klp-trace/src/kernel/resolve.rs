@@ -8,7 +8,7 @@
 
 use thiserror::Error;
 
-pub use crate::event::{SymbolSet, SymbolSource};
+pub use crate::journal::{SymbolSet, SymbolSource};
 use crate::model::Reason;
 
 /// One occurrence of the name in the object's file, in symbol table order, SHN_UNDEF left out.

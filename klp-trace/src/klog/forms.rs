@@ -6,8 +6,9 @@
 
 use super::Line;
 use crate::{
+    arch::LOG_PREFIX,
     elf::names::display,
-    event::{KernelMessage, Says},
+    journal::{KernelMessage, Says},
     model::Address,
 };
 use std::sync::Arc;
@@ -38,22 +39,22 @@ use Part::{Address as Place, Error, Index, Object, Other, Patch, Section, Symbol
 const LOADER: &[Form] = &[
     (
         Says::TargetNotZero,
-        "x86/modules: {} relocation target, existing value is nonzero for type {}, loc {}, val {}",
+        "{} relocation target, existing value is nonzero for type {}, loc {}, val {}",
         &[Other, Type, Other, Value],
     ),
     (
         Says::TargetNotZero,
-        "x86/modules: {} relocation target, existing value is nonzero for sec {}, idx {}, type {}, loc {}, val {}",
+        "{} relocation target, existing value is nonzero for sec {}, idx {}, type {}, loc {}, val {}",
         &[Other, Section, Index, Type, Place, Value],
     ),
     (
         Says::TargetChanged,
-        "x86/modules: {} relocation target, existing value does not match expected value for type {}, loc {}, val {}",
+        "{} relocation target, existing value does not match expected value for type {}, loc {}, val {}",
         &[Other, Type, Other, Value],
     ),
     (
         Says::TargetChanged,
-        "x86/modules: {} relocation target, existing value does not match expected value for sec {}, idx {}, type {}, loc {}, val {}",
+        "{} relocation target, existing value does not match expected value for sec {}, idx {}, type {}, loc {}, val {}",
         &[Other, Section, Index, Type, Place, Value],
     ),
     (Says::Overflow, "overflow in relocation type {} val {} sec {} idx {}", &[Type, Value, Section, Index]),
@@ -112,7 +113,8 @@ pub fn message(line: &Line<'_>) -> Option<KernelMessage> {
     let (forms, rest) = if let Some(rest) = text.strip_prefix("livepatch: ") {
         (LIVEPATCH, rest)
     } else {
-        (LOADER, text.strip_prefix("module: ")?)
+        let rest = text.strip_prefix("module: ")?;
+        (LOADER, rest.strip_prefix(LOG_PREFIX).unwrap_or(rest))
     };
     let (says, found) = forms.iter().find_map(|form| Some((form.0, matched(form, rest)?)))?;
     let mut message = KernelMessage {

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::gates::Gate;
 use super::{Around, count, list};
-use crate::arch::Machine;
 use crate::lint::Facts;
 
 /// One heading.
@@ -107,17 +106,20 @@ fn implementation(facts: &Facts, gates: &[Gate], modules: &[&Gate]) -> Criterion
 fn maintenance(facts: &Facts, around: &Around, gates: &[Gate]) -> Criterion {
     let special: Vec<&str> =
         gates.iter().flat_map(|g| g.special_sections.iter().map(String::as_str)).collect();
-    let clears = if facts.machine == Machine::X86_64 {
-        "x86-64 kernels clear late relocations from 6.3 on; before, a module cannot come back while the patch is loaded"
-    } else {
-        "this architecture's kernels (up to 7.3) do not clear late relocations: what was written stays when a module goes"
+    let clears = match facts.machine.clears_from() {
+        Some(version) => format!(
+            "{} kernels clear late relocations from {version} on; before, a module cannot come back while the patch is loaded",
+            facts.machine.name(false).replace('_', "-")
+        ),
+        None => "this architecture's kernels (up to 7.3) do not clear late relocations: what was written stays when a module goes"
+            .to_owned(),
     };
     let (host, built) = &around.releases;
     Criterion {
         name: "maintenance cost",
         measured: vec![
             // Of what is written late: of no interest where nothing is.
-            Fact::counted(gates.iter().all(|gate| gate.relocations == 0), clears.to_owned()),
+            Fact::counted(gates.iter().all(|gate| gate.relocations == 0), clears),
             Fact::counted(
                 special.is_empty(),
                 format!("special sections written by livepatch relocations: {}", list(special)),

@@ -1,7 +1,7 @@
 //! What an audit found, as a whole: the latest state of each relocation, by patch, object and section.
 
 use super::filter::Filter;
-use crate::event::{Body, Elf, Event, Finding, Livepatch, Origin, RelocState, Session};
+use crate::journal::{Body, Elf, Event, Finding, Livepatch, Origin, RelocState, Session};
 use crate::model::{Severity, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -119,8 +119,8 @@ impl Report {
         }
     }
 
-    fn module(&mut self, module: &crate::event::ModuleEvent) {
-        use crate::event::ModuleAction::{Absent, Freed, Loaded, Present, Unsettled};
+    fn module(&mut self, module: &crate::journal::ModuleEvent) {
+        use crate::journal::ModuleAction::{Absent, Freed, Loaded, Present, Unsettled};
         match module.action {
             Present | Loaded if !module.livepatch => {
                 self.loaded.insert(Arc::clone(&module.name));

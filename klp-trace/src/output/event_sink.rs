@@ -1,7 +1,7 @@
 //! What takes the events of sessions: text, a journal, a report, a policy's observations. One session has any number of them.
 
 use super::sink::SinkError;
-use crate::event::{Event, Origin};
+use crate::journal::{Event, Origin};
 
 /// Takes the events of one session after the other.
 ///

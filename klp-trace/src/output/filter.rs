@@ -4,8 +4,8 @@
 //! commas, `*` stands for any characters. A term with `=` holds of an event that has such a part and matches; a term with
 //! `!=` holds of every other event.
 
-use crate::event::record::Kind;
-use crate::event::{Body, Event};
+use crate::journal::record::Kind;
+use crate::journal::{Body, Event};
 use crate::model::glob::matches;
 use crate::model::nearest::meant;
 use crate::model::{FindingId, Severity, Verdict};

@@ -8,9 +8,9 @@ mod rotated;
 mod to_sink;
 
 use super::sink::{LineSink, SinkError};
-use crate::event::chain::Hash;
-use crate::event::signature::Signer;
-use crate::event::{Body, Event, Journal, Origin};
+use crate::journal::chain::Hash;
+use crate::journal::signature::Signer;
+use crate::journal::{Body, Event, Journal, Origin};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -199,7 +199,7 @@ impl JournalWriter {
 }
 
 fn write_signature(signer: &Signer, heads: &[Hash], journal: &Path, sync: Sync) -> Result<(), SinkError> {
-    let path = crate::source::journal_files::signature_of(journal);
+    let path = crate::journal::files::signature_of(journal);
     let mut sink = LineSink::journal(&path, true)?;
     sink.bytes(&signer.sign(heads))?;
     if sync == Sync::Never { sink.flush() } else { sink.finish() }

@@ -9,7 +9,7 @@
 
 use super::filter::Filter;
 use super::style::Style;
-use crate::event::{Body, Event, Origin};
+use crate::journal::{Body, Event, Origin};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

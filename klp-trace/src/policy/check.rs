@@ -1,7 +1,7 @@
 //! One demand and what became of it.
 
 use crate::{
-    event::{Finding, RelocState},
+    journal::{Finding, RelocState},
     model::{FindingId, Severity},
 };
 use std::sync::Arc;

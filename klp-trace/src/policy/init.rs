@@ -1,7 +1,7 @@
 //! A policy that says what a session shows: a start for one that says what must be.
 
 use super::{Observed, observed::Section};
-use crate::event::Derived;
+use crate::journal::Derived;
 use crate::model::Verdict;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ pub fn init(seen: &Observed, source: Option<&Derived>) -> String {
         let state = if *there { "loaded" } else { "absent" };
         let _ = write!(text, "\n[[object]]\nname = {}\nstate = \"{state}\"\n", quoted(name));
     }
-    let mut groups: BTreeMap<_, crate::event::Totals> = BTreeMap::new();
+    let mut groups: BTreeMap<_, crate::journal::Totals> = BTreeMap::new();
     for section in seen.sections.values() {
         let Section { patch, object, .. } = section;
         let totals = groups.entry((patch, object)).or_default();

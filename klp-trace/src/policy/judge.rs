@@ -7,7 +7,7 @@ use super::{
     rules,
 };
 use crate::{
-    event::{Finding, Totals},
+    journal::{Finding, Totals},
     model::{FindingId, Severity, Verdict},
 };
 use jiff::civil::Date;
@@ -133,11 +133,11 @@ fn place(seen: &Observed, finding: &Finding) -> Place {
 
 /// The relocations that a finding covers, as they are now: those of its sections that have its kind of verdict; where it covers
 /// one, that one. And how many there are, of which these are the first.
-fn states(seen: &Observed, finding: &Finding) -> (Vec<crate::event::RelocState>, u64) {
+fn states(seen: &Observed, finding: &Finding) -> (Vec<crate::journal::RelocState>, u64) {
     let (Some(patch), Some(only)) = (&finding.patch, &finding.section) else { return (Vec::new(), 0) };
     let covered =
         |index: u32| index == only.index || finding.sections.iter().any(|section| section.index == index);
-    let of = |state: &&crate::event::RelocState| match (&finding.first, state.verdict) {
+    let of = |state: &&crate::journal::RelocState| match (&finding.first, state.verdict) {
         (Some(first), _) if finding.relocations == 1 => first.index == state.reloc.index,
         (_, Some(verdict)) => is_of(finding.id, verdict),
         (_, None) => false,

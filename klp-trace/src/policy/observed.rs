@@ -2,7 +2,7 @@
 
 use super::{Step, Subject};
 use crate::{
-    event::{
+    journal::{
         Body, Elf, Event, EventsLost, Finding, HookEvent, ModuleAction, ModuleEvent, PatchMetadata,
         RelocState, SectionRead, Totals, Transition, TransitionStep,
     },

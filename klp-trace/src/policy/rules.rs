@@ -88,7 +88,7 @@ fn counts(rule: &CountRule, seen: &Observed) -> Vec<Check> {
         covers(rule.patch.as_ref(), Some(&section.patch))
             && covers(rule.object.as_ref(), Some(&section.object))
     });
-    let mut totals = crate::event::Totals::new();
+    let mut totals = crate::journal::Totals::new();
     for (verdict, number) in sections.flat_map(super::observed::Section::verdicts) {
         *totals.entry(verdict).or_default() += number;
     }

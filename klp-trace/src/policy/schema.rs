@@ -3,7 +3,7 @@
 use super::file::{Day, SCHEMA, Schema};
 use super::order::Step;
 use super::{Count, Limit, Order, Policy};
-use crate::event::schema::{text, without_null};
+use crate::journal::schema::{text, without_null};
 use crate::model::Verdict;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
@@ -76,7 +76,7 @@ impl JsonSchema for Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::schema::tests::assert_committed;
+    use crate::journal::schema::tests::assert_committed;
 
     #[test]
     fn the_committed_schema_is_that_of_the_types() {

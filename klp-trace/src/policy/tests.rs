@@ -4,7 +4,7 @@ pub(crate) mod told;
 
 use super::*;
 use crate::{
-    event::{ModuleAction, TransitionStep, testing},
+    journal::{ModuleAction, TransitionStep, testing},
     model::Verdict,
 };
 use jiff::civil::{Date, date};
@@ -55,7 +55,7 @@ fn a_warning_counts_only_if_the_policy_says_so() {
     let mut told = Told::reload();
     let mut finding = testing::finding();
     finding.severity = crate::model::Severity::Warning;
-    told.say(crate::event::Body::Finding(finding));
+    told.say(crate::journal::Body::Finding(finding));
     assert_eq!(status("", &told), Status::Pass);
     assert_eq!(status("[findings]\nfail-on = \"error\"", &told), Status::Pass);
     assert_eq!(status("[findings]\nfail-on = \"warning\"", &told), Status::Fail);
@@ -113,7 +113,7 @@ fn denials_win() {
     let mut told = Told::reload();
     let mut finding = testing::finding();
     finding.severity = crate::model::Severity::Info;
-    told.say(crate::event::Body::Finding(finding));
+    told.say(crate::journal::Body::Finding(finding));
     assert_eq!(status("[[deny]]\nid = \"KLP001\"", &told), Status::Fail, "whatever the severity");
     assert_eq!(status("[[deny]]\nid = \"KLP006\"", &told), Status::Pass);
 }
@@ -302,7 +302,7 @@ fn the_policy_that_init_writes_is_met_by_what_it_was_written_from() {
 
 #[test]
 fn a_livepatch_is_a_patch_and_no_object_too() {
-    use crate::event::{Body, HookEvent};
+    use crate::journal::{Body, HookEvent};
     use crate::model::{Hook, Phase};
     // The kernel asks klp_module_coming() about every module, before it is known that this one is a livepatch.
     let mut told = Told::new();
@@ -324,7 +324,7 @@ fn a_livepatch_is_a_patch_and_no_object_too() {
 #[test]
 fn equal_names_are_told_apart() {
     let mut told = Told::stale();
-    told.say(crate::event::Body::Finding(testing::finding()));
+    told.say(crate::journal::Body::Finding(testing::finding()));
     let groups = judged("", &told);
     let mut names: Vec<_> = groups[0].checks.iter().map(|check| &check.name).collect();
     assert!(names.iter().any(|name| name.ends_with("(2)")));
@@ -342,7 +342,7 @@ fn a_finding_lists_what_it_covers() {
         told.come(None, 1);
         told.go(Verdict::Stale);
         let first = Some(testing::reloc(first).into());
-        told.say(crate::event::Body::Finding(crate::event::Finding {
+        told.say(crate::journal::Body::Finding(crate::journal::Finding {
             id,
             relocations,
             first,

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::event::Unread;
+use crate::journal::Unread;
 use crate::kernel::btf::BtfError;
 
 /// The probes cannot be attached: what, why, and what to do.

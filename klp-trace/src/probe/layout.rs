@@ -1,13 +1,11 @@
 //! The programs' globals: offsets from BTF, addresses of variables, the architecture's relocation types.
 
 use super::error::ProbeError;
+use crate::arch::Arch;
 use crate::kernel::btf::KernelBtf;
 
 /// A member that this kernel does not have, as the programs know it (klp-trace-ebpf, layout.rs).
 const ABSENT: u32 = u32::MAX;
-
-/// x86-64 relocation types that write eight bytes: R_X86_64_64 and R_X86_64_PC64 (psABI 4.4.1; arch/x86/kernel/module.c).
-const X86_64_WIDE_TYPES: u64 = 1 << 1 | 1 << 24;
 
 /// Members without which nothing can be read: global, struct, member.
 const NEEDED: [(&str, &str, &str); 16] = [
@@ -62,7 +60,7 @@ impl Layout {
             offsets.push((global, offset.unwrap_or(ABSENT)));
         }
         let words = vec![
-            ("WIDE_TYPES", X86_64_WIDE_TYPES),
+            ("WIDE_TYPES", Arch::native().map_or(0, Arch::wide_types)),
             ("TRANSITION_PATCH", variables.transition_patch),
             ("TARGET_STATE", variables.target_state),
         ];

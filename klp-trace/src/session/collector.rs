@@ -2,7 +2,7 @@
 
 use super::SessionError;
 use crate::arch::Arch;
-use crate::event::{EndReason, Event, Memory, Session};
+use crate::journal::{EndReason, Event, Memory, Session};
 use crate::kernel::{host::Host, kallsyms, kmsg, kmsg::Kmsg, patch_file::Finder};
 use crate::model::Address;
 use crate::probe::{Options, Probes};
@@ -95,7 +95,7 @@ impl Collector {
         out(Event {
             mono_ns: now(),
             task: None,
-            body: crate::event::Body::SessionEnd(self.live.verifier().end(reason)),
+            body: crate::journal::Body::SessionEnd(self.live.verifier().end(reason)),
         });
     }
 

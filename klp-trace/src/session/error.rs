@@ -1,8 +1,8 @@
 //! Why a session cannot be held, or not to its end.
 
+use crate::journal::recording::RecordingError;
 use crate::output::sink::SinkError;
 use crate::probe::ProbeError;
-use crate::source::recording::RecordingError;
 use crate::source::redacted::NotRedacted;
 use std::io;
 use std::path::PathBuf;

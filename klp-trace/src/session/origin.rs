@@ -2,7 +2,7 @@
 
 use super::SessionError;
 use crate::arch::Arch;
-use crate::event::{Clock, Host, Kernel, Origin, Tool};
+use crate::journal::{Clock, Host, Kernel, Origin, Tool};
 use crate::kernel::host;
 use crate::source::live::now;
 use std::path::Path;

@@ -2,9 +2,9 @@
 
 use super::{SessionError, Sinks, stop_flag};
 use crate::arch::Arch;
-use crate::event::{Body, Derived, EndReason, Event, Integrity, Origin};
-use crate::source::journal_files;
-use crate::source::recording::{self, Take};
+use crate::journal::files;
+use crate::journal::recording::{self, Take};
+use crate::journal::{Body, Derived, EndReason, Event, Integrity, Origin};
 use crate::verify::{Outcome, Verifier};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Replayed {
 /// Fails where it cannot be read, is no journal, is of an architecture that is not judged, or no output can be opened. That an
 /// output failed later, [`Sinks::finish`] says.
 pub fn replay(journal: &Path, derives: bool, to: &mut Sinks) -> Result<Replayed, SessionError> {
-    let arrives = journal_files::arrives(journal);
+    let arrives = files::arrives(journal);
     let stop = stop_flag()?;
     let twice = derives && journal.as_os_str() != "-" && !arrives;
     let derived = if twice { Derived::of(&recording::check(&[journal], Some(&stop))?) } else { None };
@@ -131,3 +131,6 @@ impl Running<'_, '_> {
         self.outcome = self.outcome.and(&verifier.outcome());
     }
 }
+
+#[cfg(test)]
+mod rejudged;

@@ -2,7 +2,7 @@
 
 use super::SessionError;
 use crate::arch::Arch;
-use crate::event::{Event, Origin};
+use crate::journal::{Event, Origin};
 use crate::output::event_sink::{Ended, EventSink};
 use crate::output::sink::SinkError;
 use crate::source::redacted::{NotRedacted, Redacted};

@@ -1,7 +1,7 @@
 //! The loop of a session that only watches.
 
 use super::{Collector, SessionError, Sinks};
-use crate::event::EndReason;
+use crate::journal::EndReason;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 

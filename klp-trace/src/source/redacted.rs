@@ -2,8 +2,8 @@
 //! no conclusion can tell what the evidence does not.
 
 use crate::arch::Arch;
-use crate::event::redact::Redactor;
-use crate::event::{Body, Event, SessionEnd};
+use crate::journal::redact::Redactor;
+use crate::journal::{Body, Event, SessionEnd};
 use crate::verify::Verifier;
 use thiserror::Error;
 
@@ -51,9 +51,8 @@ impl Redacted {
     pub fn take(&mut self, event: &Event, out: &mut dyn FnMut(&Event)) -> Result<(), NotRedacted> {
         match &event.body {
             Body::Session(session) => {
-                self.session = match session.kernel_base.and_then(Redactor::new) {
+                self.session = match session.kernel_base.and_then(|base| Redactor::new(self.arch, base)) {
                     _ if session.redacted => Session::AsItIs,
-                    _ if self.arch != Arch::X86_64 => Session::Refused,
                     Some(redactor) => Session::Redacted(redactor),
                     None => Session::Refused,
                 };
@@ -81,7 +80,7 @@ impl Redacted {
         }
         let event = event.clone();
         let event = match &mut self.session {
-            Session::Refused if self.arch != Arch::X86_64 => {
+            Session::Refused if self.arch.space().is_none() => {
                 return Err(NotRedacted::Architecture(self.arch.name()));
             }
             Session::Refused => return Err(NotRedacted::NoBase),

@@ -3,9 +3,9 @@
 use super::picture::Picture;
 use super::state::Tape;
 use crate::arch::Arch;
-use crate::event::{Body, Event, Integrity, Origin};
-use crate::source::recording::{self, RecordingError};
-use crate::source::zstd::Frames;
+use crate::journal::recording::{self, RecordingError};
+use crate::journal::zstd::Frames;
+use crate::journal::{Body, Event, Integrity, Origin};
 use crate::verify::{Outcome, Verifier};
 use std::io::BufReader;
 use std::ops::ControlFlow;

@@ -9,7 +9,7 @@ use super::{
     verifier::{NeededSymbol, Verifier},
 };
 use crate::{
-    event::{Body, Finding, Lookup, ObjectRef, PatchRef, RelocRef, SectionRef},
+    journal::{Body, Finding, Lookup, ObjectRef, PatchRef, RelocRef, SectionRef},
     model::{Address, FindingId, Reason, Severity},
 };
 use std::{collections::BTreeSet, sync::Arc};

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     arch::{Arch, Sorted},
-    event::{
+    journal::{
         Body, Elf, ElfWitness, EntryRead, Lookup, Memory, ObjectRef, PatchRef, Rewrites, SectionRead,
         Witnesses,
     },
@@ -80,7 +80,7 @@ impl Verifier {
 
     fn incomplete(&mut self, hook: Hook, lost: u64, say: &mut dyn FnMut(Body)) {
         let event =
-            crate::event::EventsLost { hook, cause: crate::event::LossCause::Incomplete, count: lost };
+            crate::journal::EventsLost { hook, cause: crate::journal::LossCause::Incomplete, count: lost };
         self.note_loss(&event, say);
     }
 

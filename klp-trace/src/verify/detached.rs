@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     arch::Arch,
-    event::{Finding, ObjectRef},
+    journal::{Finding, ObjectRef},
     model::{FindingId, Severity},
 };
 

@@ -7,7 +7,7 @@ use super::{
     verifier::Verifier,
 };
 use crate::{
-    event::{
+    journal::{
         AddressLookup, Body, Elf, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent,
         PatchMetadata, PatchRef, Standing, SymbolLookup,
     },

@@ -1,6 +1,6 @@
 //! What one finding covers: relocations of one patch against one object, in however many sections.
 
-use crate::event::{Covered, Finding, RelocRef, SectionRef};
+use crate::journal::{Covered, Finding, RelocRef, SectionRef};
 use std::sync::Arc;
 
 /// Sections named in a sentence.

@@ -6,7 +6,7 @@
 
 use super::{section::Reloc, verifier::Verifier};
 use crate::{
-    event::{Body, Finding, KernelMessage, Says},
+    journal::{Body, Finding, KernelMessage, Says},
     model::FindingId,
 };
 use std::{collections::VecDeque, sync::Arc};

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     arch::Arch,
-    event::{Body, EventsLost, Finding, KernelMessage, ObjectRef},
+    journal::{Body, EventsLost, Finding, KernelMessage, ObjectRef},
     model::{Address, Reason, Verdict},
 };
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::{
         built_for::{BuiltFor, PER_CPU},
         target,
     },
-    event::{Finding, ObjectRef, PatchMetadata, PatchRef},
+    journal::{Finding, ObjectRef, PatchMetadata, PatchRef},
     model::{FindingId, Severity},
 };
 

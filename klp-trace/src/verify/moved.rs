@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     arch::Arch,
-    event::{EntryRead, SectionRead},
+    journal::{EntryRead, SectionRead},
     model::{Bytes, Verdict},
 };
 use std::collections::BTreeMap;

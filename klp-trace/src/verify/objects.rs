@@ -1,7 +1,7 @@
 //! Which modules are there, load by load.
 
 use crate::{
-    event::{ModuleUsage, ObjectRef},
+    journal::{ModuleUsage, ObjectRef},
     model::Address,
 };
 use std::{collections::BTreeMap, sync::Arc};

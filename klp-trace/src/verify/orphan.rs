@@ -3,7 +3,7 @@
 
 use super::{gathered::Gathered, objects::VMLINUX, rules::relocations, section::Patch};
 use crate::{
-    event::{Finding, ObjectRef, PatchRef},
+    journal::{Finding, ObjectRef, PatchRef},
     model::{FindingId, Severity},
 };
 

@@ -5,7 +5,7 @@ use super::{
     verifier::Verifier,
 };
 use crate::{
-    event::{Elf, Finding},
+    journal::{Elf, Finding},
     model::{FindingId, Severity},
 };
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     arch::{Arch, Sorted},
-    event::{Lookup, Rewrites, SectionRead},
+    journal::{Lookup, Rewrites, SectionRead},
     model::{Address, Bytes, Reason},
 };
 use std::{
@@ -51,7 +51,7 @@ impl Verifier {
         let Self { arch, memory, .. } = *self;
         let world = World { arch, symbols: &self.symbols, objects: &self.objects, memory };
         let target = Target::of(section, read);
-        let unexplained = |entry: &&crate::event::EntryRead| {
+        let unexplained = |entry: &&crate::journal::EntryRead| {
             let reloc = section.relocs.get(&entry.index).filter(|reloc| !reloc.stands())?;
             let judged = judgement(world, differs, target, reloc, Some(**entry), context);
             let actual = judged.actual.filter(|_| judged.reason == Some(Reason::Rewritten))?;

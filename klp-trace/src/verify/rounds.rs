@@ -6,7 +6,7 @@
 
 use super::{gathered::Gathered, misplaced::Misplaced, orphan, rules, verifier::Verifier, wrong};
 use crate::{
-    event::{Body, Event, Finding, ObjectRef, PatchRef, SectionRead, Task},
+    journal::{Body, Event, Finding, ObjectRef, PatchRef, SectionRead, Task},
     model::Hook,
 };
 use std::{

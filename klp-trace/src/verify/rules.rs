@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     arch::Arch,
-    event::{EventsLost, Finding, LossCause, ObjectRef, PatchRef, SectionRef},
+    arch::machine::NOT_CLEARING_YET,
+    journal::{EventsLost, Finding, LossCause, ObjectRef, PatchRef, SectionRef},
     model::{FindingId, Reason, Severity},
 };
 use std::sync::Arc;
@@ -56,9 +57,10 @@ pub(super) fn stale_after_unload(
             FindingId::Klp001,
             next.left(left.stale.count(), name, of),
             next.why().unwrap_or_else(|| {
-                "this kernel never clears relocation targets (fixed for x86 in 6.3) and refuses to write over a value that \
-                 is not zero (-ENOEXEC, \"existing value is nonzero\")"
-                    .to_owned()
+                format!(
+                    "this kernel never clears relocation targets ({NOT_CLEARING_YET}) and refuses to write over a value that is \
+                     not zero (-ENOEXEC, \"existing value is nonzero\")"
+                )
             }),
             next.action(
                 name,
@@ -108,15 +110,16 @@ pub(super) fn found_stale(
     let next = Next::of(arch, patch, of);
     let why = if clears {
         "a load of it failed after they were written, or a clear stopped half-way: both leave them silently"
+            .to_owned()
     } else {
-        "this kernel never clears relocation targets (fixed for x86 in 6.3)"
+        format!("this kernel never clears relocation targets ({NOT_CLEARING_YET})")
     };
     let refused = format!("disable patch {name} and remove its module before {of} is loaded again");
     stale.fill(Finding {
         id: FindingId::Klp001,
         severity: next.severity(),
         message: format!("{held}: {}", next.clause("the next", of)),
-        why: next.why().unwrap_or_else(|| why.to_owned()),
+        why: next.why().unwrap_or_else(|| why.clone()),
         action: next.action(name, of, refused),
         patch: Some(patch.r.clone()),
         object: Some(object.clone()),

@@ -7,7 +7,7 @@ use crate::{
         built_for::{BuiltFor, PER_CPU},
         klp, names, target,
     },
-    event::{
+    journal::{
         Elf, EntryRead, MetaEntry, PatchMetadata, PatchRef, RelocRef, RelocState, SectionRef, Witnesses,
     },
     model::{Address, Bytes, FindingId, Hook, Reason, Verdict},
@@ -363,7 +363,7 @@ impl News {
     pub(super) fn state(
         &self,
         patch: &PatchRef,
-        object: &crate::event::ObjectRef,
+        object: &crate::journal::ObjectRef,
         section: &SectionRef,
         reloc: &Reloc,
     ) -> RelocState {

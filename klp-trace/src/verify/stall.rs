@@ -2,7 +2,7 @@
 
 use super::verifier::Verifier;
 use crate::{
-    event::{Blocking, Body, Finding, Hindrance, PatchRef, Stall, Stalled},
+    journal::{Blocking, Body, Finding, Hindrance, PatchRef, Stall, Stalled},
     model::{FindingId, Severity},
 };
 

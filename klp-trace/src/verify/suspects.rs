@@ -5,7 +5,7 @@ use super::{
     verifier::Verifier,
 };
 use crate::{
-    event::SectionRead,
+    journal::SectionRead,
     model::{Address, Verdict},
 };
 use std::collections::BTreeSet;

@@ -23,7 +23,7 @@ mod witnesses;
 use super::Verifier;
 use crate::{
     arch::Arch,
-    event::{
+    journal::{
         AddressLookup, Body, Elf, EventsLost, LossCause, ModuleAction, Nearest, PatchMetadata, SectionRead,
         SectionRef, Transition, TransitionStep,
     },
@@ -308,7 +308,7 @@ fn what_is_read_only_after_the_unload_is_said_all_the_same() {
 }
 
 /// What is left of patch lp after `steps` (its own, unless another's name is given) and the unload of its object.
-fn left_after(steps: &[(Option<&'static str>, TransitionStep)]) -> crate::event::Finding {
+fn left_after(steps: &[(Option<&'static str>, TransitionStep)]) -> crate::journal::Finding {
     let told = |(other, step): &(Option<&'static str>, TransitionStep)| {
         (other.map_or(Who::Own, Who::Other), *step, None)
     };
@@ -324,13 +324,13 @@ enum Who {
 }
 
 /// The same with steps of unknown patches too, and with what is known of `klp_patch.replace`.
-fn left_after_told(steps: &[(Who, TransitionStep, Option<bool>)]) -> crate::event::Finding {
+fn left_after_told(steps: &[(Who, TransitionStep, Option<bool>)]) -> crate::journal::Finding {
     let mut story = Story::new(true);
     story.load_patch();
     story.load_target(0x1000);
     for (who, step, replace) in steps {
         let other =
-            |name: &str| crate::event::PatchRef { name: name.into(), address: Address(0x77), load: 0 };
+            |name: &str| crate::journal::PatchRef { name: name.into(), address: Address(0x77), load: 0 };
         let patch = match who {
             Who::Own => Some(Story::patch()),
             Who::Other(name) => Some(other(name)),

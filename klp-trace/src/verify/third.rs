@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     arch::Arch,
-    event::{Body, Finding, ModuleAction, PatchRef, SymbolLookup},
+    journal::{Body, Finding, ModuleAction, PatchRef, SymbolLookup},
     model::{Address, Bytes, FindingId, Reason, Severity, Verdict},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -224,7 +224,7 @@ pub(super) fn distrust(patch: &PatchRef, section: &mut Section, arch: Arch, say:
         return;
     }
     section.wanted = true;
-    let object = crate::event::ObjectRef { name: Arc::clone(&section.object), address: None, load: None };
+    let object = crate::journal::ObjectRef { name: Arc::clone(&section.object), address: None, load: None };
     conclude::unknown_of(patch, section, &object, Reason::EventsLost, arch, &|reloc| reloc.third, say);
 }
 
@@ -281,7 +281,7 @@ type Key = (Arc<str>, Arc<str>);
 fn is_free(patch: &Patch, (gate, third): &Key, objects: &Objects) -> bool {
     let usage =
         objects.get(third).filter(|object| object.is_there()).and_then(|object| object.usage.as_ref());
-    let held = |usage: &crate::event::ModuleUsage| {
+    let held = |usage: &crate::journal::ModuleUsage| {
         usage.holders.iter().any(|holder| holder == gate || *holder == patch.r.name)
     };
     patch.detached.is_none() && usage.is_some_and(|usage| usage.is_free() && !held(usage))

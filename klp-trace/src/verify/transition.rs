@@ -2,7 +2,7 @@
 
 use super::{section::Detached, verifier::Verifier};
 use crate::{
-    event::{Body, Transition, TransitionStep},
+    journal::{Body, Transition, TransitionStep},
     model::FindingId,
 };
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::{heard::Heard, objects::Objects, rounds::Rounds, section::Patch};
 use crate::{
     arch::Arch,
     elf::built_for::BuiltFor,
-    event::{Body, Event, Lookup, Memory, Nearest, PatchRef},
+    journal::{Body, Event, Lookup, Memory, Nearest, PatchRef},
     model::{Address, FindingId, Severity, Verdict},
 };
 use std::{
@@ -299,8 +299,8 @@ impl Verifier {
     }
 
     /// Relocations by verdict, of the patches loaded now. What was never read counts as `unknown`.
-    pub fn totals(&self) -> crate::event::Totals {
-        let mut totals = crate::event::Totals::new();
+    pub fn totals(&self) -> crate::journal::Totals {
+        let mut totals = crate::journal::Totals::new();
         for section in self.patches.values().flat_map(|patch| patch.sections.values()) {
             let mut judged = 0;
             for reloc in section.relocs.values() {
@@ -318,12 +318,18 @@ impl Verifier {
     }
 
     /// What the last event of a session says, but for why it ended.
-    pub fn end(&self, reason: crate::event::EndReason) -> crate::event::SessionEnd {
+    pub fn end(&self, reason: crate::journal::EndReason) -> crate::journal::SessionEnd {
         let findings = self.findings.clone();
-        crate::event::SessionEnd { reason, verdicts: self.totals(), findings, lost: self.lost, derived: None }
+        crate::journal::SessionEnd {
+            reason,
+            verdicts: self.totals(),
+            findings,
+            lost: self.lost,
+            derived: None,
+        }
     }
 
-    pub(super) fn say_finding(&mut self, finding: crate::event::Finding, say: &mut dyn FnMut(Body)) {
+    pub(super) fn say_finding(&mut self, finding: crate::journal::Finding, say: &mut dyn FnMut(Body)) {
         *self.findings.entry(finding.id).or_default() += 1;
         self.worst = self.worst.max(Some(finding.severity));
         let finding = self.remedied(finding);

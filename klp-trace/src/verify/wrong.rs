@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     arch::{Arch, NextLoad},
-    event::{Finding, Nearest, ObjectRef, PatchRef},
+    journal::{Finding, Nearest, ObjectRef, PatchRef},
     model::{FindingId, Reason, Severity, Verdict},
 };
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     fn golden() -> String {
-        let path = crate::testbed::workspace().join("klp-trace/src/event/writer/golden.ndjson");
+        let path = crate::testbed::workspace().join("klp-trace/src/journal/writer/golden.ndjson");
         std::fs::read_to_string(path).unwrap()
     }
 

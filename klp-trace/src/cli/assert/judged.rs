@@ -1,7 +1,7 @@
 //! Sessions, each observed and then held against the policy.
 
 use crate::{
-    event::{Event, Origin},
+    journal::{Event, Origin},
     output::{
         event_sink::{Ended, EventSink},
         report::Session,

@@ -3,7 +3,7 @@
 use super::{Args, Ran, command, judged::Judged};
 use crate::{
     cli::{Exit, Failure, attach::AttachArgs, doctor, ending},
-    event::{EndReason, Event},
+    journal::{EndReason, Event},
     kernel::sysfs::Sysfs,
     output::journal::{JournalSink, Options},
     policy::{Check, Observed, Policy, Rule, Status},

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Args, Memory};
 use crate::arch::Arch;
 use crate::cli::{Exit, Failure};
-use crate::event::{self, HookInfo, Session};
+use crate::journal::{self, HookInfo, Session};
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::kallsyms;
 use crate::kernel::settings::ftrace_enabled;
@@ -69,7 +69,7 @@ fn bpf(args: &Args) -> anyhow::Result<Opened> {
     let attached = probes.hooks().iter().all(|hook| hook.mechanism.is_some());
     let watched = attached && ftrace_enabled(Path::new("/")) == Some(true);
     let hooks = probes.hooks().iter().map(hook_info).collect();
-    let session = session(args, hooks, probes.clears(), event::Memory::Bpf);
+    let session = session(args, hooks, probes.clears(), journal::Memory::Bpf);
     Ok(Opened { session, reader: Which::Bpf(Box::new(probes)), watched })
 }
 
@@ -77,12 +77,12 @@ fn kcore(args: &Args, arch: Arch) -> anyhow::Result<Opened> {
     let types = KernelBtf::running()?;
     let reader = KcoreReader::open(arch, &types)?;
     let clears = arch.clears(types.has_function(Hook::ClearRelocateAdd.name()));
-    let session = session(args, Vec::new(), clears, event::Memory::Kcore);
+    let session = session(args, Vec::new(), clears, journal::Memory::Kcore);
     Ok(Opened { session, reader: Which::Kcore(Box::new(reader)), watched: false })
 }
 
 /// The first record of an audit.
-pub(super) fn session(args: &Args, hooks: Vec<HookInfo>, clears: bool, memory: event::Memory) -> Session {
+pub(super) fn session(args: &Args, hooks: Vec<HookInfo>, clears: bool, memory: journal::Memory) -> Session {
     let ring_bytes = if hooks.is_empty() { 0 } else { args.ring_size };
     let kernel_base = kallsyms::text(Path::new(kallsyms::PATH)).map(Address);
     let command = std::env::args().collect();

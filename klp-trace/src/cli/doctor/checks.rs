@@ -3,7 +3,7 @@
 use super::facts::{BPF_LOOP, Facts, Symbols};
 use super::hooks;
 use super::report::Check;
-use crate::arch::{self, Arch};
+use crate::arch::{self, Arch, machine::CLEARING};
 use crate::kernel::capabilities::Capability;
 use crate::kernel::settings::Lockdown;
 use crate::kernel::tasks::{Hindrance, STACK_RIGHTS};
@@ -263,7 +263,7 @@ fn clearing(facts: &Facts) -> Check {
         }
         Some(false) if refused => Check::note(
             ID,
-            "this kernel never clears relocations (x86 does from 6.3)",
+            format!("this kernel never clears relocations ({CLEARING})"),
             "after its object has gone every target is stale, and the next load of the object is refused",
         )
         .with_remedy("do not unload patched modules, or boot Linux 6.3 or newer"),
@@ -272,7 +272,7 @@ fn clearing(facts: &Facts) -> Check {
         }
         Some(false) | None => Check::note(
             ID,
-            format!("kernels of {} never clear relocations (x86 alone does, from 6.3)", facts.arch),
+            format!("kernels of {} never clear relocations ({CLEARING})", facts.arch),
             "after its object has gone every target is stale, until the next load of the object writes over it",
         ),
     }

@@ -72,7 +72,7 @@ pub enum Status {
 
 /// The JSON Schema of [`Report`].
 pub fn schema() -> serde_json::Value {
-    crate::event::schema::of::<Report>(
+    crate::journal::schema::of::<Report>(
         "urn:klp-trace:doctor:1",
         format!("What klp-trace doctor --json writes, {SCHEMA}"),
     )

@@ -322,10 +322,10 @@ fn preflight_names_every_lack_and_the_first_remedy() {
 fn json_has_its_schema_and_the_documented_words() {
     let json = serde_json::to_value(Report::new(&without("clear_relocate_add"))).unwrap();
     assert_eq!(json["schema"], "klp-trace.doctor/1");
-    crate::event::schema::tests::assert_committed("klp-trace.doctor-1.json", &report::schema());
-    crate::event::schema::tests::assert_described(report::schema(), &json);
+    crate::journal::schema::tests::assert_committed("klp-trace.doctor-1.json", &report::schema());
+    crate::journal::schema::tests::assert_described(report::schema(), &json);
     let lacking = serde_json::to_value(Report::new(&without("klp_module_coming"))).unwrap();
-    crate::event::schema::tests::assert_described(report::schema(), &lacking);
+    crate::journal::schema::tests::assert_described(report::schema(), &lacking);
     assert_eq!(json["ready"], true);
     assert_eq!(json["capabilities"], serde_json::json!(["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG"]));
     let clearing = json["checks"].as_array().unwrap().iter().find(|c| c["id"] == "clearing").unwrap();

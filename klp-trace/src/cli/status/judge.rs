@@ -4,7 +4,7 @@ use super::line::Status;
 use crate::cli::audit;
 use crate::cli::ending::judged;
 use crate::cli::exit::Exit;
-use crate::event::Body;
+use crate::journal::Body;
 use crate::model::Severity;
 
 /// Audits this kernel. What does not allow it leaves the status unverified.

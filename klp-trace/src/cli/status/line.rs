@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
-use crate::event::Finding;
+use crate::journal::Finding;
 use crate::kernel::modules::Modules;
 use crate::kernel::sysfs;
 use crate::model::{FindingId, Verdict};
@@ -233,7 +233,7 @@ fn mark(style: Style, unicode: &'static str, ascii: &'static str, words: &str) -
 
 /// The JSON Schema of [`Status`].
 pub fn schema() -> serde_json::Value {
-    crate::event::schema::of::<Status>(
+    crate::journal::schema::of::<Status>(
         "urn:klp-trace:status:1",
         format!("What klp-trace status --json writes, {SCHEMA}"),
     )
@@ -242,7 +242,7 @@ pub fn schema() -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::testing;
+    use crate::journal::testing;
 
     fn patch(name: &str, enabled: bool, transition: bool) -> Patch {
         Patch { name: name.to_owned(), enabled, transition }

@@ -5,7 +5,7 @@ use super::spool::Spool;
 use super::{Args, state};
 use crate::cli::ending::judged;
 use crate::cli::{Exit, Failure};
-use crate::event::{EndReason, Event};
+use crate::journal::{EndReason, Event};
 use crate::model::Hook;
 use crate::session;
 use crate::source::live::now;

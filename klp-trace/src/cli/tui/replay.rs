@@ -4,7 +4,7 @@ use super::run::{Command, Loop, Shared, Wake, listen};
 use super::{Args, state};
 use crate::cli::ending::judged;
 use crate::cli::{Exit, Failure};
-use crate::source::recording::RecordingError;
+use crate::journal::recording::RecordingError;
 use crate::tui::config::Config;
 use crate::tui::replay::{Recorded, ReplayError};
 use crate::tui::state::Source;

@@ -1,6 +1,6 @@
 //! What was seen since the start, as a journal in a file without a name, so that `w` can give it one.
 
-use crate::event::{Body, EndReason, Event, Journal, Origin};
+use crate::journal::{Body, EndReason, Event, Journal, Origin};
 use crate::output::sink::{LineSink, SinkError};
 use crate::verify::Verifier;
 use rustix::fs::{Mode, OFlags};

@@ -3,9 +3,9 @@
 use super::report::{Report, Signed};
 use crate::cli::exit::Exit;
 use crate::elf::names;
-use crate::event::Derived;
-use crate::event::chain::Hash;
-use crate::event::envelope::Time;
+use crate::journal::Derived;
+use crate::journal::chain::Hash;
+use crate::journal::envelope::Time;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub(super) const SCHEMA: &str = "klp-trace.verification/1";
 
 /// The JSON Schema of the document.
 pub(in crate::cli) fn schema() -> serde_json::Value {
-    crate::event::schema::of::<Document>(
+    crate::journal::schema::of::<Document>(
         "urn:klp-trace:verification:1",
         format!("What klp-trace verify-journal --json writes, {SCHEMA}"),
     )

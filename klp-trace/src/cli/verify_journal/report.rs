@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::json;
 use crate::cli::exit::Exit;
 use crate::elf::names;
-use crate::event::Integrity;
-use crate::event::chain::Hash;
-use crate::event::check::FileCheck;
-use crate::event::reader::About;
+use crate::journal::Integrity;
+use crate::journal::chain::Hash;
+use crate::journal::check::FileCheck;
+use crate::journal::reader::About;
 use crate::output::escape::Escaped;
 use crate::output::text::count;
 
@@ -167,7 +167,7 @@ impl Report {
 fn recorded(about: &About) -> String {
     let shown = |text: &str| Escaped::new(text.as_bytes()).to_string();
     let kernel = &about.host.kernel;
-    let time = |time: crate::event::envelope::Time| time.0.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let time = |time: crate::journal::envelope::Time| time.0.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     format!(
         "recorded on {}, Linux {} {}, by klp-trace {}, {} to {}",
         shown(&about.host.name),

@@ -1,6 +1,6 @@
 use super::*;
-use crate::event::Journal;
-use crate::event::testing::{one_of_each, origin};
+use crate::journal::Journal;
+use crate::journal::testing::{one_of_each, origin};
 use std::path::Path;
 
 /// A rotated journal in `folder`: three files of one session.
@@ -15,7 +15,7 @@ fn rotated(folder: &Path) -> PathBuf {
         for event in &one_of_each()[range] {
             bytes.extend([journal.line(event).unwrap(), b"\n"].concat());
         }
-        std::fs::write(journal_files::numbered(&output, number), bytes).unwrap();
+        std::fs::write(files::numbered(&output, number), bytes).unwrap();
     }
     output
 }
@@ -57,13 +57,13 @@ fn a_rotated_journal_is_verified_by_its_folder_its_name_or_its_files() {
 
 #[test]
 fn the_json_is_as_its_schema_says() {
-    use crate::event::schema::tests::{assert_committed, assert_described};
+    use crate::journal::schema::tests::{assert_committed, assert_described};
     assert_committed("klp-trace.verification-1.json", &json::schema());
     let folder = tempfile::tempdir().unwrap();
     let output = rotated(folder.path());
     for damaged in [false, true] {
         if damaged {
-            std::fs::remove_file(journal_files::numbered(&output, 2)).unwrap();
+            std::fs::remove_file(files::numbered(&output, 2)).unwrap();
         }
         let mut report = verify(&[&output]);
         for signed in [None, Some(Signed::Not), Some(Signed::Right), Some(Signed::Wrong)] {
@@ -79,7 +79,7 @@ fn the_json_is_as_its_schema_says() {
 fn damage_and_a_missing_end_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let output = rotated(folder.path());
-    let [second, third] = [2, 3].map(|number| journal_files::numbered(&output, number));
+    let [second, third] = [2, 3].map(|number| files::numbered(&output, number));
     let whole = std::fs::read(&third).unwrap();
     let lines: Vec<_> = whole.split_inclusive(|byte| *byte == b'\n').collect();
     std::fs::write(&third, lines[..3].concat()).unwrap();
@@ -108,7 +108,7 @@ fn damage_and_a_missing_end_are_told_apart() {
 fn a_damaged_compressed_file_is_damage() {
     let folder = tempfile::tempdir().unwrap();
     let output = rotated(folder.path());
-    let second = journal_files::numbered(&output, 2);
+    let second = files::numbered(&output, 2);
     let level = ruzstd::encoding::CompressionLevel::Fastest;
     let mut packed = ruzstd::encoding::compress_to_vec(&std::fs::read(&second).unwrap()[..], level);
     std::fs::remove_file(&second).unwrap();

@@ -11,8 +11,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::Inputs;
 use crate::cli::keys;
+use crate::journal::files;
 use crate::output::journal::{Options, Rotation, Sync};
-use crate::source::journal_files;
 
 /// The heading in the help.
 const HEADING: &str = "Journal options (with --journal or --format ndjson)";
@@ -140,7 +140,7 @@ impl JournalArgs {
         if let (Some(kept), true) = (kept, self.rotates()) {
             inputs.spare_set(kept)?;
         }
-        let signature = self.sign_key.as_ref().and(kept).map(|kept| journal_files::signature_of(kept));
+        let signature = self.sign_key.as_ref().and(kept).map(|kept| files::signature_of(kept));
         let files = self.journal.iter().chain(&signature).chain(also).map(Some);
         inputs.spare([output].into_iter().chain(files))
     }

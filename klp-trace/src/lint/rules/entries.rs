@@ -63,7 +63,7 @@ impl Rule for Outside {
                 kernel: format!(
                     "does not check the offset: {}, it writes into whatever memory lies behind the section{}",
                     when(section),
-                    if facts.machine == Machine::X86_64 {
+                    if facts.machine.writes_over_zero_alone() {
                         ", unless that is not zero: then it refuses the section with -ENOEXEC (\"existing value is \
                          nonzero\")"
                     } else {
@@ -88,8 +88,7 @@ impl Rule for NotZero {
     }
 
     fn check(&self, facts: &Facts, report: &mut Report) {
-        // x86 alone looks (arch/x86/kernel/module.c, since commit eda9cec4c9a1).
-        if facts.machine != Machine::X86_64 {
+        if !facts.machine.writes_over_zero_alone() {
             return;
         }
         let nonzero = gathered(facts, Signs::NOT_ZERO, |s, e| s.is_nonzero(e, facts.size(e)).then_some(()));

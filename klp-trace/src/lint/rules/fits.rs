@@ -9,39 +9,17 @@ use crate::lint::kernel::{refused, when};
 /// A type too narrow for an address of the kernel or of a module.
 pub(super) struct TooNarrow;
 
-/// Types that write an absolute value of fewer bits than every such address has, and whether the loader refuses what does
-/// not fit (else it writes the lower bits). x86: addresses begin at 0xffffffff80000000, R_X86_64_32 is extended with
-/// zeros, R_X86_64_32S with the sign. aarch64, s390x, loongarch64, ppc64: modules and kernel are above 4 GiB
-/// (`apply_relocate_add()` of each, 6.1 to 7.3).
-fn too_narrow(machine: Machine, rtype: u32) -> Option<bool> {
-    let (refused, cut): (&[u32], &[u32]) = match machine {
-        // 32.
-        Machine::X86_64 => (&[10], &[]),
-        // 8, 12, 16, 32, 20.
-        Machine::S390x => (&[1, 2, 3, 4, 57], &[]),
-        // ABS32, ABS16, MOVW_UABS_G0, G1, G2.
-        Machine::Aarch64 => (&[258, 259, 263, 265, 267], &[]),
-        // R_PPC64_ADDR32, R_LARCH_32.
-        Machine::Ppc64 | Machine::Loongarch64 => (&[], &[1]),
-    };
-    if refused.contains(&rtype) { Some(true) } else { cut.contains(&rtype).then_some(false) }
-}
-
-/// Where symbols of the kernel and of modules are on x86-64: from `__START_KERNEL_map` to `MODULES_END`
-/// (Documentation/arch/x86/x86_64/mm.rst).
-const X86: (i128, i128) = (0xffff_ffff_8000_0000, 0xffff_ffff_ff00_0000);
-
 /// Whether an addend may bring an address into the type's range after all.
 fn may_fit(machine: Machine, addend: i64) -> bool {
-    if machine != Machine::X86_64 {
+    let Some((low, high)) = machine.near_symbols() else {
         // No kernel there has its symbols within 2 GiB of what fits.
         return i32::try_from(addend).is_err();
-    }
+    };
     // The value is one of 0 to 4 GiB, counted in 64 bits: so the symbol is one of a window of that size.
     let (around, window) = (1i128 << 64, 1i128 << 32);
     let begin = (-i128::from(addend)).rem_euclid(around);
     let meets = |(from, to): (i128, i128)| begin < to && from < begin + window;
-    meets(X86) || meets((X86.0 + around, X86.1 + around))
+    meets((low, high)) || meets((low + around, high + around))
 }
 
 impl Rule for TooNarrow {
@@ -51,7 +29,7 @@ impl Rule for TooNarrow {
 
     fn check(&self, facts: &Facts, report: &mut Report) {
         let narrow = gathered_in(facts.livepatch_sections(), |_, e| {
-            let refused = too_narrow(facts.machine, e.rtype)?;
+            let refused = facts.machine.too_narrow(e.rtype)?;
             facts.machine.reloc(e.rtype)?;
             (!may_fit(facts.machine, e.addend)).then_some((e.rtype, refused))
         });
@@ -67,13 +45,10 @@ impl Rule for TooNarrow {
                 } else {
                     format!("writes the lower bits alone, {}, and says nothing", when(section))
                 },
-                remedy: if facts.machine == Machine::X86_64 {
-                    "compile the patch with -mcmodel=kernel, which makes R_X86_64_32S of it; in data, use a pointer of 64 bits"
-                        .to_owned()
-                } else {
-                    "compile the patch with the kernel's own flags; in data, use a pointer of 64 bits"
-                        .to_owned()
-                },
+                remedy: format!(
+                    "compile the patch with {}; in data, use a pointer of 64 bits",
+                    facts.machine.narrow_remedy().unwrap_or("the kernel's own flags")
+                ),
                 ..Said::of(section)
             };
             report.findings.push(say(self.about(), said));
@@ -164,7 +139,7 @@ mod tests {
         assert!(fits(0x8000_0000) && fits(-0xffff_ffff_i64 - 1 + 0x1_8000_0000));
         assert!(fits(0x0100_0001) && !fits(0x00ff_ffff));
         assert!(!may_fit(Machine::S390x, 8) && may_fit(Machine::S390x, -0x3ff_0000_0000));
-        assert_eq!(too_narrow(Machine::X86_64, 11), None);
-        assert_eq!(too_narrow(Machine::Ppc64, 1), Some(false));
+        assert_eq!(Machine::X86_64.too_narrow(11), None);
+        assert_eq!(Machine::Ppc64.too_narrow(1), Some(false));
     }
 }

@@ -78,7 +78,7 @@ impl Overlap {
             Some(other) => format!("relocation {} of {}", first.index, other.name),
             None => format!("relocation {} of ordinary section {}", first.index, first.section),
         };
-        let kernel = if facts.machine == Machine::X86_64 {
+        let kernel = if facts.machine.writes_over_zero_alone() {
             format!(
                 "{} (\"existing value is nonzero\"): when it comes to the second, it finds what the first has written",
                 refused(section, "-ENOEXEC")

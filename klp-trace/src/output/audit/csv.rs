@@ -1,7 +1,7 @@
 //! An audit as comma-separated values: a line for each relocation, after a line of headings (RFC 4180).
 
 use super::{Found, Reloc, Report};
-use crate::event::SymbolSource;
+use crate::journal::SymbolSource;
 use crate::model::{Reason, Verdict};
 use crate::output::{table::cell, text::layout::name};
 use csv::Writer;

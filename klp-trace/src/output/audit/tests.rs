@@ -1,6 +1,6 @@
 use super::*;
-use crate::event::testing::{at, one_of_each, origin, patch, state};
-use crate::event::{Body, Livepatch, ModuleAction, ModuleEvent, PatchRef, Standing};
+use crate::journal::testing::{at, one_of_each, origin, patch, state};
+use crate::journal::{Body, Livepatch, ModuleAction, ModuleEvent, PatchRef, Standing};
 use crate::model::{Bytes, Hook, Reason, Verdict};
 use crate::output::style::Style;
 
@@ -61,8 +61,8 @@ fn names_do_no_harm_in_a_spreadsheet() {
 
 #[test]
 fn the_report_is_as_it_always_was() {
-    crate::event::testing::golden("output/audit/golden.txt", &(text(&report("", story())) + "\n"));
-    crate::event::testing::golden("output/audit/golden.csv", &csv(&report("", story())));
+    crate::journal::testing::golden("output/audit/golden.txt", &(text(&report("", story())) + "\n"));
+    crate::journal::testing::golden("output/audit/golden.csv", &csv(&report("", story())));
 }
 
 #[test]

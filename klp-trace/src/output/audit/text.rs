@@ -3,7 +3,7 @@
 
 use super::{Found, Reloc, Report, Section};
 use crate::arch::writes_over_zero_alone;
-use crate::event::{Elf, Finding, Memory, RelocState};
+use crate::journal::{Elf, Finding, Memory, RelocState};
 use crate::model::Verdict;
 use crate::output::style::{Style, Tone};
 use crate::output::text::layout::{column_width, count, name, relocation};
@@ -200,9 +200,9 @@ fn rests_on(section: &Section) -> Option<String> {
     let with_symbols =
         section.relocs.values().find_map(|reloc| reloc.state.witnesses.and_then(|found| found.symbols));
     let elf = match first.elf {
-        crate::event::ElfWitness::File => "file",
-        crate::event::ElfWitness::Memory => "the kernel's copy",
-        crate::event::ElfWitness::Differs => "no file",
+        crate::journal::ElfWitness::File => "file",
+        crate::journal::ElfWitness::Memory => "the kernel's copy",
+        crate::journal::ElfWitness::Differs => "no file",
     };
     let symbols = with_symbols.map(|from| format!(", {}", from.word())).unwrap_or_default();
     Some(format!("{elf}{symbols}, {}", first.memory.word()))

@@ -1,7 +1,7 @@
 //! An audit's report on its way to standard output or a file: all of it at the end.
 
 use super::Report;
-use crate::event::{Event, Origin};
+use crate::journal::{Event, Origin};
 use crate::output::event_sink::{Ended, EventSink};
 use crate::output::filter::Filter;
 use crate::output::sink::{LineSink, SinkError};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::testing::{any, at, one_of_each, state};
+use crate::journal::testing::{any, at, one_of_each, state};
 use proptest::prelude::*;
 
 fn filter(text: &str) -> Filter {

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::check_host::{self, Answer};
 use crate::elf::names;
-use crate::event;
+use crate::journal;
 use crate::lint;
 use crate::lint::policy::Selector;
 use crate::model::{FindingId, Severity};
@@ -136,7 +136,7 @@ impl Gate {
         check.place = Place { section: section.map(Into::into), ..place.clone() };
         check.relocations = finding.relocations.len() as u64;
         // Every format shows a check that passes because of what was found by the finding that it has.
-        check.finding = Some(Box::new(event::Finding {
+        check.finding = Some(Box::new(journal::Finding {
             id: finding.id,
             severity: finding.severity,
             message: finding.what.clone(),

@@ -421,7 +421,7 @@ fn write(sink: &mut LineSink, record: &impl Serialize) -> Result<(), SinkError> 
 
 /// The JSON Schema of a line.
 pub(super) fn schema() -> serde_json::Value {
-    crate::event::schema::of::<Line<'_, '_>>(
+    crate::journal::schema::of::<Line<'_, '_>>(
         "urn:klp-trace:inspect:1",
         format!("What klp-trace inspect --json writes of a file, {SCHEMA}"),
     )
@@ -429,7 +429,7 @@ pub(super) fn schema() -> serde_json::Value {
 
 /// The JSON Schema of a line of `--check-host`.
 pub(super) fn check_host_schema() -> serde_json::Value {
-    crate::event::schema::of::<Named<'_, crate::check_host::Report>>(
+    crate::journal::schema::of::<Named<'_, crate::check_host::Report>>(
         "urn:klp-trace:check-host:1",
         format!(
             "What klp-trace inspect --check-host --json writes of a patch, {}",
@@ -440,7 +440,7 @@ pub(super) fn check_host_schema() -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::event::schema::tests::assert_committed;
+    use crate::journal::schema::tests::assert_committed;
 
     #[test]
     fn the_committed_schemas_are_those_of_the_types() {

@@ -1,7 +1,7 @@
 //! Compresses a closed file, and deletes it only once its compressed copy has been read back.
 
-use crate::source::journal_files::COMPRESSED;
-use crate::source::zstd::Frames;
+use crate::journal::files::COMPRESSED;
+use crate::journal::zstd::Frames;
 use ruzstd::encoding::{CompressionLevel, FrameCompressor};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};

@@ -1,8 +1,8 @@
 //! The files of a rotated journal: their names, and how much they may take.
 
 use super::compress;
+use crate::journal::files::{numbered, set, signature_of};
 use crate::output::sink::SinkError;
-use crate::source::journal_files::{numbered, set, signature_of};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;

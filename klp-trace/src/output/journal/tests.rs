@@ -1,10 +1,10 @@
 use super::*;
-use crate::event::Integrity;
-use crate::event::signature::tests::{PRIVATE, PUBLIC};
-use crate::event::signature::{Signer, Verifier};
-use crate::event::testing::{one_of_each, origin};
-use crate::source::journal_files::{set, signature_of};
-use crate::source::recording;
+use crate::journal::Integrity;
+use crate::journal::files::{set, signature_of};
+use crate::journal::recording;
+use crate::journal::signature::tests::{PRIVATE, PUBLIC};
+use crate::journal::signature::{Signer, Verifier};
+use crate::journal::testing::{one_of_each, origin};
 use std::os::unix::fs::PermissionsExt as _;
 
 fn options(output: &Path, rotation: Option<Rotation>) -> Options {

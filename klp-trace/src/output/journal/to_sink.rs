@@ -1,7 +1,7 @@
 //! A journal as one of the outputs of a session.
 
 use super::{JournalWriter, Options};
-use crate::event::{Event, Origin};
+use crate::journal::{Event, Origin};
 use crate::output::event_sink::{Ended, EventSink};
 use crate::output::sink::SinkError;
 

@@ -2,7 +2,7 @@
 
 use super::Words;
 use crate::{
-    event::RelocState,
+    journal::RelocState,
     output::text::{layout::column_width, relocation},
     policy::{Check, Status},
 };

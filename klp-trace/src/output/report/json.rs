@@ -2,7 +2,7 @@
 
 use super::{Format, Report, Words};
 use crate::{
-    event::{self, RelocState},
+    journal::{self, RelocState},
     model::{Reason, Severity, Verdict},
     policy,
 };
@@ -35,7 +35,7 @@ impl Format for Json {
 
 /// The JSON Schema of the document.
 pub fn schema() -> serde_json::Value {
-    crate::event::schema::of::<Document>(
+    crate::journal::schema::of::<Document>(
         "urn:klp-trace:assert:1",
         format!("What klp-trace assert --format json writes, {SCHEMA}"),
     )
@@ -180,7 +180,7 @@ struct Covered {
     relocations: u32,
 }
 
-fn covered(covered: &event::Covered, words: Words) -> Covered {
+fn covered(covered: &journal::Covered, words: Words) -> Covered {
     Covered { index: covered.index, name: words.of(&covered.name), relocations: covered.relocations }
 }
 

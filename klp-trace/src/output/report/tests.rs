@@ -4,7 +4,7 @@ mod caps;
 
 use super::*;
 use crate::{
-    event::{self, testing},
+    journal::{self, testing},
     model::{Address, Verdict},
     policy::{Policy, Rule, Status, judge, told::Told},
 };
@@ -60,8 +60,8 @@ fn each_status() -> Report {
     let mut told = Told::stale();
     told.lose(3);
     let mut other = testing::finding();
-    other.object = Some(event::ObjectRef { name: "nfsd".into(), address: None, load: None });
-    told.say(event::Body::Finding(other));
+    other.object = Some(journal::ObjectRef { name: "nfsd".into(), address: None, load: None });
+    told.say(journal::Body::Finding(other));
     report(
         "order = [\"object klp_target: coming, apply\"]\n[[allow]]\nid = \"KLP001\"\nobject = \"nfsd\"\nreason = \"known\"\n\
          [[allow]]\nid = \"KLP009\"\nreason = \"dust\"",
@@ -212,7 +212,7 @@ fn what_leaves_the_host_tells_no_address() {
     let mut told = Told::stale();
     let mut finding = testing::finding();
     finding.message = format!("holds {} of it", Address(0xffff_ffff_c040_0010));
-    told.say(event::Body::Finding(finding));
+    told.say(journal::Body::Finding(finding));
     let report = report("", &told);
     for kind in KINDS {
         let told = kind.render(&report, false).contains("ffffffffc04");
@@ -265,11 +265,11 @@ fn sarif_says_open_for_what_cannot_be_told_and_accepted_for_what_is_allowed() {
 #[test]
 fn the_json_is_as_its_schema_says() {
     let schema = super::schema();
-    event::schema::tests::assert_committed("klp-trace.assert-1.json", &schema);
+    journal::schema::tests::assert_committed("klp-trace.assert-1.json", &schema);
     let none = report("", &Told::new());
     for text in all(Kind::Json).chain([Kind::Json.render(&none, true)]) {
         let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
-        event::schema::tests::assert_described(schema.clone(), &document);
+        journal::schema::tests::assert_described(schema.clone(), &document);
         document["run"]["checks"][0]["status"] = "odd".into();
         assert!(!jsonschema::is_valid(&schema, &document));
     }

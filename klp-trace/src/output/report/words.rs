@@ -1,7 +1,8 @@
 //! Text made harmless, and addresses left out where they are not to be seen.
 
 use crate::{
-    event::{RelocState, redact},
+    arch::is_distance,
+    journal::{RelocState, redact},
     model::{Bytes, Verdict},
     output::text::name,
 };
@@ -42,7 +43,7 @@ impl Words {
 
     /// Bytes that hold a difference of two addresses tell neither; of all others only zero may be seen.
     fn one(self, state: &RelocState, bytes: Bytes) -> String {
-        if self.redact && redact::holds_address(&state.reloc.rtype) && !bytes.is_zero() {
+        if self.redact && !is_distance(&state.reloc.rtype) && !bytes.is_zero() {
             "(hidden)".to_owned()
         } else {
             bytes.to_string()
@@ -53,7 +54,7 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::testing;
+    use crate::journal::testing;
 
     #[test]
     fn addresses_are_left_out_and_nothing_else() {

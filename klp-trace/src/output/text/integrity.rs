@@ -1,7 +1,7 @@
 //! What is to be said of a journal that is not whole.
 
 use super::layout::{count, name};
-use crate::event::Integrity;
+use crate::journal::Integrity;
 
 /// The warnings for the reader of a replay, to be shown whatever its format; none when the journal is sound.
 pub fn integrity(integrity: &Integrity) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::layout::{Layout, Mark, count, name, relocation};
 use super::words;
-use crate::event::{
+use crate::journal::{
     AddressLookup, Blocking, Body, Elf, Event, EventsLost, Finding, HookEvent, Livepatch, Lookup, Memory,
     ModuleAction, ModuleEvent, Nearest, PatchMetadata, SectionRead, Session, Stall, SymbolLookup, Task,
     Transition,

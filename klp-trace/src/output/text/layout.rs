@@ -1,6 +1,6 @@
 //! What all lines have in common: the time, the mark, columns that line up, names made harmless.
 
-use crate::event::{Clock, ObjectRef, PatchRef, RelocRef};
+use crate::journal::{Clock, ObjectRef, PatchRef, RelocRef};
 use crate::model::Verdict;
 use crate::output::escape::escape;
 use crate::output::style::{Style, Tone};

@@ -1,7 +1,7 @@
 //! The states of relocations: those of one section that changed alike share a line.
 
 use super::layout::{Layout, Mark, count, relocation};
-use crate::event::RelocState;
+use crate::journal::RelocState;
 use crate::model::{Hook, Reason, Verdict};
 
 /// Relocations that need a look are all named up to this number.

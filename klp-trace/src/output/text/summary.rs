@@ -2,7 +2,7 @@
 
 use super::layout::{Layout, column_width, count, name};
 use super::words;
-use crate::event::{
+use crate::journal::{
     Body, Event, Finding, Host, ModuleAction, ModuleEvent, PatchMetadata, RelocState, SessionEnd, Totals,
 };
 use crate::model::{FindingId, Severity, Verdict};

@@ -1,9 +1,9 @@
 use super::*;
-use crate::event::reader::{Damage, Fault};
-use crate::event::testing::{
+use crate::journal::reader::{Damage, Fault};
+use crate::journal::testing::{
     any, at, entry, finding, golden, object, one_of_each, origin, patch, reloc, section, section_read, state,
 };
-use crate::event::{
+use crate::journal::{
     Elf, Event, HookEvent, Integrity, ModuleAction, ModuleEvent, ObjectRef, PatchMetadata, RelocState,
     SectionRef,
 };
@@ -275,7 +275,7 @@ fn names_keep_their_escapes_and_gain_what_they_lack() {
     use super::layout::name;
     assert_eq!(name("a\\x1b[2J"), "a\\x1b[2J");
     assert_eq!(name("a\u{1b}[2J\\n"), "a\\x1b[2J\\n");
-    let odd = crate::event::RelocRef { sympos: 2, addend: 0, symbol: "s\n".into(), ..reloc(3) };
+    let odd = crate::journal::RelocRef { sympos: 2, addend: 0, symbol: "s\n".into(), ..reloc(3) };
     assert_eq!(super::layout::relocation(&odd), "[3] R_X86_64_PC32 s\\x0a,2");
     assert_eq!(finding().id.name(), "stale-after-unload");
 }

@@ -1,7 +1,7 @@
 //! Text on its way to standard output or a file.
 
 use super::Text;
-use crate::event::{Event, Origin};
+use crate::journal::{Event, Origin};
 use crate::output::event_sink::{Ended, EventSink};
 use crate::output::sink::{LineSink, SinkError};
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Words for what the kernel and the events say in numbers and names.
 
-use crate::event::{EndReason, LossCause, Standing, TransitionStep};
+use crate::journal::{EndReason, LossCause, Standing, TransitionStep};
 use crate::model::Hook;
 
 /// An error that the hooked functions return, with its name (include/uapi/asm-generic/errno-base.h).

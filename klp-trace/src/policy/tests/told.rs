@@ -1,7 +1,7 @@
 //! A session's teller: what the verifier would say of a reload.
 
 use crate::{
-    event::{
+    journal::{
         Body, Elf, Event, EventsLost, HookEvent, HookInfo, LossCause, Memory, ModuleAction, ModuleEvent,
         PatchMetadata, Session, Transition, TransitionStep, testing,
     },

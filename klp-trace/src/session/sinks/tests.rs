@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::testing;
+use crate::journal::testing;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -92,7 +92,7 @@ fn a_session_of_which_nothing_tells_where_the_kernel_was_is_not_let_through() {
     let mut sinks = Sinks::new(true).and(Rc::clone(&output));
     sinks.begin(&testing::origin()).unwrap();
     for event in
-        testing::one_of_each().iter().filter(|event| !matches!(event.body, crate::event::Body::Session(_)))
+        testing::one_of_each().iter().filter(|event| !matches!(event.body, crate::journal::Body::Session(_)))
     {
         sinks.event(event);
     }

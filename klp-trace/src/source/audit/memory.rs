@@ -2,7 +2,7 @@
 
 use crate::{
     arch::Arch,
-    event::{EventsLost, Unread},
+    journal::{EventsLost, Unread},
     kernel::{
         btf::KernelBtf,
         kallsyms::Query,

@@ -12,7 +12,7 @@ pub use memory::KcoreReader;
 use crate::{
     arch::Arch,
     elf::{names, notes},
-    event::{
+    journal::{
         Body, Event, Livepatch, ModuleAction, ModuleEvent, PatchRef, Session, Stall, Standing, Task, Unread,
     },
     kernel::{

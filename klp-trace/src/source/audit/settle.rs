@@ -2,7 +2,7 @@
 
 use super::Audit;
 use crate::{
-    event::{
+    journal::{
         Body, Lookup, LossCause, ModuleAction, ModuleEvent, ModuleUsage, ObjectRef, PatchRef, SectionRead,
         SectionRef, SymbolLookup,
     },

@@ -3,11 +3,11 @@
 use super::*;
 use crate::{
     arch::Arch,
-    event::{EventsLost, Journal, LossCause, Memory, Unread, testing::origin},
+    journal::recording::replay_from,
+    journal::{EventsLost, Journal, LossCause, Memory, Unread, testing::origin},
     kernel::{livepatch_memory::tests as core, patch_file::Finder},
     model::{FindingId, Reason, Verdict},
     probe::event::{HookEvent, KernelName, Module, ModuleState, Stamp, Symbol, Task},
-    source::recording::replay_from,
 };
 use std::{fs, ops::ControlFlow, path::Path};
 

@@ -3,7 +3,7 @@
 
 use super::{Live, Out, Reader};
 use crate::{
-    event::{EventsLost, LossCause},
+    journal::{EventsLost, LossCause},
     kernel::settings::ftrace_enabled,
     model::Hook,
 };

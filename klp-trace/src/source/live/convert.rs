@@ -1,7 +1,7 @@
 //! From what the probes report to events.
 
 use crate::{
-    event::{Blocking, Hindrance, Looked, ModuleUsage, Stalled, Standing, Task, TransitionStep},
+    journal::{Blocking, Hindrance, Looked, ModuleUsage, Stalled, Standing, Task, TransitionStep},
     kernel::{modules::Modules, sysfs, tasks},
     model::Hook,
     probe::event as raw,

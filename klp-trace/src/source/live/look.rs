@@ -2,7 +2,7 @@
 
 use super::{Live, Out, Reader};
 use crate::{
-    event::{Body, ModuleAction, ModuleEvent, TransitionStep},
+    journal::{Body, ModuleAction, ModuleEvent, TransitionStep},
     kernel::{
         kallsyms::Query,
         modules::{Module, Modules, State},

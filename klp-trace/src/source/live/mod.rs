@@ -22,7 +22,7 @@ pub use reader::Reader;
 
 use crate::{
     arch::Arch,
-    event::{Body, Event, EventsLost, ModuleUsage, Session, Task},
+    journal::{Body, Event, EventsLost, ModuleUsage, Session, Task},
     kernel::{kmsg::Kmsg, patch_file::Finder, sysfs::Sysfs},
     model::Address,
     probe::event::RawEvent,

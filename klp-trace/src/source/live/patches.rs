@@ -8,7 +8,7 @@ use crate::{
         notes,
         patch::{KlpReloc, PatchFile},
     },
-    event::{Elf, MetaEntry, PatchMetadata, PatchRef, SectionRef, TransitionStep},
+    journal::{Elf, MetaEntry, PatchMetadata, PatchRef, SectionRef, TransitionStep},
     kernel::patch_file::Finder,
     model::{Address, Bytes},
     probe::event::RawEvent,

@@ -2,7 +2,7 @@
 
 use super::{convert, reader::Reader};
 use crate::{
-    event::{EventsLost, HookInfo, LossCause, Unread},
+    journal::{EventsLost, HookInfo, LossCause, Unread},
     probe::{
         HookStatus, Lost, Probes,
         event::{Header, RawEvent, SectionInfo, Symbol},

@@ -1,7 +1,7 @@
 //! What a live source needs of the probes; a seam, so that its rules can be tried without a kernel.
 
 use crate::{
-    event::{EventsLost, Unread},
+    journal::{EventsLost, Unread},
     kernel::kallsyms::Query,
     probe::event::{Header, RawEvent, SectionInfo, Symbol},
 };

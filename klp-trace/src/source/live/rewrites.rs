@@ -4,7 +4,7 @@ use super::{reader::Reader, symbols, walks::Walk};
 use crate::{
     arch::{Arch, Place, Table, World},
     elf::names,
-    event::{ListedPlace, Rewrites, SectionRead},
+    journal::{ListedPlace, Rewrites, SectionRead},
     model::Address,
     probe::event::{Header, RawEvent},
     verify::{Rewritten, Verifier},

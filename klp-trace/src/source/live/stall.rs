@@ -1,7 +1,7 @@
 //! A transition that does not end: said after a while, and again when it has lasted much longer.
 
 use super::{Live, Out, Reader, convert, now};
-use crate::event::{Body, PatchRef, Stall};
+use crate::journal::{Body, PatchRef, Stall};
 
 /// From here on a transition counts as stalled: most end within a second, and after 15 s the kernel itself begins to signal
 /// the tasks that are left (kernel/livepatch/transition.c, `SIGNALS_TIMEOUT`).

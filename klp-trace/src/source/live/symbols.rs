@@ -2,7 +2,7 @@
 
 use crate::{
     elf::{matching::BuildIds, names, notes, symbols::ObjectFile},
-    event::{AddressLookup, Lookup, ObjectRef, SymbolLookup, SymbolSet, SymbolSource},
+    journal::{AddressLookup, Lookup, ObjectRef, SymbolLookup, SymbolSet, SymbolSource},
     kernel::{
         kallsyms::{self, KallsymsError, Query, Symbols, VMLINUX},
         nearest::nearest,

@@ -3,7 +3,7 @@
 use super::{Live, Out, Reader, convert, patches::PatchFacts, rewrites, symbols, walks::Walk};
 use crate::{
     elf::notes,
-    event::{
+    journal::{
         Body, EventsLost, HookEvent, Livepatch, Lookup, LossCause, ModuleAction, ModuleEvent, ObjectRef,
         PatchRef, SectionRead, SectionRef, SymbolLookup, Transition, TransitionStep,
     },

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    event::{EventsLost, LossCause, Unread},
+    journal::{EventsLost, LossCause, Unread},
     probe::event::{HookEvent, KernelName, Module, ModuleState, SectionInfo, Stamp, Symbol, Task},
 };
 

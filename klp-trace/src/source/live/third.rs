@@ -3,7 +3,7 @@
 
 use super::{Live, Out, Reader, convert};
 use crate::{
-    event::{Body, ModuleAction, ModuleEvent},
+    journal::{Body, ModuleAction, ModuleEvent},
     kernel::modules::Modules,
     model::Address,
 };

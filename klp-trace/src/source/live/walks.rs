@@ -1,7 +1,7 @@
 //! Putting the records of a section's walk together.
 
 use crate::{
-    event::EntryRead,
+    journal::EntryRead,
     model::Address,
     probe::event::{Chunk, Entry, WalkBegin, WalkEnd, WalkId},
 };

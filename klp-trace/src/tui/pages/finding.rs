@@ -1,7 +1,7 @@
 //! A finding: what, what to do, why, and which relocations it is about.
 
 use super::heading;
-use crate::event::Finding;
+use crate::journal::Finding;
 use crate::output::text::relocation;
 use crate::tui::picture::Picture;
 use crate::tui::picture::findings::Found;

@@ -1,7 +1,7 @@
 //! A relocation: the three witnesses, the bytes, and its history.
 
 use super::{heading, help, symbol};
-use crate::event::{Elf, ElfWitness};
+use crate::journal::{Elf, ElfWitness};
 use crate::model::{Bytes, Hook, Verdict};
 use crate::output::text::relocation;
 use crate::tui::picture::Picture;

@@ -1,6 +1,6 @@
 //! The findings made, the worst and latest first.
 
-use crate::event::Finding;
+use crate::journal::Finding;
 use std::cmp::Reverse;
 
 /// Findings kept.

@@ -1,6 +1,6 @@
 //! The hooks of a session: attached or not, what came of them, what they missed.
 
-use crate::event::{EventsLost, HookInfo, LossCause};
+use crate::journal::{EventsLost, HookInfo, LossCause};
 use crate::model::Hook;
 
 /// One hook.

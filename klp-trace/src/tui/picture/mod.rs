@@ -10,7 +10,7 @@ pub mod tree;
 mod take;
 
 use crate::arch::Arch;
-use crate::event::{Nearest, Origin, PatchRef, SymbolLookup};
+use crate::journal::{Nearest, Origin, PatchRef, SymbolLookup};
 use counts::Counts;
 use findings::Findings;
 use hooks::HookRow;
@@ -110,7 +110,7 @@ impl Picture {
     }
 
     /// Whether the livepatch that a finding is about is gone.
-    pub fn is_past(&self, finding: &crate::event::Finding) -> bool {
+    pub fn is_past(&self, finding: &crate::journal::Finding) -> bool {
         finding.patch.as_ref().is_some_and(|patch| !self.is_loaded(patch))
     }
 
@@ -145,7 +145,7 @@ impl Picture {
     }
 
     fn symbol(&mut self, lookup: &SymbolLookup) {
-        if let crate::event::Lookup::Found { address, .. } = lookup.outcome
+        if let crate::journal::Lookup::Found { address, .. } = lookup.outcome
             && (self.symbols.len() < PLACES || self.symbols.contains_key(&address.0))
         {
             let name = (Arc::clone(&lookup.object.name), Arc::clone(&lookup.symbol));

@@ -1,6 +1,6 @@
 //! The latest events, as a ring: relocations of one section that changed alike are one entry.
 
-use crate::event::{Body, Event, RelocState};
+use crate::journal::{Body, Event, RelocState};
 use crate::model::{Hook, Reason, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Tail {
 
 /// Whether an event is worth a line when only what matters is shown.
 pub fn is_news(body: &Body) -> bool {
-    use crate::event::{Elf, Lookup, ModuleAction};
+    use crate::journal::{Elf, Lookup, ModuleAction};
     match body {
         // That it is enabled, its transition says.
         Body::Livepatch(found) => found.unread.is_some() || found.sections == 0,

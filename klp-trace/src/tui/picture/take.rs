@@ -3,7 +3,7 @@
 use super::story::What;
 use super::tree::Patch;
 use super::{Picture, hooks};
-use crate::event::{
+use crate::journal::{
     Body, Event, HookEvent, Livepatch, ModuleAction, ModuleEvent, PatchMetadata, PatchRef, RelocState,
     Session, Standing, Task, Transition, TransitionStep,
 };

@@ -1,7 +1,7 @@
 //! The livepatches loaded now: patch, object, section, relocation, each with its members counted by verdict.
 
 use super::counts::Counts;
-use crate::event::{
+use crate::journal::{
     Elf, ObjectRef, PatchRef, RelocRef, RelocState, SectionRef, Standing, Task, Unread, Witnesses,
 };
 use crate::model::{Address, Bytes, Hook, Reason, Verdict};

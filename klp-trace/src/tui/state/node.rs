@@ -1,6 +1,6 @@
 //! Names of branches that stay when rows move.
 
-use crate::event::PatchRef;
+use crate::journal::PatchRef;
 use crate::tui::picture::{Picture, Place};
 use std::sync::Arc;
 

@@ -212,10 +212,10 @@ impl State {
         let list = picture.findings.list().iter().enumerate();
         let filter = &self.filter;
         let shown = list.filter(|(_, found)| {
-            let event = || crate::event::Event {
+            let event = || crate::journal::Event {
                 mono_ns: found.last_ns,
                 task: None,
-                body: crate::event::Body::Finding(found.finding.clone()),
+                body: crate::journal::Body::Finding(found.finding.clone()),
             };
             filter.is_empty() || filter.matches(&event())
         });

@@ -1,8 +1,8 @@
 //! Names that want to drive the terminal.
 
 use super::{Person, SIZES, screen};
-use crate::event::testing::{any, object, one_of_each, origin, patch, section, state};
-use crate::event::{Body, Event};
+use crate::journal::testing::{any, object, one_of_each, origin, patch, section, state};
+use crate::journal::{Body, Event};
 use crate::model::{Hook, Verdict};
 use crate::tui::picture::Picture;
 use ratatui::layout::Size;
@@ -28,9 +28,9 @@ fn hostile(name: &str) -> Picture {
     for verdict in Verdict::ALL {
         for index in 0..4 {
             let mut state = state(index, Some(Hook::Demand), None, verdict);
-            state.patch = crate::event::PatchRef { name: Arc::clone(&name), ..patch() };
-            state.object = crate::event::ObjectRef { name: Arc::clone(&name), ..object() };
-            state.section = crate::event::SectionRef { name: Arc::clone(&name), ..section() };
+            state.patch = crate::journal::PatchRef { name: Arc::clone(&name), ..patch() };
+            state.object = crate::journal::ObjectRef { name: Arc::clone(&name), ..object() };
+            state.section = crate::journal::SectionRef { name: Arc::clone(&name), ..section() };
             state.section.index = 100 + verdict as u32;
             state.reloc.symbol = Arc::clone(&name);
             state.reloc.rtype = Arc::clone(&name);
@@ -120,7 +120,7 @@ fn variants() -> [(Vec<u8>, Option<&'static str>); 3] {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings");
     let packed = std::fs::read(folder.join("7-reload.ndjson.zst")).unwrap();
     let mut text = String::new();
-    crate::source::zstd::Frames::new(&packed[..]).read_to_string(&mut text).unwrap();
+    crate::journal::zstd::Frames::new(&packed[..]).read_to_string(&mut text).unwrap();
     let at = text.find("\"actual\":\"").unwrap() + 10;
     let digit = if &text[at..=at] == "0" { "1" } else { "0" };
     let altered = format!("{}{digit}{}", &text[..at], &text[at + 1..]);

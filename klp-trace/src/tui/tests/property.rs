@@ -1,8 +1,8 @@
 //! Any sequence of keys, sizes and events: nothing panics, and what is selected is on the screen.
 
 use super::Person;
-use crate::event::Event;
-use crate::event::testing::{any, origin};
+use crate::journal::Event;
+use crate::journal::testing::{any, origin};
 use crate::tui::keymap::{Keymap, TABLE};
 use crate::tui::picture::Picture;
 use crate::tui::replay::Recorded;

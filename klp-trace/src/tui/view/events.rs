@@ -1,7 +1,7 @@
 //! The latest events, as `watch` tells them.
 
 use super::{load, nothing, row, time};
-use crate::event::{Body, RelocState};
+use crate::journal::{Body, RelocState};
 use crate::output::style::Style as TextStyle;
 use crate::output::style::Tone;
 use crate::output::text::layout::Layout;

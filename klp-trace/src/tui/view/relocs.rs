@@ -87,7 +87,7 @@ fn line(columns: Columns, reloc: &Reloc, state: &State) -> Line<'static> {
     let style = reloc.verdict.map_or_else(|| theme.tone(Tone::Dim), |verdict| theme.verdict(verdict));
     let rtype = safe(&reloc.r.rtype);
     // What all types of an architecture begin with says nothing in a narrow column.
-    let short = if columns.rtype < 15 { rtype.rsplit("R_X86_64_").next().unwrap_or(&rtype) } else { &rtype };
+    let short = if columns.rtype < 15 { crate::arch::short_type_name(&rtype) } else { &rtype };
     let bytes = |bytes: Option<crate::model::Bytes>| bytes.map(|bytes| bytes.to_string()).unwrap_or_default();
     let (expected, actual) = (bytes(reloc.expected), bytes(reloc.actual));
     let differs = reloc.expected.is_some() && reloc.actual.is_some() && expected != actual;

@@ -1,7 +1,7 @@
 //! The tree: patch, object, section, each with its members by verdict, the worst first.
 
 use super::{frame, load, nothing, row};
-use crate::event::Standing;
+use crate::journal::Standing;
 use crate::model::Verdict;
 use crate::tui::panes;
 use crate::tui::picture::Picture;

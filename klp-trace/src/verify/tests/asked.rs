@@ -2,7 +2,7 @@
 
 use super::story::{PATCH, Story};
 use crate::{
-    event::{Body, EndReason, Livepatch, SectionRef, Standing},
+    journal::{Body, EndReason, Livepatch, SectionRef, Standing},
     model::{Address, FindingId, Hook, Phase, Verdict},
 };
 
@@ -57,10 +57,10 @@ fn what_was_not_told_or_not_read_counts_as_unknown() {
     assert_eq!(totals(&story), [(Verdict::Pending, 2), (Verdict::Unknown, 3)]);
     // A patch that cannot be read counts too.
     let mut unread = Livepatch {
-        patch: crate::event::PatchRef { name: "lp2".into(), address: Address(0), load: 0 },
+        patch: crate::journal::PatchRef { name: "lp2".into(), address: Address(0), load: 0 },
         standing: Standing::Enabled,
         sections: 1,
-        unread: Some(crate::event::Unread::Other("no permission".to_owned())),
+        unread: Some(crate::journal::Unread::Other("no permission".to_owned())),
         refcount: None,
         objects: None,
     };

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, Finding, KernelMessage},
+    journal::{Body, Finding, KernelMessage},
     klog::{self, Line},
     model::{FindingId, Hook, Phase},
 };

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, Finding, MetaEntry, PatchMetadata, Transition, TransitionStep},
+    journal::{Body, Finding, MetaEntry, PatchMetadata, Transition, TransitionStep},
     model::{Address, Bytes, FindingId, Hook, Phase, Verdict},
 };
 

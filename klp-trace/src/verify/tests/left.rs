@@ -2,7 +2,7 @@
 
 use super::story::{PATCH, Story};
 use crate::{
-    event::{Body, Finding, Lookup, ObjectRef, SymbolLookup},
+    journal::{Body, Finding, Lookup, ObjectRef, SymbolLookup},
     klog::{self, Line},
     model::{Address, FindingId, Hook, Phase, Reason},
 };

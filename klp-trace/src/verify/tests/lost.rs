@@ -2,7 +2,7 @@
 
 use super::{both, story::Story};
 use crate::{
-    event::{Body, EventsLost, LossCause, ObjectRef, SectionRef},
+    journal::{Body, EventsLost, LossCause, ObjectRef, SectionRef},
     model::{FindingId, Hook, Phase, Reason, Verdict},
 };
 

@@ -2,7 +2,7 @@
 
 use super::{both, story::Story};
 use crate::{
-    event::{
+    journal::{
         Blocking, Body, Hindrance, Livepatch, Looked, Stall, Stalled, Standing, Transition, TransitionStep,
     },
     model::{FindingId, Hook, Severity, Verdict},

@@ -2,7 +2,7 @@
 
 use super::{both, story::Story};
 use crate::{
-    event::{Body, Finding, PatchMetadata, SectionRef},
+    journal::{Body, Finding, PatchMetadata, SectionRef},
     model::{FindingId, Hook, Reason, Severity, Verdict},
 };
 

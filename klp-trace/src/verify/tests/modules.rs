@@ -5,7 +5,7 @@ use super::{
     story::{PATCH, Story},
 };
 use crate::{
-    event::{Body, ModuleAction, ModuleEvent, ObjectRef},
+    journal::{Body, ModuleAction, ModuleEvent, ObjectRef},
     model::{Address, Hook, Phase, Reason, Verdict},
 };
 

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, Transition, TransitionStep},
+    journal::{Body, Transition, TransitionStep},
     model::{FindingId, Hook, Reason, Verdict},
 };
 

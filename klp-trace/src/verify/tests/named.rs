@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, Finding, Livepatch, SectionRef, Standing, TransitionStep},
+    journal::{Body, Finding, Livepatch, SectionRef, Standing, TransitionStep},
     model::{FindingId, Hook, Severity},
 };
 

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, ListedPlace, ObjectRef, Rewrites, SectionRead, SectionRef},
+    journal::{Body, ListedPlace, ObjectRef, Rewrites, SectionRead, SectionRef},
     model::{Bytes, FindingId, Hook, Reason, Verdict},
 };
 

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, Finding, Livepatch, PatchMetadata, SectionRef, Standing, TransitionStep},
+    journal::{Body, Finding, Livepatch, PatchMetadata, SectionRef, Standing, TransitionStep},
     model::{FindingId, Hook, Phase},
 };
 

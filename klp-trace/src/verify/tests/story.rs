@@ -2,7 +2,7 @@
 
 use crate::{
     arch::Arch,
-    event::{
+    journal::{
         Body, Elf, EntryRead, Event, Finding, HookEvent, Lookup, Memory, MetaEntry, ModuleAction,
         ModuleEvent, ObjectRef, PatchMetadata, PatchRef, RelocState, SectionRead, SectionRef, Session,
         SymbolLookup, SymbolSet, SymbolSource, Transition, TransitionStep,

@@ -2,7 +2,7 @@
 
 use super::{both, story::Story};
 use crate::{
-    event::{ModuleAction, TransitionStep},
+    journal::{ModuleAction, TransitionStep},
     model::{FindingId, Hook, Phase, Reason, Verdict},
 };
 

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{AddressLookup, Body, Nearest, SectionRead, SectionRef},
+    journal::{AddressLookup, Body, Nearest, SectionRead, SectionRef},
     model::{Address, FindingId, Hook},
 };
 

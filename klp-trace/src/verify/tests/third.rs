@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{
+    journal::{
         Body, EventsLost, Finding, Lookup, LossCause, ModuleAction, ModuleEvent, ModuleUsage, ObjectRef,
         SectionRef, SymbolLookup, TransitionStep,
     },

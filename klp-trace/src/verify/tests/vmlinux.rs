@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, ObjectRef, SectionRef},
+    journal::{Body, ObjectRef, SectionRef},
     model::{Hook, Reason, Verdict},
 };
 
@@ -91,7 +91,7 @@ fn to_write_it_is_not_to_enable_the_patch() {
     story.metadata(Story::patch_loaded());
     judged(&mut story, Hook::ApplyRelocateAdd, Some(0), PRINTK);
     story.base = 0x1000;
-    story.module(crate::event::ModuleAction::Present, "tmod", Some(story.base), false);
+    story.module(crate::journal::ModuleAction::Present, "tmod", Some(story.base), false);
     story.read(Hook::Demand, None, [0, 0], [0, 0]);
     let pending = super::both(Verdict::Pending, Some(Reason::NotEnabled));
     assert_eq!(story.verdicts().get(..2), Some(&pending[..]));

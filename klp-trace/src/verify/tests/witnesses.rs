@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use crate::{
-    event::{Body, Elf, ElfWitness, PatchMetadata, RelocState, SectionRef, SymbolSource},
+    journal::{Body, Elf, ElfWitness, PatchMetadata, RelocState, SectionRef, SymbolSource},
     model::{Address, Hook, Phase},
 };
 

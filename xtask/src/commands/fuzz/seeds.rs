@@ -29,7 +29,7 @@ fn of(target: &str) -> Vec<PathBuf> {
     let mut found = files(&testbed::workspace().join("fuzz/seeds"));
     if target == "journal" {
         // One line of each kind, as the writer's test has it.
-        found.push(testbed::workspace().join("klp-trace/src/event/writer/golden.ndjson"));
+        found.push(testbed::workspace().join("klp-trace/src/journal/writer/golden.ndjson"));
         found.retain(|file| is_journal(file));
     } else {
         let built = files(&testbed::cache_dir().join("fixtures"));

@@ -75,7 +75,7 @@ impl Corpus {
                 .collect::<Result<_, _>>()?,
             journals: vec![
                 lines(read("fuzz/seeds/reload.ndjson")?)?,
-                lines(read("klp-trace/src/event/writer/golden.ndjson")?)?,
+                lines(read("klp-trace/src/journal/writer/golden.ndjson")?)?,
                 lines(read("tests/journals/event-1.ndjson")?)?,
             ],
             policies: text::policies(),

@@ -54,7 +54,7 @@ fn a_verdict_that_does_not_follow_is_noticed() {
 
 #[test]
 fn the_tools_own_example_is_read_without_a_problem() {
-    let path = crate::testbed::workspace().join("klp-trace/src/event/writer/golden.ndjson");
+    let path = crate::testbed::workspace().join("klp-trace/src/journal/writer/golden.ndjson");
     let mut follower = Follower::default();
     follower.advance(&path, u64::MAX).unwrap();
     let journal = follower.journal;

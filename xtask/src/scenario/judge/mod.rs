@@ -81,7 +81,8 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     }
     // After a step has gone wrong the sums at the end say nothing new.
     end::judge(instance, &report, &follower.journal, failed_steps == 0, wrong);
-    if let (true, None, Some(exit)) = (instance.run.text, &report.error, report.exit) {
+    let kept = instance.run.text && instance.run.narrate.is_none();
+    if let (true, None, Some(exit)) = (kept, &report.error, report.exit) {
         text::judge(folder, exit, &follower.journal, wrong);
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! From a record to its event.
 
 use super::{Kind, Record};
-use crate::event::evidence::{HookEvent, PatchMetadata, SectionRead, SymbolLookup, Transition};
-use crate::event::found::{AddressLookup, Livepatch, Stall};
-use crate::event::outcome::{Finding, RelocState};
-use crate::event::{Body, Event};
+use crate::journal::evidence::{HookEvent, PatchMetadata, SectionRead, SymbolLookup, Transition};
+use crate::journal::found::{AddressLookup, Livepatch, Stall};
+use crate::journal::outcome::{Finding, RelocState};
+use crate::journal::{Body, Event};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -20,7 +20,7 @@ pub struct Malformed {
 
 impl Record {
     /// The event that the record holds. A `section_read` comes without entries: they stand in the `reloc_state` records
-    /// before it, and [`crate::event::reader::Reader`] brings them together.
+    /// before it, and [`crate::journal::reader::Reader`] brings them together.
     pub fn into_event(self) -> Result<Event, Malformed> {
         let (mono_ns, task) = (self.mono_ns, self.task.clone());
         Ok(Event { mono_ns, task, body: self.into_body()? })

@@ -1,10 +1,10 @@
 use super::*;
-use crate::event::chain;
-use crate::event::envelope::SCHEMA;
-use crate::event::reader::{Integrity, NotAJournal, Reader};
-use crate::event::testing::{any, one_of_each, origin};
-use crate::event::{Body, Event, Journal};
-use crate::source::lines::{Line, Lines};
+use crate::journal::chain;
+use crate::journal::envelope::SCHEMA;
+use crate::journal::lines::{Line, Lines};
+use crate::journal::reader::{Integrity, NotAJournal, Reader};
+use crate::journal::testing::{any, one_of_each, origin};
+use crate::journal::{Body, Event, Journal};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

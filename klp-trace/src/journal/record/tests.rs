@@ -1,6 +1,6 @@
 use super::*;
-use crate::event::testing::{any, one_of_each, origin};
-use crate::event::{Body, Journal};
+use crate::journal::testing::{any, one_of_each, origin};
+use crate::journal::{Body, Journal};
 use proptest::prelude::*;
 
 #[test]
@@ -81,7 +81,7 @@ proptest! {
         let mut journal = Journal::new(origin());
         let line = journal.line(&event).unwrap().to_vec();
         prop_assert!(!line.contains(&b'\n'));
-        prop_assert!(crate::event::chain::is_sealed(&line));
+        prop_assert!(crate::journal::chain::is_sealed(&line));
         let record: Record = serde_json::from_slice(&line).unwrap();
         prop_assert_eq!(record.mono_ns, event.mono_ns);
         prop_assert_eq!(record.into_event().unwrap(), event);

@@ -1,9 +1,9 @@
 //! Brings a `section_read` and the `reloc_state` records before it back together.
 
 use super::Fault;
-use crate::event::record::{Kind, Malformed, Record};
-use crate::event::writer::ReadKey;
-use crate::event::{Body, EntryRead, Event};
+use crate::journal::record::{Kind, Malformed, Record};
+use crate::journal::writer::ReadKey;
+use crate::journal::{Body, EntryRead, Event};
 use crate::model::{Address, Bytes};
 
 /// Entries that one section_read may have: bounds the memory that a hostile journal can take (100 MiB).

@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Unread {
     }
 }
 
-crate::event::schema::text!(Unread, "Unread", {
+crate::journal::schema::text!(Unread, "Unread", {
     "description": "Why the sections of a livepatch could not be read, as a sentence without an address.",
     "type": "string",
 });

@@ -1,6 +1,6 @@
 //! Addresses in text, in whatever form: as a hexadecimal number with or without `0x`, as a decimal one, as bytes.
 
-use super::{END, KERNEL_HALF};
+use crate::arch::LOOKS_LIKE_AN_ADDRESS;
 
 /// Replaces each number of a text that can be an address of the kernel's half by what `shown` makes of it. The number
 /// is given as it is; `shown` gives what stands for it, to be written in the same form, or the words that stand there
@@ -67,7 +67,7 @@ enum Form {
 impl Form {
     /// How a word writes an address, if it is one.
     fn of(word: &str, negative: bool, low: bool) -> Option<(Self, u64)> {
-        let address = |value: u64| (KERNEL_HALF..END).contains(&value).then_some(value);
+        let address = |value: u64| LOOKS_LIKE_AN_ADDRESS.contains(&value).then_some(value);
         let hex = |digits: &str| {
             let all = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
             all.then(|| u64::from_str_radix(digits.trim_start_matches('0'), 16).ok()).flatten()

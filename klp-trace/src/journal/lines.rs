@@ -1,6 +1,6 @@
 //! Lines of a journal, from whatever can be read.
 
-use crate::event::reader::MAX_LINE;
+use crate::journal::reader::MAX_LINE;
 use std::io::{self, BufRead};
 
 /// Bytes of one line that are passed over before its file is given up.

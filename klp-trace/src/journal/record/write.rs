@@ -4,11 +4,11 @@ use super::{
     ContinuesPart, EventPart, FindingPart, HookPart, Kind, LivepatchPart, MetadataPart, PlacePart, Record,
     SymbolPart, TargetPart, TransitionPart, WalkPart,
 };
-use crate::event::chain::Hash;
-use crate::event::envelope::{EventId, Origin, Schema};
-use crate::event::outcome::{Finding, RelocState};
-use crate::event::refs::ObjectRef;
-use crate::event::{Body, Event};
+use crate::journal::chain::Hash;
+use crate::journal::envelope::{EventId, Origin, Schema};
+use crate::journal::outcome::{Finding, RelocState};
+use crate::journal::refs::ObjectRef;
+use crate::journal::{Body, Event};
 use std::borrow::Cow;
 
 /// What the journal adds to an event.

@@ -1,9 +1,9 @@
 //! A recorded journal as a source of events: the evidence of its sessions, in order.
 
-use super::journal_files::{self, open};
+use super::files::{self, open};
 use super::lines::{Line, Lines};
-use crate::event::reader::{NotAJournal, Reader};
-use crate::event::{Event, Integrity, Origin};
+use crate::journal::reader::{NotAJournal, Reader};
+use crate::journal::{Event, Integrity, Origin};
 use std::io::{self, BufRead};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -61,7 +61,7 @@ impl<F: FnMut(&Origin, Event) -> ControlFlow<()>> Take for By<F> {
 }
 
 /// Reads a journal (`-` is standard input) and gives its evidence to `take` until the journal or `take` ends it. A rotated
-/// journal is read file by file: see [`journal_files::expand`]. Memory is bounded by the longest line and the largest
+/// journal is read file by file: see [`files::expand`]. Memory is bounded by the longest line and the largest
 /// section, whatever the files hold.
 ///
 /// What comes back says whether the journal is whole. If it is not, the verdicts are those of what is left of it: warn,
@@ -84,7 +84,7 @@ pub fn replay_until(
     let open_error = |from: &Path, source| RecordingError::Open { from: from.display().to_string(), source };
     let mut files = Vec::new();
     for path in paths {
-        files.extend(journal_files::expand(path).map_err(|source| open_error(path, source))?);
+        files.extend(files::expand(path).map_err(|source| open_error(path, source))?);
     }
     for file in files {
         let mut input = open(&file, stop.cloned()).map_err(|source| open_error(&file, source))?;

@@ -1,9 +1,9 @@
 //! Whether a journal is whole.
 
-use crate::event::chain::Hash;
-use crate::event::check::FileCheck;
-use crate::event::derived::Derived;
-use crate::event::envelope::{EventId, Host, Time, Tool};
+use crate::journal::chain::Hash;
+use crate::journal::check::FileCheck;
+use crate::journal::derived::Derived;
+use crate::journal::envelope::{EventId, Host, Time, Tool};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
@@ -109,7 +109,7 @@ pub enum Fault {
     )]
     Unended,
     /// More sessions in one file than can be kept account of.
-    #[error("more than {} sessions in one file", crate::event::check::MAX_HEADS)]
+    #[error("more than {} sessions in one file", crate::journal::check::MAX_HEADS)]
     TooManyChains,
     /// The record's number is not the next one.
     #[error("the record's number (seq) is {seq}, where {due} is due")]

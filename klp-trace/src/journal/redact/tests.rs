@@ -1,7 +1,8 @@
 use super::*;
 use crate::arch::Arch;
-use crate::event::testing::{at, section_read};
-use crate::event::{Elf, EntryRead, MetaEntry};
+use crate::arch::x86_64::SPACE;
+use crate::journal::testing::{at, section_read};
+use crate::journal::{Elf, EntryRead, MetaEntry};
 use crate::model::Hook;
 use proptest::prelude::*;
 
@@ -9,7 +10,7 @@ const TYPES: [u32; 6] = [1, 2, 4, 10, 11, 24];
 
 /// What is left of the bytes at `place`, of a relocation of this type.
 fn shown(base: u64, rtype: u32, place: u64, bytes: [u8; 8], original: [u8; 8]) -> EntryRead {
-    let mut redactor = Redactor::new(Address(base)).unwrap();
+    let mut redactor = Redactor::new(Arch::X86_64, Address(base)).unwrap();
     let mut read = section_read(Hook::Demand, 1, vec![]);
     read.entries = vec![EntryRead { index: 0, address: Address(place), bytes: Some(bytes), recorded: None }];
     let meta = PatchMetadata {
@@ -43,19 +44,19 @@ proptest! {
         slide in 0u64..504, in_image: bool, symbol in 0u64..0x200_0000, place in 0u64..0x3000_0000, addend in -64i64..64,
         index in 0usize..6,
     ) {
-        let base = UNMOVED + slide * (2 << 20);
+        let base = SPACE.unmoved + slide * (2 << 20);
         let rtype = TYPES[index];
-        let symbol = if in_image { base } else { LAST_BASE } + symbol;
-        let place = LAST_BASE + place;
-        let redactor = Redactor::new(Address(base)).unwrap();
+        let symbol = if in_image { base } else { SPACE.last_base } + symbol;
+        let place = SPACE.last_base + place;
+        let redactor = Redactor::new(Arch::X86_64, Address(base)).unwrap();
         let bytes = Arch::X86_64.stored(rtype, symbol, addend, place).unwrap();
         let mut memory = [0x5a; 8];
         memory[..bytes.as_slice().len()].copy_from_slice(bytes.as_slice());
         let there = shown(base, rtype, place, memory, [0; 8]);
-        prop_assert_eq!(there.address.0, place - (base - UNMOVED));
+        prop_assert_eq!(there.address.0, place - (base - SPACE.unmoved));
         let moved = Bytes::new(there.bytes.unwrap(), bytes.as_slice().len());
         // A sum beyond the ends of where addresses are is none.
-        prop_assume!((base..END).contains(&symbol.wrapping_add_signed(addend)) || !matches!(rtype, 1 | 10 | 11));
+        prop_assume!((base..SPACE.end).contains(&symbol.wrapping_add_signed(addend)) || !matches!(rtype, 1 | 10 | 11));
         prop_assert_eq!(Arch::X86_64.stored(rtype, redactor.moved(symbol), addend, there.address.0), Some(moved));
         let fits = |s, p| Arch::X86_64.expected(rtype, s, addend, p).is_ok();
         prop_assert_eq!(fits(symbol, place), fits(redactor.moved(symbol), there.address.0));
@@ -65,7 +66,7 @@ proptest! {
     #[test]
     fn nothing_of_the_slide_is_left(slides in [0u64..504, 0u64..504], offset in 0u64..0x200_0000, index in 0usize..6) {
         let boot = |slide: u64| {
-            let base = UNMOVED + slide * (2 << 20);
+            let base = SPACE.unmoved + slide * (2 << 20);
             let value = (base + offset).to_le_bytes();
             let entry = shown(base, TYPES[index], base + 0x30_0000, value, [0; 8]);
             (entry.address, entry.bytes.filter(|_| !matches!(TYPES[index], 2 | 4 | 24)))
@@ -76,7 +77,7 @@ proptest! {
 
 #[test]
 fn what_is_no_address_of_the_image_or_a_module() {
-    let base = UNMOVED + (77 << 21);
+    let base = SPACE.unmoved + (77 << 21);
     let of = |rtype, value: u64| {
         u64::from_le_bytes(shown(base, rtype, base, value.to_le_bytes(), [0; 8]).bytes.unwrap())
     };
@@ -89,7 +90,10 @@ fn what_is_no_address_of_the_image_or_a_module() {
     // What the file has is no secret, and would tell the distance.
     let original = 0xffff_ffff_b234_5678_u64.to_le_bytes();
     assert_eq!(shown(base, 1, base, original, original).bytes, Some(original));
-    assert!(Redactor::new(Address(0)).is_none() && Redactor::new(Address(u64::MAX)).is_none());
+    assert!(
+        Redactor::new(Arch::X86_64, Address(0)).is_none()
+            && Redactor::new(Arch::X86_64, Address(u64::MAX)).is_none()
+    );
 }
 
 /// A message of the kernel, redacted with the kernel moved by 2 MiB.
@@ -99,9 +103,9 @@ fn said(text: &str, rtype: u32, address: Option<u64>, value: u64) -> KernelMessa
         rtype: Some(rtype),
         address: address.map(Address),
         value: Some(Address(value)),
-        ..crate::event::testing::kernel_message()
+        ..crate::journal::testing::kernel_message()
     };
-    let mut redactor = Redactor::new(Address(UNMOVED + 0x20_0000)).unwrap();
+    let mut redactor = Redactor::new(Arch::X86_64, Address(SPACE.unmoved + 0x20_0000)).unwrap();
     let Body::KernelMessage(message) = redactor.redact(at(1, Body::KernelMessage(message))).body else {
         panic!()
     };
@@ -165,9 +169,9 @@ fn tells(text: &str, address: u64) -> Option<String> {
 
 /// One of each kind of event, with a text in every field that is free text, and with this address in every typed one that is
 /// set.
-fn saying(words: &str, address: u64) -> Vec<crate::event::Event> {
-    use crate::event::{Derived, Unread};
-    let mut events = crate::event::testing::one_of_each();
+fn saying(words: &str, address: u64) -> Vec<crate::journal::Event> {
+    use crate::journal::{Derived, Unread};
+    let mut events = crate::journal::testing::one_of_each();
     for event in &mut events {
         match &mut event.body {
             Body::Session(session) => {
@@ -183,7 +187,7 @@ fn saying(words: &str, address: u64) -> Vec<crate::event::Event> {
             }
             Body::SymbolLookup(lookup) => {
                 lookup.object.address = Some(Address(address));
-                if let crate::event::Lookup::Found { address: found, .. } = &mut lookup.outcome {
+                if let crate::journal::Lookup::Found { address: found, .. } = &mut lookup.outcome {
                     *found = Address(address);
                 }
             }
@@ -228,13 +232,13 @@ proptest! {
     fn no_string_of_a_record_or_report_tells_an_address_in_any_form(
         slide in 1u64..504, offset in 0u64..0x2000_0000, form in 0usize..6, before in "[ a-z=:(,-]{0,3}", after in "[ .,;)]{0,2}",
     ) {
-        let base = UNMOVED + slide * (2 << 20);
+        let base = SPACE.unmoved + slide * (2 << 20);
         // The image itself, or a module; and nothing that moves to where another form of it could be found.
         let address = base + offset;
-        prop_assume!(address < END && before.chars().last().is_none_or(|c| !c.is_alphanumeric()));
+        prop_assume!(address < SPACE.end && before.chars().last().is_none_or(|c| !c.is_alphanumeric()));
         let words = format!("{before}{}{after} x", forms(address)[form]);
-        let mut redactor = Redactor::new(Address(base)).unwrap();
-        let mut journal = crate::event::Journal::new(crate::event::testing::origin());
+        let mut redactor = Redactor::new(Arch::X86_64, Address(base)).unwrap();
+        let mut journal = crate::journal::Journal::new(crate::journal::testing::origin());
         let mut open = false;
         for event in saying(&words, address) {
             let conclusion = matches!(event.body, Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_));

@@ -1,7 +1,7 @@
 use super::*;
-use crate::event::reader::{Damage, Fault, MAX_LINE};
-use crate::event::testing::{one_of_each, origin};
-use crate::event::{Body, Journal};
+use crate::journal::reader::{Damage, Fault, MAX_LINE};
+use crate::journal::testing::{one_of_each, origin};
+use crate::journal::{Body, Journal};
 use proptest::prelude::*;
 use std::io::BufReader;
 
@@ -102,5 +102,3 @@ proptest! {
         let _ = replay_from(&mut bytes.as_slice(), "test", &mut |_, _| ControlFlow::Continue(()));
     }
 }
-
-mod rejudged;

@@ -9,17 +9,22 @@ pub mod check;
 pub mod derived;
 pub mod envelope;
 pub mod evidence;
+pub mod files;
 pub mod found;
+pub mod lines;
 pub mod log;
 pub mod outcome;
+pub mod polled;
 pub mod reader;
 pub mod record;
+pub mod recording;
 pub mod redact;
 pub mod refs;
 pub mod schema;
 pub mod signature;
 pub mod unread;
 pub mod writer;
+pub mod zstd;
 
 #[cfg(test)]
 pub(crate) mod testing;

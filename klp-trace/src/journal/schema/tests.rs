@@ -1,6 +1,6 @@
 use super::*;
-use crate::event::Journal;
-use crate::event::testing::{golden, one_of_each, origin};
+use crate::journal::Journal;
+use crate::journal::testing::{golden, one_of_each, origin};
 use crate::model::{FindingId, Hook};
 use jsonschema::Validator;
 use std::sync::LazyLock;

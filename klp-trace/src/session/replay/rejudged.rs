@@ -1,9 +1,9 @@
 //! A journal is evidence: whoever judges it again, with its conclusions or without, concludes the same.
 
-use super::super::replay_from;
 use crate::arch::Arch;
-use crate::event::testing::{any, origin};
-use crate::event::*;
+use crate::journal::recording::replay_from;
+use crate::journal::testing::{any, origin};
+use crate::journal::*;
 use crate::model::{Address, Bytes, Hook, Phase, Reason};
 use crate::verify::Verifier;
 use proptest::option::of;

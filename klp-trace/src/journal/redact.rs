@@ -14,20 +14,9 @@ use super::{
     Body, Elf, Event, KernelMessage, Lookup, ModuleAction, ObjectRef, PatchMetadata, PatchRef, SectionRead,
     Session, SessionEnd, Unread,
 };
-use crate::arch::x86_64::Type;
+use crate::arch::{Arch, Holds, Space};
 use crate::model::{Address, Bytes};
 use std::collections::BTreeMap;
-
-/// Where `_text` is without KASLR (x86-64, `CONFIG_PHYSICAL_START` as every distribution has it).
-pub const UNMOVED: u64 = 0xffff_ffff_8100_0000;
-/// KASLR leaves the image within the gigabyte above `__START_KERNEL_map`.
-const LAST_BASE: u64 = 0xffff_ffff_c000_0000;
-/// Above all modules (`MODULES_END`): small negative numbers, and addresses that are the same on every boot.
-const END: u64 = 0xffff_ffff_ff00_0000;
-/// The image and the modules are from here up; a distance between two of them never leads below.
-const TOP: u64 = 0xffff_ffff_8000_0000;
-/// The kernel's half of the address space.
-const KERNEL_HALF: u64 = 0xffff_8000_0000_0000;
 
 /// Begins, up to 6.2, what the kernel says of a place that is not zero (arch/x86/kernel/module.c).
 const BEFORE_THE_DISTANCE: &str = "Skipping invalid relocation target";
@@ -35,18 +24,24 @@ const BEFORE_THE_DISTANCE: &str = "Skipping invalid relocation target";
 /// Moves the addresses of one session.
 #[derive(Debug)]
 pub struct Redactor {
+    arch: Arch,
+    space: Space,
     base: u64,
     /// By the patch's real address and the section, then by index.
     entries: BTreeMap<(u64, u32), BTreeMap<u32, Known>>,
 }
 
 /// How a relocation is written, and what the file has there.
-type Known = (Option<Type>, Bytes);
+type Known = (u32, Bytes);
 
 impl Redactor {
-    /// For a kernel whose `_text` is at `base`; none when no kernel can be there.
-    pub fn new(base: Address) -> Option<Self> {
-        (UNMOVED..LAST_BASE).contains(&base.0).then(|| Self { base: base.0, entries: BTreeMap::new() })
+    /// For a kernel whose `_text` is at `base`; none when no kernel can be there, or it is not known where kernels of the
+    /// architecture are.
+    pub fn new(arch: Arch, base: Address) -> Option<Self> {
+        let space = arch.space()?;
+        let base = base.0;
+        let can_be = (space.unmoved..space.last_base).contains(&base);
+        can_be.then(|| Self { arch, space, base, entries: BTreeMap::new() })
     }
 
     /// The evidence without addresses of this boot. Conclusions are not for it: they are derived anew, from what it gives.
@@ -134,7 +129,7 @@ impl Redactor {
     fn remember(&mut self, meta: &PatchMetadata) {
         let section = self.entries.entry((meta.patch.address.0, meta.section.index)).or_default();
         for entry in &meta.entries {
-            section.insert(entry.index, (Type::from_number(entry.rtype), entry.original));
+            section.insert(entry.index, (entry.rtype, entry.original));
         }
     }
 
@@ -164,8 +159,7 @@ impl Redactor {
     fn message(&self, message: &mut KernelMessage) {
         message.address.iter_mut().for_each(|address| self.address(address));
         let absolute = |rtype| {
-            let known = Type::from_number(rtype);
-            known.is_none_or(|known| matches!(known, Type::Abs64 | Type::Abs32 | Type::Abs32S))
+            self.arch.holds(rtype).is_none_or(|holds| matches!(holds, Holds::Address | Holds::LowerHalf))
         };
         if message.rtype.is_none_or(absolute) || message.text.contains(BEFORE_THE_DISTANCE) {
             message.value.iter_mut().for_each(|value| self.address(value));
@@ -193,39 +187,40 @@ impl Redactor {
 
     fn moved(&self, value: u64) -> u64 {
         match value {
-            END.. | ..KERNEL_HALF => value,
-            value if value >= self.base => value - (self.base - UNMOVED),
-            value => masked(value),
+            value if value >= self.space.end || value < self.space.half => value,
+            value if value >= self.base => value - (self.base - self.space.unmoved),
+            value => self.masked(value),
         }
+    }
+
+    /// An address of memory that is allocated at run time.
+    fn masked(&self, value: u64) -> u64 {
+        self.space.half | (value & 0xfff)
     }
 
     /// What a relocation holds; bytes behind those that its type writes are not shown, and become zero.
     fn bytes(&self, bytes: [u8; 8], known: Option<Known>) -> [u8; 8] {
-        let rtype = known.and_then(|(rtype, _)| rtype);
-        let size = rtype.map_or(8, Type::size);
+        let rtype = known.map(|(rtype, _)| rtype);
+        let size = rtype.and_then(|rtype| self.arch.size(rtype)).unwrap_or(8);
         let mut held = [0; 8];
         held.iter_mut().zip(bytes).take(size).for_each(|(to, from)| *to = from);
         if known.is_some_and(|(_, original)| original.as_slice().get(..size) == held.get(..size)) {
             return held;
         }
         let value = u64::from_le_bytes(held);
-        let shown = match rtype {
+        let (top, half) = (self.space.top, self.space.half);
+        let shown = match rtype.and_then(|rtype| self.arch.holds(rtype)) {
             // Of two addresses of the top two gigabytes the distance is no address of any other place.
-            Some(Type::Pc64) if (KERNEL_HALF..TOP).contains(&value) => masked(value),
+            Some(Holds::LongDistance) if (half..top).contains(&value) => self.masked(value),
             // The processor extends the one with its sign; the other is written by the same sum.
-            Some(Type::Abs32 | Type::Abs32S) if value >= TOP & 0xffff_ffff => {
+            Some(Holds::LowerHalf) if value >= top & 0xffff_ffff => {
                 self.moved(value | 0xffff_ffff_0000_0000) & 0xffff_ffff
             }
-            Some(Type::Abs64) | None => self.moved(value),
+            Some(Holds::Address) | None => self.moved(value),
             Some(_) => value,
         };
         shown.to_le_bytes()
     }
-}
-
-/// Whether what a relocation of this type holds can tell an address: a difference of two addresses tells neither.
-pub fn holds_address(rtype: &str) -> bool {
-    !matches!(rtype, "R_X86_64_PC32" | "R_X86_64_PLT32" | "R_X86_64_PC64")
 }
 
 /// The text with other letters and digits after `label`, where it has that.
@@ -233,11 +228,6 @@ fn replaced(text: &str, label: &str, by: &str) -> String {
     let Some((before, after)) = text.split_once(label) else { return text.to_owned() };
     let end = after.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(after.len());
     format!("{before}{label}{by}{}", after.get(end..).unwrap_or_default())
-}
-
-/// An address of memory that is allocated at run time.
-fn masked(value: u64) -> u64 {
-    KERNEL_HALF | (value & 0xfff)
 }
 
 #[cfg(test)]

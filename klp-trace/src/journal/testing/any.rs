@@ -1,6 +1,6 @@
 //! For tests: any event whatever.
 
-use crate::event::*;
+use crate::journal::*;
 use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
 use proptest::option::of;
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 use super::*;
-use crate::event::chain::is_sealed;
-use crate::event::testing::{at, entry, golden, one_of_each, origin, section_read, state};
+use crate::journal::chain::is_sealed;
+use crate::journal::testing::{at, entry, golden, one_of_each, origin, section_read, state};
 use crate::model::Verdict;
 
 fn lines(journal: &mut Journal, events: &[Event]) -> Vec<String> {
@@ -13,7 +13,7 @@ fn lines(journal: &mut Journal, events: &[Event]) -> Vec<String> {
 fn one_line_of_each_kind_is_as_it_always_was() {
     let mut journal = lines(&mut Journal::new(origin()), &one_of_each()).join("\n");
     journal.push('\n');
-    golden("event/writer/golden.ndjson", &journal);
+    golden("journal/writer/golden.ndjson", &journal);
 }
 
 #[test]

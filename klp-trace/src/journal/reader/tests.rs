@@ -1,7 +1,7 @@
 use super::*;
-use crate::event::envelope::SCHEMA;
-use crate::event::testing::{any, at, entry, object, one_of_each, origin, section_read, state};
-use crate::event::{Body, Journal, SectionRead};
+use crate::journal::envelope::SCHEMA;
+use crate::journal::testing::{any, at, entry, object, one_of_each, origin, section_read, state};
+use crate::journal::{Body, Journal, SectionRead};
 use crate::model::{Hook, Verdict};
 use proptest::prelude::*;
 
@@ -87,7 +87,7 @@ fn entries_are_those_listed_before_their_section_read() {
         .into_iter()
         .filter_map(|event| if let Body::SectionRead(read) = event.body { Some(read) } else { None })
         .collect();
-    let unread = crate::event::EntryRead { bytes: None, recorded: None, ..entry(3) };
+    let unread = crate::journal::EntryRead { bytes: None, recorded: None, ..entry(3) };
     assert_eq!(reads[0], section_read(apply, 4, vec![entry(0), entry(2), unread]));
     assert_eq!(reads[1], section_read(going, 4, vec![]));
 }
@@ -322,7 +322,7 @@ proptest! {
 
 #[test]
 fn the_objects_of_reads_come_back() {
-    let gone = crate::event::ObjectRef { address: None, ..object() };
+    let gone = crate::journal::ObjectRef { address: None, ..object() };
     let mut read = section_read(Hook::KlpModuleGoing, 1, vec![]);
     read.object = gone;
     let lines = written(&[one_of_each().remove(0), at(1, Body::SectionRead(read.clone()))]);
