@@ -89,6 +89,7 @@ pub fn on(bench: &Bench, series: Series, only: &[String]) -> anyhow::Result<Coun
         append: guest::PASSWORD.to_owned(),
         cpu: testbed::CPU,
         smp: 1,
+        icount: false,
         memory_mib: 1024,
         timeout: Duration::from_mins(40),
         work: &work,

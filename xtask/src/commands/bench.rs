@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what klp-trace costs, measured in a VM; what it reads from files, measured here.
 
+mod budgets;
 mod inspect;
 mod journal;
 mod module;
@@ -32,6 +33,12 @@ enum What {
     Apply,
     /// Auditing 20,000 relocations: the same answers as a Python script, at least 10 times faster
     Audit,
+    /// Instructions of klp-trace in a VM, each command within its budget (tests/budgets.toml)
+    Budgets {
+        /// Replace the budgets of this kernel and this toolchain by what is counted now
+        #[arg(long)]
+        write: bool,
+    },
     /// Reading 100,000 relocations, here: at least 10 times faster than readelf, 200 times than pyelftools
     Inspect,
     /// A journal of 1,000,000 events, here: writing at most twice unchained, verifying 6 times sha256sum, replaying a fifth of jq
@@ -46,6 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         What::Attach => attach(args.kernel),
         What::Apply => apply(args.kernel),
         What::Audit => audit(args.kernel),
+        What::Budgets { write } => budgets::run(args.kernel, write),
         What::Inspect => inspect(),
         What::Journal => journal(),
         What::Tui => tui(args.kernel),
@@ -74,11 +82,16 @@ pub fn tui(series: Series) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The instructions that commands of klp-trace take, each held against its budget.
+pub fn budgets(series: Series) -> anyhow::Result<()> {
+    budgets::run(series, false)
+}
+
 /// How much faster klp-trace attaches than bpftrace with the same probes.
 pub fn attach(series: Series) -> anyhow::Result<()> {
     let other = testbed::tool("bpftrace", "/usr/bin/bpftrace")?;
     let bench = Bench::Attach { rounds: 5, other: other.command.clone() };
-    let measured = measure(series, bench, other.files, 3072)?;
+    let measured = measure(series, bench, other.files, 3072, false)?;
     let (ours, theirs) = (median(&measured, "klp-trace")?, median(&measured, "bpftrace")?);
     let ratio = theirs / ours;
     println!(
@@ -90,7 +103,7 @@ pub fn attach(series: Series) -> anyhow::Result<()> {
 
 /// What klp-trace adds to the time in which the kernel applies 20,000 relocations.
 pub fn apply(series: Series) -> anyhow::Result<()> {
-    let measured = measure(series, Bench::Apply { rounds: 11 }, Vec::new(), 1536)?;
+    let measured = measure(series, Bench::Apply { rounds: 11 }, Vec::new(), 1536, false)?;
     let (with, without) = (median(&measured, "with")?, median(&measured, "without")?);
     let ratio = with / without;
     println!(
@@ -104,14 +117,8 @@ pub fn apply(series: Series) -> anyhow::Result<()> {
 /// gives the same answers, whichever way memory is read. (drgn, python3-drgn in Debian, would be another judge; it needs
 /// the kernel's debugging information, which the test bed does not have.)
 pub fn audit(series: Series) -> anyhow::Result<()> {
-    let python = testbed::tool("python3-minimal", "/usr/bin/python3.13")?;
-    let mut more = python.files.clone();
-    let file = |guest: &str, host: std::path::PathBuf| GuestFile { guest: guest.into(), host, mode: 0o644 };
-    let library = "usr/lib/python3.13";
-    more.push(file(&format!("/opt/python3-minimal/{library}"), python.root.join(library)));
-    more.push(file(guest::BENCH_SCRIPT, testbed::workspace().join("tests/bench/audit.py")));
-    let bench = Bench::Audit { rounds: 5, python: python.command };
-    let measured = measure(series, bench, more, 2048)?;
+    let (python, more) = script()?;
+    let measured = measure(series, Bench::Audit { rounds: 5, python }, more, 2048, false)?;
     let theirs = median(&measured, "script")?;
     println!("auditing 20,000 relocations, medians of 5, the same answers: a Python script {theirs:.0} ms");
     for memory in guest::BENCH_MEMORY {
@@ -127,7 +134,24 @@ pub fn audit(series: Series) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(series: Series, what: Bench, more: Vec<GuestFile>, memory_mib: u32) -> anyhow::Result<Measured> {
+/// How Python is started in the guest, and what it and the script need there.
+fn script() -> anyhow::Result<(Vec<String>, Vec<GuestFile>)> {
+    let python = testbed::tool("python3-minimal", "/usr/bin/python3.13")?;
+    let mut files = python.files.clone();
+    let file = |guest: &str, host: std::path::PathBuf| GuestFile { guest: guest.into(), host, mode: 0o644 };
+    let library = "usr/lib/python3.13";
+    files.push(file(&format!("/opt/python3-minimal/{library}"), python.root.join(library)));
+    files.push(file(guest::BENCH_SCRIPT, testbed::workspace().join("tests/bench/audit.py")));
+    Ok((python.command, files))
+}
+
+fn measure(
+    series: Series,
+    what: Bench,
+    more: Vec<GuestFile>,
+    memory_mib: u32,
+    icount: bool,
+) -> anyhow::Result<Measured> {
     let bench = prepare(&[series])?;
     let (kernel, fixtures) = bench.kernels.get(&series).context("the kernel is missing")?;
     let work = testbed::cache_dir().join("bench").join(series.to_string());
@@ -144,6 +168,7 @@ fn measure(series: Series, what: Bench, more: Vec<GuestFile>, memory_mib: u32) -
         append: guest::PASSWORD.to_owned(),
         cpu: testbed::CPU,
         smp: 1,
+        icount,
         memory_mib,
         timeout: Duration::from_mins(40),
         work: &work,

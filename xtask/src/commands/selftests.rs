@@ -173,6 +173,7 @@ fn boot(bench: &Bench, kernel: &Kernel, source: &Path) -> anyhow::Result<PathBuf
         append: String::new(),
         cpu: testbed::CPU,
         smp: 1,
+        icount: false,
         memory_mib: 1024,
         timeout: Duration::from_hours(1),
         work: &work,

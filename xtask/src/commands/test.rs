@@ -89,8 +89,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let alone = bench.as_ref().filter(|_| args.scenario.is_empty());
     // Its VM has one processor, and what is left of the checks, and the reading of modules, the other.
+    let counts = alone.is_some_and(|bench| bench.kernels.contains_key(&BENCHED)) && !args.quick;
     let agreements = thread::scope(|scope| {
-        let held = alone.map(|bench| scope.spawn(|| agreements(&agreed(args, bench), bench)));
+        let held = alone.map(|bench| {
+            scope.spawn(move || {
+                let agreed = agreements(&agreed(args, bench), bench);
+                // The clock of its guest counts instructions: whatever runs beside it.
+                (agreed, counts.then(budgets))
+            })
+        });
         if let Some(checks) = checks {
             let checked = checks.join().map_err(|_| anyhow!("the thread of the checks broke down"))?;
             for (name, took, passed) in checked {
@@ -105,8 +112,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             held.map(|held| held.join().map_err(|_| anyhow!("the thread of the agreement broke down")));
         held.transpose()
     })?;
-    for (series, took, passed) in agreements.unwrap_or_default() {
+    let (agreed, budgets) = agreements.unwrap_or_default();
+    for (series, took, passed) in agreed {
         tally.count(&format!("check-host and insmod agree on {series}"), took, passed);
+    }
+    if let Some((took, passed)) = budgets {
+        tally.count("klp-trace's instructions are within their budgets", took, passed);
     }
     if let Some(bench) = alone {
         tally.stage("klp-trace tui at a terminal", || terminals(bench));
@@ -132,6 +143,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     report(&done, &tally, begun.elapsed());
     ensure!(tally.failed == 0, "{} failed", tally.failed);
     Ok(())
+}
+
+/// The instructions of klp-trace's commands: how long it took, and whether all are within their budgets.
+fn budgets() -> (Duration, bool) {
+    let begun = Instant::now();
+    let result = bench::budgets(BENCHED);
+    if let Err(error) = &result {
+        println!("FAILED instructions within their budgets: {error:#}");
+    }
+    (begun.elapsed(), result.is_ok())
 }
 
 /// check-host against insmod, one series after the other: how long each took, and whether they agreed.

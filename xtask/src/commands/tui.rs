@@ -103,6 +103,7 @@ fn guest(
         append: String::new(),
         cpu: testbed::CPU,
         smp: 1,
+        icount: false,
         memory_mib: 1024,
         timeout: Duration::from_mins(20),
         work: &work,

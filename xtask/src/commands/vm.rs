@@ -72,6 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         append: args.append.clone(),
         cpu: testbed::CPU,
         smp: args.smp,
+        icount: false,
         memory_mib: args.memory,
         timeout: Duration::from_secs(args.timeout),
         work: &work,

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -37,6 +37,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<Measured> {
     match bench {
         Bench::Attach { rounds, other } => attach(*rounds, other),
         Bench::Apply { rounds } => apply(*rounds),
+        Bench::Count { python } => super::bench_count::run(python),
         Bench::Audit { rounds, python } => super::bench_audit::run(*rounds, python),
     }
 }
@@ -89,21 +90,27 @@ fn load() -> anyhow::Result<f64> {
     Ok(took)
 }
 
-/// Loads a fixture. The time is what the scheduler counted for the process (se.sum_exec_runtime): waiting for a
-/// processor, while klp-trace has it, is not in it.
+/// Loads a fixture; milliseconds of processor time.
 fn insmod(module: &str) -> anyhow::Result<f64> {
     let path = Path::new(FIXTURES).join(format!("{module}.ko"));
-    let mut child = Command::new("insmod").arg(path).spawn().context("cannot run insmod")?;
+    let (nanos, status) = spent(Command::new("insmod").arg(path))?;
+    ensure!(status.success(), "insmod {module} failed: {status}");
+    Ok(nanos / 1e6)
+}
+
+/// Runs a program of one thread to its end: nanoseconds that the scheduler counted for it (se.sum_exec_runtime), in which
+/// waiting for a processor is not, and how it ended.
+pub fn spent(command: &mut Command) -> anyhow::Result<(f64, ExitStatus)> {
+    let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
     let folder = Path::new("/proc").join(child.id().to_string());
     let dead = |stat: &str| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'));
     while !std::fs::read_to_string(folder.join("stat")).is_ok_and(|stat| dead(&stat)) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let spent = std::fs::read_to_string(folder.join("schedstat")).context("no schedstat")?;
-    let status = child.wait().context("cannot wait for insmod")?;
-    ensure!(status.success(), "insmod {module} failed: {status}");
+    let status = child.wait().with_context(|| format!("cannot wait for {command:?}"))?;
     let nanos: f64 = spent.split_whitespace().next().unwrap_or_default().parse().context("odd schedstat")?;
-    Ok(nanos / 1e6)
+    Ok((nanos, status))
 }
 
 fn watch() -> anyhow::Result<(Child, f64)> {

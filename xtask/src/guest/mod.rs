@@ -8,6 +8,7 @@ mod agreement;
 mod audit;
 mod bench;
 mod bench_audit;
+mod bench_count;
 mod churn;
 mod clean;
 mod kcore;

@@ -36,6 +36,11 @@ pub enum Bench {
         /// How often each.
         rounds: usize,
     },
+    /// What commands of klp-trace take of a processor whose clock counts instructions, and what the script takes.
+    Count {
+        /// How Python is started; its script follows.
+        python: Vec<String>,
+    },
     /// `klp-trace audit` of 20,000 relocations, and a script that finds the same out.
     Audit {
         /// How often each.

@@ -240,6 +240,7 @@ fn boot_batch(bench: &Bench, batch: &Batch, work: &Path, echo: bool) -> anyhow::
         append: format!("{} {}", guest::PASSWORD, batch.vm.append),
         cpu: &batch.vm.cpu,
         smp: batch.vm.smp,
+        icount: false,
         memory_mib: batch.vm.memory,
         timeout: Duration::from_mins(batch.minutes()),
         work,

@@ -42,6 +42,8 @@ pub struct Boot<'a> {
     pub cpu: &'a str,
     /// Processors.
     pub smp: u8,
+    /// The guest's clock counts its instructions: a nanosecond for each, whatever this machine does meanwhile. One processor.
+    pub icount: bool,
     /// Memory in MiB.
     pub memory_mib: u32,
     /// The guest is killed after this.

@@ -136,6 +136,7 @@ fn command(boot: &Boot, initramfs: &Path, disk: &Path) -> Command {
     command
         .args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"])
         .args(["-accel", "tcg,thread=single", "-cpu", boot.cpu, "-no-reboot"])
+        .args(boot.icount.then_some(["-icount", "shift=0,sleep=off"]).into_iter().flatten())
         .args(["-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-m", &format!("{}M", boot.memory_mib), "-smp", &boot.smp.to_string()])
         .args(["-serial", if interactive { "mon:stdio" } else { "stdio" }])
