@@ -127,7 +127,8 @@ pub fn json(text: String) -> String {
     out
 }
 
-fn must_escape(c: char) -> bool {
+/// Whether a character is never shown as it is: a control or format character, and the backslash, which begins an escape.
+pub fn must_escape(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control() || c == '\\';
     }

@@ -3,6 +3,7 @@
 use super::{Observed, observed::Section};
 use crate::journal::Derived;
 use crate::model::Verdict;
+use crate::model::escape::must_escape;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -57,18 +58,38 @@ pub fn init(seen: &Observed, source: Option<&Derived>) -> String {
     text
 }
 
-/// A TOML basic string of any text.
+/// A TOML basic string of any text; what could drive a terminal is written as `\u202e`, or `\U000e0001` (TOML 1.0).
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
+            // A String takes whatever is written.
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            c if must_escape(c) || c.is_control() => {
+                let code = u32::from(c);
+                let _ =
+                    if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
             }
             c => out.push(c),
         }
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_is_read_back_and_none_drives_a_terminal() {
+        for name in
+            ["lp_one", "a\u{202e}b", "\u{9b}2J\u{1b}[0m", "\u{e0001}\u{feff}", "\"\\\n\u{7f}", "größe"]
+        {
+            let text = format!("name = {}", quoted(name));
+            let read: toml::Table = toml::from_str(&text).unwrap();
+            assert_eq!(read.get("name").and_then(|name| name.as_str()), Some(name), "{text}");
+            assert!(!text.chars().any(|c| c != '\\' && must_escape(c)), "{text:?}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ pub struct JournalArgs {
     /// Replace a journal that is there; without it, a file that is not empty is left as it is
     ///
     /// It is replaced once the first records are written. Rotated files have numbers of their own, and replace nothing.
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     pub overwrite: bool,
 }
 
