@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::exit::Exit;
+use super::failure::Failure;
 use crate::model::Severity;
+use crate::output::filter::Filter;
 use crate::output::style::{ColorWhen, Style};
 
 /// How text looks.
@@ -79,6 +82,19 @@ pub struct FilterArgs {
     /// `!=` excludes. The filter limits what is shown, never what is judged nor the exit code.
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,
+}
+
+impl FilterArgs {
+    /// The filter. A journal is kept whole: one would make it useless as evidence.
+    pub fn filter(&self, of_a_journal: bool) -> Result<Filter, Failure> {
+        let Some(text) = &self.filter else { return Ok(Filter::default()) };
+        if of_a_journal {
+            let what = anyhow::anyhow!("--filter limits what is shown, and a journal is kept whole");
+            return Err(Failure::new(Exit::Usage, what)
+                .hint("filter when you read it: klp-trace watch --from JOURNAL --filter EXPR"));
+        }
+        text.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::new(error).context("--filter")))
+    }
 }
 
 /// From which severity on a finding makes the exit code 1.

@@ -4,14 +4,13 @@ use super::{Args, Format};
 use crate::cli::inputs::Inputs;
 use crate::cli::{Exit, Failure};
 use crate::output::audit::{Form, ReportSink};
-use crate::output::filter::Filter;
 use crate::output::journal::{JournalSink, Options};
 use crate::session::Sinks;
 use std::path::PathBuf;
 
 /// What the arguments ask for; nothing is opened yet.
 pub(super) fn open(args: &Args) -> Result<Sinks<'static>, Failure> {
-    let filter = filter(args)?;
+    let filter = args.filter.filter(args.format() == Format::Json)?;
     let output = args.output.output.clone();
     let journal = |output: Option<PathBuf>, overwrite| {
         JournalSink::new(Options { output, overwrite, ..Options::default() })
@@ -40,15 +39,4 @@ pub(super) fn spare(args: &Args, mut inputs: Inputs) -> Result<(), Failure> {
         );
     }
     inputs.spare([args.output.output.as_ref()].into_iter().chain(args.journal.iter().map(Some)))
-}
-
-/// The filter; a journal is kept whole.
-pub(super) fn filter(args: &Args) -> Result<Filter, Failure> {
-    let Some(text) = &args.filter.filter else { return Ok(Filter::default()) };
-    if args.format() == Format::Json {
-        let what = anyhow::anyhow!("--filter limits what is shown, and a journal is kept whole");
-        return Err(Failure::new(Exit::Usage, what)
-            .hint("filter when you read it: klp-trace watch --from JOURNAL --filter EXPR"));
-    }
-    text.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::new(error).context("--filter")))
 }
