@@ -41,9 +41,7 @@ fn judge(mut data: &[u8]) -> Option<Judged> {
             written.get_or_insert_with(|| (Journal::new(origin.clone()), Vec::new()));
         verifier.feed(event, &mut |event| {
             show(&mut text, &event);
-            let line = journal.line(&event).expect("every event has a JSON form");
-            bytes.extend_from_slice(line);
-            bytes.push(b'\n');
+            journal.append(&event, bytes);
         });
         ControlFlow::Continue(())
     });
@@ -58,16 +56,14 @@ fn judge(mut data: &[u8]) -> Option<Judged> {
     let (mut journal, mut bytes) = written?;
     verifier.finish(&mut |event| {
         show(&mut text, &event);
-        bytes.extend_from_slice(journal.line(&event).expect("every event has a JSON form"));
-        bytes.push(b'\n');
+        journal.append(&event, &mut bytes);
     });
     let end = Event {
         mono_ns: last,
         task: None,
         body: klp_trace::journal::Body::SessionEnd(verifier.end(EndReason::EndOfRecording)),
     };
-    bytes.extend_from_slice(journal.line(&end).expect("every event has a JSON form"));
-    bytes.push(b'\n');
+    journal.append(&end, &mut bytes);
     Some(Judged { outcome: verifier.outcome(), sessions, journal: bytes })
 }
 

@@ -11,11 +11,7 @@ use anyhow::{Context as _, bail};
 use klp_trace::{
     arch::Arch,
     journal::recording::replay,
-    journal::{
-        Body, Event, Journal, Origin,
-        chain::Hash,
-        record::{Envelope, Listed, Record},
-    },
+    journal::{Body, Event, Journal, Origin},
     output::sink::LineSink,
     verify::Verifier,
 };
@@ -30,24 +26,16 @@ fn main() -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut sink = LineSink::journal(Path::new(output), true)?;
     let all = events.iter().take(1).chain(events.iter().skip(1).cycle()).take(count);
-    match &**how {
-        "chained" => {
-            let mut journal = Journal::new(origin);
-            for event in all {
-                sink.line(journal.line(event)?)?;
-            }
-        }
-        "unchained" => {
-            let (mut line, mut seq) = (Vec::new(), 0);
-            for event in all {
-                seq += 1;
-                let envelope = Envelope { origin: &origin, session: 1, seq, prev: Hash::ZERO };
-                line.clear();
-                serde_json::to_writer(&mut line, &Record::from_event(event, &envelope, Listed(0)))?;
-                sink.line(&line)?;
-            }
-        }
+    let mut journal = match &**how {
+        "chained" => Journal::new(origin),
+        "unchained" => Journal::unchained(origin),
         other => bail!("{other}: give chained or unchained"),
+    };
+    for event in all {
+        journal.event(event);
+        while let Some(line) = journal.next_line() {
+            sink.line(line)?;
+        }
     }
     sink.flush()?;
     writeln!(std::io::stdout(), "{}", begun.elapsed().as_millis())?;

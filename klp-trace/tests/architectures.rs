@@ -73,8 +73,7 @@ impl Story {
     fn say(&mut self, body: Body) {
         self.now += 1_000_000;
         let event = Event { mono_ns: self.now, task: None, body };
-        self.lines.extend_from_slice(self.journal.line(&event).unwrap());
-        self.lines.push(b'\n');
+        self.journal.append(&event, &mut self.lines);
     }
 
     fn patch() -> PatchRef {
@@ -243,9 +242,11 @@ fn findings(records: &[Value]) -> Vec<&Value> {
 /// The last verdict of each relocation that has one.
 fn verdicts(records: &[Value]) -> Vec<(String, String)> {
     let mut last = std::collections::BTreeMap::new();
-    for record in records.iter().filter(|record| record["event"]["kind"] == "reloc_state") {
-        let place = format!("{} {}", record["section"]["name"], record["reloc"]["index"]).replace('"', "");
-        last.insert(place, record["verdict"].as_str().unwrap_or("-").to_owned());
+    for record in records.iter().filter(|record| record["event"]["kind"] == "section_state") {
+        for reloc in record["relocations"].as_array().unwrap() {
+            let place = format!("{} {}", record["section"]["name"], reloc["index"]).replace('"', "");
+            last.insert(place, record["verdict"].as_str().unwrap_or("-").to_owned());
+        }
     }
     last.into_iter().collect()
 }

@@ -52,10 +52,7 @@ fn journal(folder: &Path, sessions: &[Shown]) -> PathBuf {
         };
         let mut journal = Journal::new(origin);
         let mut verifier = Verifier::new(Arch::X86_64);
-        let mut keep = |event: &Event| {
-            bytes.extend_from_slice(journal.line(event).expect("an event has a JSON form"));
-            bytes.push(b'\n');
-        };
+        let mut keep = |event: &Event| journal.append(event, &mut bytes);
         for body in story(*shown) {
             // At a time of its own: by that a session is known.
             verifier.feed(Event { mono_ns: 10 * number + 5, task: None, body }, &mut |event| keep(&event));

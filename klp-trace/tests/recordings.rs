@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test")]
 
 use klp_trace::arch::Arch;
-use klp_trace::journal::{Body, Event};
+use klp_trace::journal::{Body, Event, Journal};
 use klp_trace::journal::{files, recording};
 use klp_trace::verify::Verifier;
 use serde_json::Value;
@@ -31,11 +31,38 @@ fn recordings() -> Vec<PathBuf> {
 fn recorded(path: &Path) -> Vec<Conclusion> {
     let mut text = String::new();
     files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
-    text.lines().filter_map(|line| conclusion(&serde_json::from_str(line).unwrap())).collect()
+    let mut read = BTreeMap::new();
+    text.lines()
+        .flat_map(|line| one_by_one(serde_json::from_str(line).unwrap(), &mut read))
+        .filter_map(|record| conclusion(&record))
+        .collect()
+}
+
+/// A record as earlier versions have it: with one relocation each. `read`: what was read last of each.
+fn one_by_one(record: Value, read: &mut BTreeMap<String, Value>) -> Vec<Value> {
+    let at = |index: &Value| format!("{} {} {index}", record["patch"]["address"], record["section"]["index"]);
+    if let Some(entries) = record["entries"].as_array() {
+        read.extend(entries.iter().map(|entry| (at(&entry["index"]), entry["bytes"].clone())));
+    }
+    let Some(relocations) = record["relocations"].as_array() else { return vec![record] };
+    let one = |reloc: &Value| {
+        let mut one = record.clone();
+        let mut target = serde_json::json!({ "expected": reloc["expected"], "actual": reloc["actual"] });
+        if record["verdict"] == "applied" && reloc["expected"].is_null() && reloc["actual"].is_null() {
+            let bytes = &read[&at(&reloc["index"])];
+            target = serde_json::json!({ "expected": bytes, "actual": bytes });
+        }
+        one["event"]["kind"] = "reloc_state".into();
+        (one["reloc"], one["target"]) = (reloc.clone(), target);
+        one
+    };
+    relocations.iter().map(one).collect()
 }
 
 fn conclusion(record: &Value) -> Option<Conclusion> {
-    let text = |pointer: &str| record.pointer(pointer).map(ToString::to_string).unwrap_or_default();
+    let some = |value: &&Value| !value.is_null();
+    let text =
+        |pointer: &str| record.pointer(pointer).filter(some).map(ToString::to_string).unwrap_or_default();
     match record.pointer("/event/kind")?.as_str()? {
         "reloc_state" => Some(
             [
@@ -81,29 +108,41 @@ fn derived(path: &Path) -> Vec<Conclusion> {
     derived_records(path).iter().filter_map(conclusion).collect()
 }
 
-/// The verdicts and findings, as a journal has them.
+/// The verdicts and findings, as records of earlier versions have them.
 fn derived_records(path: &Path) -> Vec<Value> {
     let mut verifier = Verifier::new(Arch::X86_64);
     let mut journal = None;
-    let mut lines = Vec::new();
+    let mut records = Vec::new();
     let integrity = recording::replay(path, &mut |origin, event: Event| {
-        let journal = journal.get_or_insert_with(|| klp_trace::journal::Journal::new(origin.clone()));
-        if matches!(event.body, Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_)) {
-            return ControlFlow::Continue(());
-        }
-        verifier.feed(event, &mut |said| lines.extend(record_of(journal, &said)));
+        let journal = journal.get_or_insert_with(|| Journal::new(origin.clone()));
+        verifier.feed(event, &mut |said| records.extend(record_of(journal, &said)));
         ControlFlow::Continue(())
     });
     assert!(integrity.unwrap().is_whole(), "{}", path.display());
-    verifier.finish(&mut |said| lines.extend(journal.as_mut().and_then(|journal| record_of(journal, &said))));
-    lines
+    verifier
+        .finish(&mut |said| records.extend(journal.as_mut().and_then(|journal| record_of(journal, &said))));
+    records
 }
 
-fn record_of(journal: &mut klp_trace::journal::Journal, event: &Event) -> Option<Value> {
-    if !matches!(event.body, Body::RelocState(_) | Body::Finding(_)) {
-        return None;
+fn record_of(journal: &mut Journal, event: &Event) -> Option<Value> {
+    match &event.body {
+        Body::RelocState(state) => Some(serde_json::json!({
+            "event": { "kind": "reloc_state" },
+            "patch": state.patch,
+            "object": state.object,
+            "section": state.section,
+            "reloc": state.reloc,
+            "target": { "expected": state.expected, "actual": state.actual },
+            "verdict": state.verdict,
+            "reason": state.reason,
+        })),
+        Body::Finding(_) => {
+            let mut lines = Vec::new();
+            journal.append(event, &mut lines);
+            serde_json::from_slice(&lines).ok()
+        }
+        _ => None,
     }
-    serde_json::from_slice(journal.line(event).ok()?).ok()
 }
 
 #[test]
@@ -184,8 +223,8 @@ fn demanded(path: &Path) -> i32 {
     files::open(path, None).unwrap().read_to_string(&mut text).unwrap();
     let (mut errors, mut lost) = (false, false);
     let mut last: BTreeMap<String, bool> = BTreeMap::new();
-    for line in text.lines() {
-        let record: Value = serde_json::from_str(line).unwrap();
+    let mut read = BTreeMap::new();
+    for record in text.lines().flat_map(|line| one_by_one(serde_json::from_str(line).unwrap(), &mut read)) {
         let at = |pointer: &str| record.pointer(pointer).map(ToString::to_string).unwrap_or_default();
         match record.pointer("/event/kind").and_then(Value::as_str).unwrap_or_default() {
             "finding" => errors |= at("/finding/severity") == "\"error\"",

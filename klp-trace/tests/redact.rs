@@ -52,20 +52,15 @@ fn addresses(journal: &str, base: u64) -> BTreeSet<String> {
 fn verdicts(journal: &str) -> Vec<String> {
     let records = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("a record"));
     let told = records.filter(|record| {
-        ["reloc_state", "finding", "session_end"].iter().any(|kind| record["event"]["kind"] == *kind)
+        ["section_state", "finding", "session_end"].iter().any(|kind| record["event"]["kind"] == *kind)
     });
-    told.map(|record| {
-        let fields = [
-            "/section/name",
-            "/reloc/index",
-            "/verdict",
-            "/reason",
-            "/previous",
-            "/finding/id",
-            "/finding/severity",
-            "/end",
-        ];
-        fields.map(|field| record.pointer(field).map(Value::to_string).unwrap_or_default()).join(" ")
+    told.flat_map(|record| {
+        let fields =
+            ["/section/name", "/verdict", "/reason", "/previous", "/finding/id", "/finding/severity", "/end"];
+        let said =
+            fields.map(|field| record.pointer(field).map(Value::to_string).unwrap_or_default()).join(" ");
+        let relocations = record["relocations"].as_array().map_or_else(|| vec![Value::Null], Clone::clone);
+        relocations.into_iter().map(move |reloc| format!("{said} {}", reloc["index"]))
     })
     .collect()
 }

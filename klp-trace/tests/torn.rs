@@ -173,6 +173,6 @@ fn a_slow_reader_loses_nothing() {
         std::fs::write(&file, &read).expect("it is written");
         let checked = assert_valid_to_its_last_line(&file);
         assert_eq!(checked.ended, !gone);
-        assert!(gone || checked.records > 2000, "{checked:?}");
+        assert!(gone || checked.records > 1000, "{checked:?}");
     }
 }

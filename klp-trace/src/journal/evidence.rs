@@ -227,8 +227,18 @@ pub struct MetaEntry {
     pub addend: i64,
     /// The symbol's whole name (`.klp.sym.<object>.<symbol>,<sympos>`), escaped.
     pub symbol: Arc<str>,
-    /// The eight bytes at the target before any relocation was written (zero past the section's end).
+    /// The eight bytes at the target before any relocation was written (zero past the section's end); not written where all
+    /// are zero.
+    #[serde(default = "zeros", skip_serializing_if = "is_zeros")]
     pub original: Bytes,
+}
+
+fn zeros() -> Bytes {
+    Bytes::new([0; 8], 8)
+}
+
+fn is_zeros(bytes: &Bytes) -> bool {
+    *bytes == zeros()
 }
 
 /// Where a symbol is.

@@ -6,7 +6,7 @@
 use super::Event;
 use super::chain::{self, Hash};
 use super::check::{Checker, FileCheck, Head};
-use super::envelope::{Clock, Origin, READ, SCHEMA, read_by_name};
+use super::envelope::{Clock, Origin, READ, read_by_name};
 use super::record::{Kind, Malformed, Record};
 use crate::model::escape::escape;
 use serde::Deserialize;
@@ -14,10 +14,14 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 pub(super) mod integrity;
+mod parts;
 mod regroup;
+mod rewritten;
 
 pub use integrity::{About, Damage, Fault, Integrity};
+use parts::Parts;
 use regroup::Regroup;
+use rewritten::not_sealed;
 
 /// Bytes of the longest line that is read. The writer's longest are far shorter.
 pub const MAX_LINE: usize = 8 << 20;
@@ -74,6 +78,9 @@ pub struct Reader {
     chain: Checker,
     origin: Option<Origin>,
     regroup: Regroup,
+    parts: Parts,
+    /// An event whose line came after that of a read that has to be given first.
+    held: Option<Event>,
     integrity: Integrity,
     /// Why the first line is no record.
     first_line: Option<(u64, String)>,
@@ -131,7 +138,8 @@ impl Reader {
         integrity.files.push(file);
     }
 
-    /// Takes the next line (without its newline) and gives the evidence that it completes, if any.
+    /// Takes the next line (without its newline) and gives the evidence that it completes, if any. A line may show that a read
+    /// before it is not whole, and hold evidence of its own: [`Reader::more`] gives that.
     pub fn line(&mut self, line: &[u8]) -> Result<Option<Event>, NotAJournal> {
         self.open = true;
         self.chain.file.lines += 1;
@@ -159,6 +167,11 @@ impl Reader {
             Ok(record) => Ok(self.record(record, seal.is_some(), line)),
             Err(error) => self.no_record(line, seal, &error).map(|()| None),
         }
+    }
+
+    /// More evidence that the latest line completes.
+    pub fn more(&mut self) -> Option<Event> {
+        self.held.take()
     }
 
     /// Takes note of a line that is longer than [`MAX_LINE`], of which nothing was read.
@@ -267,14 +280,31 @@ impl Reader {
         if self.integrity.derived.is_none() {
             self.integrity.derived = said.cloned();
         }
-        self.evidence(record).unwrap_or_else(|fault| {
+        let cut = self.parts.cut_by(&record).map(|(read, fault)| {
+            self.chain.note(fault);
+            read
+        });
+        let event = self.evidence(record).unwrap_or_else(|fault| {
             self.chain.note(fault);
             None
-        })
+        });
+        match cut {
+            // Of another session, whose start comes first.
+            Some(_) if kind == Kind::Session => event,
+            Some(read) => {
+                self.held = event;
+                Some(read)
+            }
+            None => event,
+        }
     }
 
     fn evidence(&mut self, record: Record) -> Result<Option<Event>, Fault> {
         match record.event.kind {
+            Kind::SectionState => match self.parts.state(&record) {
+                Some(fault) => Err(fault),
+                None => Ok(None),
+            },
             kind if kind.is_conclusion() => Ok(None),
             // It may stand anywhere: files are full when they are full.
             Kind::Continued => Ok(None),
@@ -282,6 +312,17 @@ impl Reader {
                 Some(fault) => Err(fault),
                 None => Ok(None),
             },
+            Kind::SectionRead if record.entries.is_some() => {
+                if let Some(fault) = self.regroup.abandon() {
+                    self.chain.note(fault);
+                }
+                let (event, faults) = self.parts.read(record)?;
+                for fault in faults {
+                    self.chain.note(fault);
+                }
+                Ok(event)
+            }
+            // In the form of earlier versions.
             Kind::SectionRead => {
                 let listed = record.walk.as_ref().map_or(0, |walk| walk.listed);
                 let mut event = record.into_event()?;
@@ -382,23 +423,6 @@ impl Reader {
             *unknown.entry(name).or_default() += 1;
         }
     }
-}
-
-/// Why a record's bytes do not have the hash that it carries.
-fn not_sealed(record: &Record, line: &[u8]) -> Fault {
-    let Some(hash) = record.hash else { return Fault::Unsealed };
-    let mut written = record.clone();
-    written.hash = None;
-    let again = crate::model::escape::json(serde_json::to_string(&written).unwrap_or_default());
-    // As each version would have begun it.
-    let same = |schema: &&str| {
-        let mut again = again.replacen(SCHEMA, schema, 1).into_bytes();
-        chain::seal(&mut again) == hash && again != line
-    };
-    if READ.iter().any(same) {
-        return Fault::Reformatted;
-    }
-    if chain::has_seal(line) { Fault::Altered } else { Fault::Rewritten }
 }
 
 /// An error of the JSON reader; it counts the lines of one line, which says nothing.

@@ -107,6 +107,18 @@ pub struct Record {
     /// Of a `section_read`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub walk: Option<WalkPart>,
+    /// Of a `section_read` or a `section_state` that takes several records: which of them this is, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
+    /// How many records it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u32>,
+    /// Of a `section_read`: what was read, of the relocations of which there is news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<EntryPart>>,
+    /// Of a `section_state`: the relocations whose state it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relocations: Option<Vec<RelocPart>>,
     /// Of a `transition`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<TransitionPart>,
@@ -259,7 +271,8 @@ pub struct WalkPart {
     pub total: u32,
     /// Entries whose record was lost.
     pub lost: u32,
-    /// Entries whose `reloc_state` stands before this record.
+    /// Entries that are listed, in all parts: in `entries`, or, in journals of earlier versions, in `reloc_state` records
+    /// before this one.
     pub listed: u32,
     /// Entries that are as they were when last listed.
     pub unchanged: u32,
@@ -269,6 +282,54 @@ pub struct WalkPart {
     /// What the module loader may have made of the section since it was relocated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewrites: Option<Rewrites>,
+}
+
+/// What was read of one relocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct EntryPart {
+    /// Its index in the section as the kernel keeps it, from 0.
+    pub index: u32,
+    /// Address of the target.
+    pub address: Address,
+    /// The bytes there, as many as the relocation's type writes; not there: the kernel refused the read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Bytes>,
+    /// The symbol's value as the kernel recorded it (st_value).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Address>,
+}
+
+/// One relocation of a `section_state`. Its offset and its addend stand in the `patch_metadata`, at the same index; where it
+/// is and what was read there, in the `section_read`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RelocPart {
+    /// Its index in the section as the kernel keeps it, from 0.
+    pub index: u32,
+    /// Its index in the file's section, where the kernel has sorted the entries and it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_index: Option<u32>,
+    /// The type's name, or `type N` when the architecture has no such type.
+    #[serde(rename = "type")]
+    pub rtype: Arc<str>,
+    /// The referenced symbol's own name.
+    pub symbol: Arc<str>,
+    /// The symbol's position among its namesakes, where it has one; not there: 0, it must be unique.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sympos: u64,
+    /// The bytes that should be there. Of an `applied` relocation, not there where they are those that are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Bytes>,
+    /// The bytes that are there. Of an `applied` relocation, not there where they are those that should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Bytes>,
+    /// The symbol's value by the independent lookup, where the verdict needs it and it is not the recorded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Address>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The body of a `transition`.

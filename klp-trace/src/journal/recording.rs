@@ -165,10 +165,13 @@ impl Recording {
                 Ok(Line::TooLong) => self.reader.too_long().map(|()| None),
             };
             let event = event.map_err(|source| self.refused(source))?;
-            if let (Some(event), Some(origin)) = (event, self.reader.origin())
-                && take.event(origin, event).is_break()
-            {
-                return Ok(ControlFlow::Break(()));
+            let more = self.reader.more();
+            for event in [event, more].into_iter().flatten() {
+                if let Some(origin) = self.reader.origin()
+                    && take.event(origin, event).is_break()
+                {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
             if self.reader.is_flooded() {
                 return Ok(ControlFlow::Continue(()));

@@ -42,6 +42,14 @@ impl Bytes {
         Self { len: self.len, data: value.to_le_bytes() }
     }
 
+    /// Its hex digits.
+    fn text<'a>(&self, digits: &'a mut [u8; 16]) -> &'a str {
+        for (digits, byte) in digits.as_chunks_mut().0.iter_mut().zip(self.as_slice()) {
+            *digits = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        ascii(digits.get(..2 * usize::from(self.len)))
+    }
+
     /// Whether every byte is zero.
     pub fn is_zero(&self) -> bool {
         self.data == [0; 8]
@@ -53,18 +61,14 @@ const fn digit(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
-/// Writes what is ASCII.
-fn ascii(f: &mut fmt::Formatter<'_>, text: Option<&[u8]>) -> fmt::Result {
-    f.write_str(text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
+/// What is ASCII, as text.
+fn ascii(text: Option<&[u8]>) -> &str {
+    text.and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
 }
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 16];
-        for (digits, byte) in text.as_chunks_mut().0.iter_mut().zip(self.as_slice()) {
-            *digits = [digit(byte >> 4), digit(byte & 0xf)];
-        }
-        ascii(f, text.get(..2 * usize::from(self.len)))
+        f.write_str(self.text(&mut [0; 16]))
     }
 }
 
@@ -76,7 +80,7 @@ impl fmt::Debug for Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text(&mut [0; 16]))
     }
 }
 
@@ -103,14 +107,22 @@ impl<'de> Deserialize<'de> for Bytes {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Address(pub u64);
 
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Address {
+    const ZEROS: [u8; 18] = *b"0x0000000000000000";
+
+    /// Its digits, after `0x`.
+    fn text(self, text: &mut [u8; 18]) -> &str {
         let digits = usize::try_from((64 - self.0.leading_zeros()).div_ceil(4).max(1)).unwrap_or(16);
-        let mut text = *b"0x0000000000000000";
         for (at, place) in text.iter_mut().skip(2).take(digits).rev().enumerate() {
             *place = digit((self.0 >> (4 * at)).to_le_bytes()[0] & 0xf);
         }
-        ascii(f, text.get(..2 + digits))
+        ascii(text.get(..2 + digits))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text(&mut { Self::ZEROS }))
     }
 }
 
@@ -122,7 +134,7 @@ impl fmt::Debug for Address {
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text(&mut { Self::ZEROS }))
     }
 }
 

@@ -9,6 +9,7 @@ mod to_sink;
 
 use super::sink::{LineSink, SinkError};
 use crate::journal::chain::Hash;
+use crate::journal::record::Kind;
 use crate::journal::signature::Signer;
 use crate::journal::{Body, Event, Journal, Origin};
 use std::path::{Path, PathBuf};
@@ -103,25 +104,37 @@ impl JournalWriter {
         self.journal.set_origin(origin);
     }
 
-    /// Writes an event's record, in another file if this one is full or old enough.
+    /// Writes the records that an event completes, each in another file if this one is full or old enough.
     pub fn event(&mut self, event: &Event) -> Result<(), SinkError> {
-        let starts = matches!(event.body, Body::Session(_));
-        // A file for the end alone helps nobody.
-        if self.is_due() && !matches!(event.body, Body::SessionEnd(_)) {
-            self.rotate(starts)?;
+        // What is left of a session stands in its own file.
+        if matches!(event.body, Body::Session(_)) {
+            self.journal.flush();
+            self.lines()?;
         }
-        let Ok(line) = self.journal.line(event) else {
-            // No event lacks a JSON form; one that did would be missed by its number.
-            return Ok(());
-        };
-        self.sink.line(line)?;
-        self.written += line.len() as u64 + 1;
-        self.took(starts);
+        self.journal.event(event);
+        self.lines()
+    }
+
+    /// Writes the lines that are complete.
+    fn lines(&mut self) -> Result<(), SinkError> {
+        while let Some(next) = self.journal.next_kind() {
+            let starts = next == Kind::Session;
+            // A file for the end alone helps nobody.
+            if self.is_due() && next != Kind::SessionEnd {
+                self.rotate(starts)?;
+            }
+            let Some(line) = self.journal.next_line() else { continue };
+            self.sink.line(line)?;
+            self.written += line.len() as u64 + 1;
+            self.took(starts);
+        }
         Ok(())
     }
 
     /// Writes out what is pending, and syncs it if it is time to.
     pub fn flush(&mut self) -> Result<(), SinkError> {
+        self.journal.flush();
+        self.lines()?;
         self.sink.flush()?;
         let due = match self.sync {
             Sync::Always => true,
@@ -138,6 +151,8 @@ impl JournalWriter {
     /// Ends the journal: the file is closed, signed and, where asked for, compressed. What could not be done beside the
     /// writing is said in words.
     pub fn finish(mut self) -> Result<Vec<String>, SinkError> {
+        self.journal.flush();
+        self.lines()?;
         self.close()?;
         Ok(self.rotated.map(Rotated::finish).unwrap_or_default())
     }

@@ -95,11 +95,18 @@ pub struct Journal {
     pub end: Option<Value>,
     /// The relocation that was spoken of last.
     pub last: Option<Key>,
+    /// Offset and addend of each entry, by the latest metadata of its patch and section.
+    pub entries: BTreeMap<Place, (String, i64)>,
+    /// What was read last of each entry.
+    pub reads: BTreeMap<Place, Read>,
     /// Lines that are not what a journal has.
     pub problems: Vec<String>,
     /// How many lines.
     pub lines: u64,
 }
+
+/// A patch, a section, an index.
+pub type Place = (String, String, u32);
 
 #[derive(Deserialize)]
 struct Line {
@@ -115,6 +122,10 @@ struct Line {
     reason: Option<String>,
     previous: Option<String>,
     metadata: Option<Metadata>,
+    #[serde(default)]
+    entries: Vec<Read>,
+    #[serde(default)]
+    relocations: Vec<RelocRef>,
     module: Option<ModuleRef>,
     finding: Option<Value>,
 }
@@ -155,6 +166,19 @@ struct RelocRef {
     symbol: String,
     #[serde(default)]
     addend: i64,
+    expected: Option<String>,
+    actual: Option<String>,
+}
+
+/// What a `section_read` says of one relocation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Read {
+    /// Its index.
+    pub index: u32,
+    /// Where it is.
+    pub address: String,
+    /// What was there.
+    pub bytes: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +191,17 @@ struct Target {
 #[derive(Deserialize)]
 struct Metadata {
     elf: ElfRef,
+    #[serde(default)]
+    entries: Vec<MetaRef>,
+}
+
+#[derive(Deserialize)]
+struct MetaRef {
+    index: u32,
+    #[serde(default)]
+    offset: String,
+    #[serde(default)]
+    addend: i64,
 }
 
 #[derive(Deserialize)]
@@ -198,12 +233,18 @@ impl Journal {
         }
         match line.event.kind.as_str() {
             "reloc_state" => self.reloc(line, text),
+            "section_read" => self.section_read(line, text),
+            "section_state" => self.section_state(line, text),
             "module" => {
                 let left = line.module.filter(|module| ["freed", "absent"].contains(&module.action.as_str()));
                 self.gone.extend(left.map(|module| module.name));
             }
-            "patch_metadata" => match (line.patch, line.metadata) {
-                (Some(patch), Some(metadata)) => {
+            "patch_metadata" => match (line.patch, line.section, line.metadata) {
+                (Some(patch), Some(section), Some(metadata)) => {
+                    for MetaRef { index, offset, addend } in metadata.entries {
+                        let place = (patch.name.clone(), section.name.clone(), index);
+                        self.entries.insert(place, (offset, addend));
+                    }
                     self.witnesses.entry(patch.name).or_default().insert(metadata.elf.source);
                 }
                 _ => self.problem("metadata without its patch or witness", text),
@@ -220,44 +261,89 @@ impl Journal {
         }
     }
 
-    fn reloc(&mut self, line: Line, text: &str) {
-        let (Some(patch), Some(object), Some(section), Some(reloc)) =
-            (line.patch, line.object, line.section, line.reloc)
-        else {
-            return self.problem("a relocation's state without patch, object, section or reloc", text);
+    fn section_read(&mut self, line: Line, text: &str) {
+        let (Some(patch), Some(section)) = (line.patch, line.section) else {
+            return self.problem("a read without its patch or section", text);
         };
-        let load = (patch.address, patch.load);
+        for read in line.entries {
+            self.reads.insert((patch.name.clone(), section.name.clone(), read.index), read);
+        }
+    }
+
+    /// The state of a relocation, as earlier versions wrote it.
+    fn reloc(&mut self, mut line: Line, text: &str) {
+        let Some(reloc) = line.reloc.take() else {
+            return self.problem("a relocation's state without reloc", text);
+        };
+        let target = line.target.take();
+        self.state(&line, &reloc, target, text);
+    }
+
+    fn section_state(&mut self, mut line: Line, text: &str) {
+        let (Some(patch), Some(section)) = (&line.patch, &line.section) else {
+            return self.problem("a state without its patch or section", text);
+        };
+        let (patch, section) = (patch.name.clone(), section.name.clone());
+        if line.relocations.is_empty() {
+            self.problem("a state of no relocation", text);
+        }
+        for mut reloc in std::mem::take(&mut line.relocations) {
+            let place = (patch.clone(), section.clone(), reloc.index);
+            match self.entries.get(&place) {
+                Some(entry) => (reloc.offset, reloc.addend) = entry.clone(),
+                None => self.problem("a state of a relocation that no metadata lists", text),
+            }
+            let read = self.reads.get(&place).cloned();
+            let (mut expected, mut actual) = (reloc.expected.clone(), reloc.actual.clone());
+            // As it should be: what was read.
+            if line.verdict.as_deref() == Some("applied") && expected.is_none() && actual.is_none() {
+                actual = read.as_ref().and_then(|read| read.bytes.clone());
+                expected.clone_from(&actual);
+                if actual.is_none() {
+                    self.problem("applied, and not read", text);
+                }
+            }
+            let address = read.map(|read| read.address);
+            self.state(&line, &reloc, Some(Target { address, actual, expected }), text);
+        }
+    }
+
+    fn state(&mut self, line: &Line, reloc: &RelocRef, target: Option<Target>, text: &str) {
+        let (Some(patch), Some(object), Some(section)) = (&line.patch, &line.object, &line.section) else {
+            return self.problem("a relocation's state without patch, object or section", text);
+        };
+        let load = (patch.address.clone(), patch.load);
         let loads = self.loads.entry(patch.name.clone()).or_default();
         if !loads.contains(&load) {
             self.gone.remove(&patch.name);
             loads.push(load.clone());
         }
-        let key = Key { patch: patch.name, load, section: section.name, index: reloc.index };
+        let key = Key { patch: patch.name.clone(), load, section: section.name.clone(), index: reloc.index };
         self.last = Some(key.clone());
         let said = self.relocs.entry(key).or_default();
-        said.object = object.name;
-        said.entry = (reloc.offset, reloc.rtype, reloc.symbol, reloc.addend);
-        if let Some(target) = line.target {
+        said.object.clone_from(&object.name);
+        said.entry = (reloc.offset.clone(), reloc.rtype.clone(), reloc.symbol.clone(), reloc.addend);
+        if let Some(target) = target {
             said.address = target.address.and_then(|text| hex(&text)).or(said.address);
             said.actual = target.actual;
             said.expected = target.expected;
         }
         let same_reason = said.reason == line.reason;
-        said.reason = line.reason;
-        let Some(verdict) = line.verdict else {
+        said.reason.clone_from(&line.reason);
+        let Some(verdict) = &line.verdict else {
             said.unjudged += 1;
             return;
         };
-        if line.previous.as_deref() != said.verdicts.last().map(String::as_str) {
+        if line.previous.as_ref() != said.verdicts.last() {
             said.torn += 1;
         }
         // Before the patch's init nothing is written that a hook could see; and of an orphan, nothing ever.
         let unwritten = ["pending", "orphaned"].contains(&verdict.as_str());
         self.demanded += usize::from(line.read.as_deref() == Some("demand") && !unwritten);
-        if said.verdicts.last() == Some(&verdict) {
+        if said.verdicts.last() == Some(verdict) {
             said.repeated += usize::from(same_reason);
         } else {
-            said.verdicts.push(verdict);
+            said.verdicts.push(verdict.clone());
         }
     }
 

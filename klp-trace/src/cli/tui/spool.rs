@@ -16,6 +16,8 @@ pub(super) struct Spool {
     journal: Journal,
     file: Option<BufWriter<File>>,
     written: u64,
+    /// Of the latest event.
+    lines: Vec<u8>,
     /// Why nothing more is kept.
     broken: Option<String>,
 }
@@ -28,19 +30,19 @@ impl Spool {
             Ok(file) => (Some(BufWriter::new(file)), None),
             Err(error) => (None, Some(format!("no temporary file could be made ({error})"))),
         };
-        Self { journal: Journal::new(origin), file, written: 0, broken }
+        Self { journal: Journal::new(origin), file, written: 0, lines: Vec::new(), broken }
     }
 
     /// Takes an event.
     pub(super) fn event(&mut self, event: &Event) {
         let Some(file) = &mut self.file else { return };
-        // No event lacks a JSON form.
-        let Ok(line) = self.journal.line(event) else { return };
-        self.written += line.len() as u64 + 1;
+        self.lines.clear();
+        self.journal.append(event, &mut self.lines);
+        self.written += self.lines.len() as u64;
         let kept = if self.written > MOST {
             Err(io::Error::other("it would take more than 1 GiB"))
         } else {
-            file.write_all(line).and_then(|()| file.write_all(b"\n"))
+            file.write_all(&self.lines)
         };
         if let Err(error) = kept {
             self.broken = Some(error.to_string());
@@ -84,7 +86,8 @@ fn copy(
         line.clear();
     }
     let end = Event { mono_ns, task: None, body: Body::SessionEnd(verifier.end(EndReason::Complete)) };
-    if let Ok(line) = journal.line(&end) {
+    journal.event(&end);
+    while let Some(line) = journal.next_line() {
         sink.line(line)?;
     }
     sink.finish()

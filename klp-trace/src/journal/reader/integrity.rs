@@ -183,8 +183,8 @@ pub enum Fault {
     /// The last line has no newline, and is whole.
     #[error("the last line has no newline: its record is whole, but the file was cut off after it")]
     NoNewline,
-    /// A section_read without all of its reloc_state records.
-    #[error("a section_read should have {listed} reloc_state records before it, {found} are there")]
+    /// A section_read without all of its entries.
+    #[error("a section_read should have {listed} entries, {found} are there")]
     Unlisted {
         /// As the section_read says.
         listed: u32,
@@ -197,9 +197,29 @@ pub enum Fault {
         /// How many.
         count: u32,
     },
-    /// More reloc_state records before a section_read than any section has entries.
-    #[error("more than {} reloc_state records before one section_read", super::regroup::MAX_ENTRIES)]
+    /// More entries of a section_read than any section has.
+    #[error("more than {} entries of one section_read", super::regroup::MAX_ENTRIES)]
     TooMany,
+    /// A record of several that stands where another should.
+    #[error("part {part} of {parts} of a {kind} stands where part {due} is due")]
+    Part {
+        /// The kind of the record.
+        kind: &'static str,
+        /// As it says.
+        part: u32,
+        /// As it says.
+        parts: u32,
+        /// The part that is due.
+        due: u32,
+    },
+    /// A section_read whose last parts are missing.
+    #[error("a section_read breaks off before its part {due} of {parts}: nothing of it is judged")]
+    Unfinished {
+        /// The part that is due.
+        due: u32,
+        /// How many there should be.
+        parts: u32,
+    },
 }
 
 /// What the numbers of two records tell that do not follow one another by their hashes.

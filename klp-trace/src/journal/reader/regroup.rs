@@ -1,4 +1,4 @@
-//! Brings a `section_read` and the `reloc_state` records before it back together.
+//! Brings a `section_read` of earlier versions and the `reloc_state` records before it back together.
 
 use super::Fault;
 use crate::journal::record::{Kind, Malformed, Record};
@@ -73,7 +73,7 @@ fn entry_of(record: &Record) -> Result<(ReadKey, EntryRead), Malformed> {
 }
 
 /// The bytes, with zeros for those that the journal does not keep: no verdict looks at them.
-fn padded(bytes: Bytes) -> [u8; 8] {
+pub(super) fn padded(bytes: Bytes) -> [u8; 8] {
     let mut all = [0; 8];
     for (to, from) in all.iter_mut().zip(bytes.as_slice()) {
         *to = *from;

@@ -22,10 +22,12 @@ pub enum Kind {
     Module,
     /// A watched function was entered or left.
     Hook,
-    /// The state of one relocation.
+    /// The state of one relocation, in journals of earlier versions.
     RelocState,
     /// A section was read.
     SectionRead,
+    /// The state of relocations of a section.
+    SectionState,
     /// A step of a patch's transition.
     Transition,
     /// A transition that does not end.
@@ -44,7 +46,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Session,
         Self::PatchMetadata,
         Self::SymbolLookup,
@@ -54,6 +56,7 @@ impl Kind {
         Self::Hook,
         Self::RelocState,
         Self::SectionRead,
+        Self::SectionState,
         Self::Transition,
         Self::Stall,
         Self::KernelMessage,
@@ -75,6 +78,7 @@ impl Kind {
             Self::Hook => "hook",
             Self::RelocState => "reloc_state",
             Self::SectionRead => "section_read",
+            Self::SectionState => "section_state",
             Self::Transition => "transition",
             Self::Stall => "stall",
             Self::KernelMessage => "kernel_message",
@@ -102,6 +106,7 @@ impl Kind {
             Self::Hook => &["hook"],
             Self::RelocState => &["patch", "object", "section", "reloc"],
             Self::SectionRead => &["patch", "object", "section", "read", "walk"],
+            Self::SectionState => &["patch", "object", "section", "relocations"],
             Self::Transition => &["transition"],
             Self::Stall => &["patch", "stall"],
             Self::KernelMessage => &["message"],
@@ -114,6 +119,6 @@ impl Kind {
 
     /// Whether records of this kind are conclusions, which a replay derives anew.
     pub const fn is_conclusion(self) -> bool {
-        matches!(self, Self::Finding | Self::SessionEnd)
+        matches!(self, Self::SectionState | Self::Finding | Self::SessionEnd)
     }
 }

@@ -19,8 +19,8 @@ pub struct Malformed {
 }
 
 impl Record {
-    /// The event that the record holds. A `section_read` comes without entries: they stand in the `reloc_state` records
-    /// before it, and [`crate::journal::reader::Reader`] brings them together.
+    /// The event that the record holds. A `section_read` comes without entries: they may stand in several records, and
+    /// [`crate::journal::reader::Reader`] brings them together.
     pub fn into_event(self) -> Result<Event, Malformed> {
         let (mono_ns, task) = (self.mono_ns, self.task.clone());
         Ok(Event { mono_ns, task, body: self.into_body()? })
@@ -141,8 +141,8 @@ impl Record {
             }
             Kind::EventsLost => Body::EventsLost(self.lost.ok_or(lacks("lost"))?),
             Kind::SessionEnd => Body::SessionEnd(self.end.ok_or(lacks("end"))?),
-            // It tells of files, not of what happened.
-            Kind::Continued => return Err(lacks("event of its own")),
+            // The one is of several events, which are derived anew; the other tells of files, not of what happened.
+            Kind::SectionState | Kind::Continued => return Err(lacks("event of its own")),
         })
     }
 }

@@ -24,7 +24,7 @@ pub struct Envelope<'a> {
     pub prev: Hash,
 }
 
-/// How many `reloc_state` records stand before a `section_read` and belong to it.
+/// How many entries of a `section_read` are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Listed(pub u32);
 
@@ -44,7 +44,7 @@ impl Record {
         record
     }
 
-    fn empty(kind: Kind, mono_ns: u64, envelope: &Envelope<'_>) -> Self {
+    pub(in crate::journal) fn empty(kind: Kind, mono_ns: u64, envelope: &Envelope<'_>) -> Self {
         let origin = envelope.origin;
         Self {
             schema: Schema,
@@ -76,6 +76,10 @@ impl Record {
             module: None,
             hook: None,
             walk: None,
+            part: None,
+            parts: None,
+            entries: None,
+            relocations: None,
             transition: None,
             stall: None,
             message: None,

@@ -124,8 +124,7 @@ fn the_journal_of_an_audit_is_judged_again_to_the_same() {
     let mut journal = Journal::new(origin());
     let mut lines = Vec::new();
     for event in &events {
-        lines.extend_from_slice(journal.line(event).unwrap());
-        lines.push(b'\n');
+        journal.append(event, &mut lines);
     }
     let mut verifier = Verifier::new(Arch::X86_64);
     let mut again = Vec::new();

@@ -8,11 +8,12 @@ use sha2::{Digest as _, Sha256};
 
 pub fn draw(rng: &mut Rng, seeds: &[Vec<String>]) -> Vec<u8> {
     let mut lines = seeds[rng.usize(0..seeds.len())].clone();
-    match rng.u8(0..12) {
+    match rng.u8(0..13) {
         0 => return bytes(rng, &lines),
         1 => return bomb(rng, &lines),
         2 => shuffle(rng, &mut lines),
         3 => names(rng, &mut lines),
+        4 => parts(rng, &mut lines),
         _ => {
             for _ in 0..rng.usize(1..6) {
                 let at = rng.usize(0..lines.len());
@@ -59,6 +60,31 @@ fn shuffle(rng: &mut Rng, lines: &mut Vec<String>) {
             1 if lines.len() > 2 => drop(lines.remove(a)),
             _ => lines.insert(a, lines[b].clone()),
         }
+    }
+}
+
+/// What is read, or concluded, of a section takes several records, of which one may be missing, another twice, or elsewhere.
+fn parts(rng: &mut Rng, lines: &mut Vec<String>) {
+    let of_section = |line: &String| line.contains("\"entries\":") || line.contains("\"relocations\":");
+    let Some(at) = lines.iter().position(of_section) else { return };
+    let at = if rng.bool() { at } else { lines.iter().rposition(of_section).unwrap_or(at) };
+    let Ok(mut record) = serde_json::from_str::<Value>(&lines[at]) else { return };
+    let line = lines.remove(at);
+    let count = rng.u32(2..6);
+    for part in 1..=count {
+        (record["part"], record["parts"]) = (part.into(), count.into());
+        if rng.u8(0..8) == 0 {
+            value(rng, &mut record);
+        }
+        lines.insert(at + part as usize - 1, ordered(&record, &line));
+    }
+    let one = |rng: &mut Rng| at + rng.usize(0..count as usize);
+    let (a, b) = (one(rng), one(rng));
+    match rng.u8(0..4) {
+        0 => lines.swap(a, b),
+        1 => drop(lines.remove(a)),
+        2 => lines.insert(a, lines[b].clone()),
+        _ => {}
     }
 }
 

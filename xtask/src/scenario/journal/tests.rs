@@ -65,6 +65,35 @@ fn the_tools_own_example_is_read_without_a_problem() {
 }
 
 #[test]
+fn states_of_a_section_are_those_of_its_relocations() {
+    let of = r#""patch":{"name":"lp","address":"0x1","load":1},"object":{"name":"t"},"section":{"index":3,"name":".klp.rela.t..text"}"#;
+    let mut journal = Journal::default();
+    for rest in [
+        r#""event":{"kind":"patch_metadata"},"metadata":{"elf":{"source":"file"},"entries":[{"index":0,"offset":"0x8","addend":-4},{"index":1,"offset":"0x10","addend":0}]}"#,
+        r#""event":{"kind":"section_read"},"entries":[{"index":0,"address":"0x1000","bytes":"01020304"},{"index":1,"address":"0x1008","bytes":"05"}]"#,
+        r#""event":{"kind":"section_state"},"verdict":"applied","relocations":[{"index":0,"type":"R","symbol":"s"}]"#,
+        r#""event":{"kind":"section_state"},"verdict":"mismatch","relocations":[{"index":1,"type":"R","symbol":"s","expected":"06","actual":"05"}]"#,
+    ] {
+        journal.line(&format!("{{{of},{rest}}}"));
+    }
+    assert_eq!(journal.problems, Vec::<String>::new());
+    let said: Vec<_> = journal.relocs.values().collect();
+    assert_eq!((said[0].verdict(), said[1].verdict()), ("applied", "mismatch"));
+    assert_eq!(
+        (said[0].expected.as_deref(), said[0].actual.as_deref()),
+        (Some("01020304"), Some("01020304"))
+    );
+    assert_eq!((said[1].expected.as_deref(), said[1].actual.as_deref()), (Some("06"), Some("05")));
+    assert_eq!(said[0].entry, ("0x8".to_owned(), "R".to_owned(), "s".to_owned(), -4));
+    assert_eq!((said[0].address, said[1].address), (Some(0x1000), Some(0x1008)));
+    // Of what nobody listed, and of what nobody read.
+    journal.line(&format!(
+        r#"{{{of},"event":{{"kind":"section_state"}},"verdict":"applied","relocations":[{{"index":7}}]}}"#
+    ));
+    assert_eq!(journal.problems.len(), 2);
+}
+
+#[test]
 fn what_is_not_a_journal_is_a_problem() {
     let mut journal = Journal::default();
     for line in ["nonsense", r#"{"event":{"kind":"finding"}}"#, r#"{"event":{"kind":"reloc_state"}}"#] {
