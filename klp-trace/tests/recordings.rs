@@ -156,7 +156,13 @@ fn every_recording_leads_to_its_verdicts_and_findings() {
         // are compared with verdicts, findings with findings.
         for findings in [false, true] {
             let of = |lines: &[Conclusion]| -> Vec<Conclusion> {
-                lines.iter().filter(|line| line.starts_with("\"KLP") == findings).cloned().collect()
+                let mut lines: Vec<_> =
+                    lines.iter().filter(|line| line.starts_with("\"KLP") == findings).cloned().collect();
+                // A `section_state` puts relocations together that were not judged one after the other: each has its own order.
+                if !findings && name.contains("-compact") {
+                    lines.sort_by_key(|line| line.split(' ').take(5).map(str::to_owned).collect::<Vec<_>>());
+                }
+                lines
             };
             let (recorded, derived) = (of(&recorded), of(&derived));
             if recorded != derived {
