@@ -13,6 +13,9 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
+/// What states of relocations are in journals, now and in earlier versions: either word finds them.
+const STATE: [Kind; 2] = [Kind::SectionState, Kind::RelocState];
+
 /// A filter; the default one lets everything through.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
@@ -212,7 +215,7 @@ impl Term {
             Key::Section => any(of.section),
             Key::Symbol => any(of.symbol),
             Key::Verdict => of.verdict.is_some_and(|verdict| any(verdict.word())),
-            Key::Kind => any(Kind::RelocState.name()),
+            Key::Kind => STATE.iter().any(|kind| any(kind.name())),
             Key::Finding | Key::Severity => false,
         }
     }
@@ -235,7 +238,10 @@ impl Term {
                 _ => some(section(body)),
             },
             Key::Symbol => some(symbol(body)),
-            Key::Kind => any(body.kind()),
+            Key::Kind => match body {
+                Body::RelocState(_) => STATE.iter().any(|kind| any(kind.name())),
+                _ => any(body.kind()),
+            },
             Key::Verdict => match body {
                 Body::RelocState(state) => some(state.verdict.map(Verdict::word)),
                 _ => false,

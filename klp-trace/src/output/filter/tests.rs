@@ -46,6 +46,9 @@ fn a_term_shows_what_has_the_part_and_its_negation_the_rest() {
     assert_eq!(shown("severity=Error,warning"), ["finding"]);
     assert_eq!(shown("severity=info"), [""; 0]);
     assert_eq!(shown("kind=session*"), ["session", "session_end"]);
+    assert_eq!(shown("kind=section_state"), ["reloc_state"], "as journals call it");
+    assert_eq!(shown("kind=reloc_state"), ["reloc_state"], "as journals of earlier versions do");
+    assert_eq!(shown("kind!=section_state").len(), 14);
 }
 
 #[test]
