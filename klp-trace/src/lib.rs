@@ -2,7 +2,7 @@
 //!
 //! The layers, lowest first; each uses only those below it (ARCHITECTURE.md, `tests/layers.rs`):
 //! [`model`], [`arch`], [`journal`], [`elf`], [`klog`], [`verify`], `kernel`, `probe`, [`lint`], [`late_cost`],
-//! [`check_host`], [`policy`], [`source`], `output`, [`session`], `tui`, `cli`.
+//! [`check_host`], [`policy`], [`source`], `output`, [`metrics`], [`session`], `tui`, `cli`.
 #![deny(unsafe_code)] // allowed in `probe` alone
 
 pub mod arch;
@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod klog;
 pub mod late_cost;
 pub mod lint;
+pub mod metrics;
 pub mod model;
 pub mod output;
 pub mod policy;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "model",
     "arch",
     "journal",
@@ -21,13 +21,21 @@ const LAYERS: [&str; 17] = [
     "policy",
     "source",
     "output",
+    "metrics",
     "session",
     "tui",
     "cli",
 ];
 
 /// What is below, and not to be known all the same: what is shown does not depend on where it comes from.
-const STRANGERS: [(&str, &str); 3] = [("output", "source"), ("output", "kernel"), ("output", "probe")];
+const STRANGERS: [(&str, &str); 6] = [
+    ("output", "source"),
+    ("output", "kernel"),
+    ("output", "probe"),
+    ("metrics", "source"),
+    ("metrics", "kernel"),
+    ("metrics", "probe"),
+];
 
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -406,7 +406,9 @@ pub struct EventsLost {
 }
 
 /// How records come to be lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossCause {
     /// The ring buffer was full.
@@ -427,4 +429,46 @@ pub enum LossCause {
     FtraceDisabled,
     /// A section's records arrived incomplete.
     Incomplete,
+}
+
+impl LossCause {
+    /// Every cause.
+    pub const ALL: [Self; 9] = [
+        Self::RingFull,
+        Self::Recursion,
+        Self::MissedExit,
+        Self::MapFull,
+        Self::CallsFull,
+        Self::HelperRefused,
+        Self::BlindWindow,
+        Self::FtraceDisabled,
+        Self::Incomplete,
+    ];
+
+    /// Its word in the journal.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring-full",
+            Self::Recursion => "recursion",
+            Self::MissedExit => "missed-exit",
+            Self::MapFull => "map-full",
+            Self::CallsFull => "calls-full",
+            Self::HelperRefused => "helper-refused",
+            Self::BlindWindow => "blind-window",
+            Self::FtraceDisabled => "ftrace-disabled",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_losses_are_the_serialised_names() {
+        for cause in LossCause::ALL {
+            assert_eq!(serde_json::to_string(&cause).unwrap(), format!("\"{}\"", cause.word()));
+        }
+    }
 }

@@ -23,6 +23,7 @@ mod rounds;
 mod rules;
 mod section;
 mod stall;
+mod survey;
 mod suspects;
 mod third;
 mod transition;
@@ -34,4 +35,5 @@ mod tests;
 
 pub use judge::{Context, Facts, Judgement, Third, judge};
 pub use rewritten::Rewritten;
+pub use survey::Surveyed;
 pub use verifier::{NeededSymbol, Outcome, Verifier, Want};

@@ -302,17 +302,7 @@ impl Verifier {
     pub fn totals(&self) -> crate::journal::Totals {
         let mut totals = crate::journal::Totals::new();
         for section in self.patches.values().flat_map(|patch| patch.sections.values()) {
-            let mut judged = 0;
-            for reloc in section.relocs.values() {
-                judged += 1;
-                let verdict = if reloc.said { reloc.verdict } else { Some(Verdict::Unknown) };
-                if let Some(verdict) = verdict {
-                    *totals.entry(verdict).or_default() += 1;
-                }
-            }
-            if u64::from(section.total) > judged {
-                *totals.entry(Verdict::Unknown).or_default() += u64::from(section.total) - judged;
-            }
+            section.add_totals(&mut totals);
         }
         totals
     }

@@ -1,0 +1,92 @@
+//! What is known now, counted: by patch and by object.
+
+use super::{section::Section, verifier::Verifier};
+use crate::{
+    journal::{Elf, ElfWitness, PatchRef, Totals},
+    model::Verdict,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// One loaded patch, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surveyed {
+    /// The patch.
+    pub patch: PatchRef,
+    /// The weakest witness that any of its sections has; none where it has no section.
+    pub witness: Option<ElfWitness>,
+    /// Its relocations by verdict, of each object that gates any.
+    pub objects: BTreeMap<Arc<str>, Totals>,
+}
+
+impl Verifier {
+    /// The patches that have livepatch relocations, in order of address. All counts together are [`Verifier::totals`].
+    pub fn survey(&self) -> Vec<Surveyed> {
+        let one = |patch: &super::section::Patch| {
+            let mut objects: BTreeMap<Arc<str>, Totals> = BTreeMap::new();
+            let mut witness = None;
+            for section in patch.sections.values() {
+                section.add_totals(objects.entry(Arc::clone(&section.object)).or_default());
+                witness = Some(weaker(witness, section.witness()));
+            }
+            Surveyed { patch: patch.r.clone(), witness, objects }
+        };
+        self.patches.values().map(one).collect()
+    }
+
+    /// The livepatches, by name, whose sections could not be read: nothing is known of their relocations.
+    pub fn unread(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.unread.iter()
+    }
+}
+
+fn weaker(one: Option<ElfWitness>, other: ElfWitness) -> ElfWitness {
+    let rank = |witness| match witness {
+        ElfWitness::File => 0,
+        ElfWitness::Memory => 1,
+        ElfWitness::Differs => 2,
+    };
+    match one {
+        Some(one) if rank(one) >= rank(other) => one,
+        _ => other,
+    }
+}
+
+impl Section {
+    const fn witness(&self) -> ElfWitness {
+        match self.elf {
+            Elf::File { .. } => ElfWitness::File,
+            Elf::Memory { .. } => ElfWitness::Memory,
+            Elf::Differs { .. } => ElfWitness::Differs,
+        }
+    }
+
+    /// Adds its relocations by verdict. What was never read counts as `unknown`.
+    pub(super) fn add_totals(&self, totals: &mut Totals) {
+        let mut judged = 0;
+        for reloc in self.relocs.values() {
+            judged += 1;
+            let verdict = if reloc.said { reloc.verdict } else { Some(Verdict::Unknown) };
+            if let Some(verdict) = verdict {
+                *totals.entry(verdict).or_default() += 1;
+            }
+        }
+        if u64::from(self.total) > judged {
+            *totals.entry(Verdict::Unknown).or_default() += u64::from(self.total) - judged;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ElfWitness::{Differs, File, Memory};
+
+    #[test]
+    fn a_patch_has_the_weakest_witness_of_its_sections() {
+        let of = |all: &[ElfWitness]| all.iter().fold(None, |one, other| Some(weaker(one, *other)));
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[File, File]), Some(File));
+        assert_eq!(of(&[File, Memory, File]), Some(Memory));
+        assert_eq!(of(&[Differs, File, Memory]), Some(Differs));
+    }
+}
