@@ -9,6 +9,7 @@ use klp_trace::journal::{files, recording};
 use klp_trace::verify::Verifier;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -266,4 +267,61 @@ fn assert_judges_every_recording_as_it_was_judged_live() {
         *seen.entry(demanded).or_insert(0) += 1;
     }
     assert!(seen.len() >= 2, "recordings of one kind alone: {seen:?}");
+}
+
+/// Each recording's findings as they open and close, and how many of each id hold at the end.
+fn findings(path: &Path) -> String {
+    let mut verifier = Verifier::new(Arch::X86_64);
+    let mut lines =
+        format!("{}\n", path.file_stem().and_then(|stem| Path::new(stem).file_stem()).unwrap().display());
+    let mut say = |event: Event| {
+        let of = |patch: &Option<klp_trace::journal::PatchRef>,
+                  object: &Option<klp_trace::journal::ObjectRef>| {
+            let patch = patch.as_ref().map_or("-", |patch| &*patch.name);
+            format!("{patch} {}", object.as_ref().map_or("-", |object| &*object.name))
+        };
+        match event.body {
+            Body::Finding(found) => {
+                writeln!(
+                    lines,
+                    "  opens  {} {} {}",
+                    found.id,
+                    found.severity,
+                    of(&found.patch, &found.object)
+                )
+            }
+            Body::FindingClosed(closed) => {
+                let what = of(&closed.patch, &closed.object);
+                writeln!(lines, "  closes {} {} {what}: {}", closed.id, closed.severity, closed.end.word())
+            }
+            _ => Ok(()),
+        }
+        .unwrap();
+    };
+    let integrity = recording::replay(path, &mut |_, event: Event| {
+        verifier.feed(event, &mut say);
+        ControlFlow::Continue(())
+    });
+    assert!(integrity.unwrap().is_whole(), "{}", path.display());
+    verifier.finish(&mut say);
+    let open = verifier.end(klp_trace::journal::EndReason::Complete).open;
+    let open: Vec<String> = open.iter().map(|(id, count)| format!("{id} {count}")).collect();
+    writeln!(lines, "  open   {}", if open.is_empty() { "none".to_owned() } else { open.join(", ") })
+        .unwrap();
+    lines
+}
+
+/// With KLP_TRACE_BLESS=1 in the environment the table is written anew, to be looked at before it is committed.
+#[test]
+fn findings_open_and_close_as_the_table_says() {
+    let all: String = recordings().iter().map(|path| findings(path)).collect();
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recordings/findings.txt");
+    if std::env::var_os("KLP_TRACE_BLESS").is_some() {
+        std::fs::write(&table, &all).unwrap();
+    }
+    let table = std::fs::read_to_string(&table).unwrap();
+    for (number, (left, right)) in all.lines().zip(table.lines()).enumerate() {
+        assert_eq!(left, right, "tests/recordings/findings.txt:{}", number + 1);
+    }
+    assert_eq!(all.lines().count(), table.lines().count(), "tests/recordings/findings.txt");
 }

@@ -109,6 +109,18 @@ pub enum FailOn {
     Error,
 }
 
+/// Which findings of a session make the exit code 1.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct FailArgs {
+    /// Exit with 1 when there is a finding of this severity or worse: info, warning, error
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
+    pub fail_on: FailOn,
+
+    /// Exit with 1 only for findings that still hold at the end: not for those that are over by then
+    #[arg(long)]
+    pub fail_on_open: bool,
+}
+
 impl From<FailOn> for Severity {
     fn from(fail_on: FailOn) -> Self {
         match fail_on {

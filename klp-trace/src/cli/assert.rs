@@ -87,9 +87,9 @@ pub struct Args {
     #[command(flatten)]
     pub redact: RedactArgs,
 
-    /// Fail on a finding of this severity or worse, whatever the policy says: info, warning, error
-    #[arg(long, value_name = "SEVERITY", value_enum, hide_possible_values = true)]
-    pub fail_on: Option<FailOn>,
+    /// Which findings fail
+    #[command(flatten)]
+    pub fail: FailArgs,
 
     /// Keep the evidence too: a journal, to be judged again with --from
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
@@ -112,6 +112,18 @@ pub struct Args {
     pub command: Vec<OsString>,
 }
 
+/// Which findings fail, beside what the policy says.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct FailArgs {
+    /// Fail on a finding of this severity or worse, whatever the policy says: info, warning, error
+    #[arg(long, value_name = "SEVERITY", value_enum, hide_possible_values = true)]
+    pub fail_on: Option<FailOn>,
+
+    /// Fail only on findings that still hold at the end, not on those that are over by then, whatever the policy says
+    #[arg(long)]
+    pub fail_on_open: bool,
+}
+
 /// What is to be reported of a run.
 pub(super) struct Ran {
     pub sessions: Vec<Session>,
@@ -123,10 +135,11 @@ pub(super) struct Ran {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut policy = policy_file::read(args.policy.as_deref())?;
-    if let Some(fail_on) = args.fail_on {
+    if let Some(fail_on) = args.fail.fail_on {
         policy.findings.fail_on = Some(fail_on.into());
     }
     let kind = if args.json { Kind::Json } else { args.format };
+    policy.findings.fail_on_open |= args.fail.fail_on_open;
     let source = policy.source.take();
     let mut reports = Reports::open(kind, args)?;
     let ran = match &args.from {

@@ -7,7 +7,7 @@ mod sinks;
 use std::path::{Path, PathBuf};
 
 use super::args::{self, FailOn, FilterArgs, OutputArgs, RedactArgs, TextArgs};
-use super::ending::{finish, judged};
+use super::ending::{FailFrom, finish, judged};
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::inputs::Inputs;
@@ -238,7 +238,7 @@ fn conclude<R: Reader>(
     session: Session,
 ) -> Result<Exit, Failure> {
     let outcome = audited(audit, session, &mut |event| sinks.event(event))?;
-    Ok(judged(&outcome, false, args.fail_on.into()))
+    Ok(judged(&outcome, false, FailFrom::Open(args.fail_on.into())))
 }
 
 /// No livepatch is loaded: said, and clean.

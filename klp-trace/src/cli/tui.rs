@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::args::{FailOn, FilterArgs, LookArgs};
+use super::args::{FailArgs, FilterArgs, LookArgs};
 use super::attach::AttachArgs;
 use super::exit::{self, Exit};
 use super::failure::Failure;
@@ -68,9 +68,9 @@ pub struct Args {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// Exit with 1 when there is a finding of this severity or worse: info, warning, error
-    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
-    pub fail_on: FailOn,
+    /// Which findings make the exit code 1
+    #[command(flatten)]
+    pub fail: FailArgs,
 
     /// How to attach
     #[command(flatten)]

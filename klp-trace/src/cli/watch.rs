@@ -8,7 +8,7 @@ mod sinks;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::args::{self, FailOn, FilterArgs, OutputArgs, RedactArgs, TextArgs};
+use super::args::{self, FailArgs, FilterArgs, OutputArgs, RedactArgs, TextArgs};
 use super::attach::AttachArgs;
 use super::exit::{self, Exit};
 use super::failure::Failure;
@@ -84,9 +84,9 @@ pub struct Args {
     #[command(flatten)]
     pub filter: FilterArgs,
 
-    /// Exit with 1 when there is a finding of this severity or worse: info, warning, error
-    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t, hide_possible_values = true)]
-    pub fail_on: FailOn,
+    /// Which findings make the exit code 1
+    #[command(flatten)]
+    pub fail: FailArgs,
 
     /// Stop after this time, such as 10s or 2m
     #[arg(long, value_name = "TIME", value_parser = args::duration, conflicts_with = "from")]
@@ -159,6 +159,7 @@ pub enum Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::FailOn;
     use crate::cli::attach::Attach;
     use clap::{Args as _, FromArgMatches as _};
 
@@ -172,7 +173,7 @@ mod tests {
         let args = parse(&[]).unwrap();
         assert_eq!(args.format(), Format::Text);
         assert_eq!(
-            (args.watch.attach, args.fail_on, args.watch.ring_size),
+            (args.watch.attach, args.fail.fail_on, args.watch.ring_size),
             (Attach::Auto, FailOn::Error, 4 << 20)
         );
         assert!(args.from.is_none() && args.output.output.is_none() && args.watch.ko.is_empty());

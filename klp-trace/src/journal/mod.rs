@@ -38,7 +38,9 @@ pub use evidence::{
 };
 pub use found::{AddressLookup, Blocking, Hindrance, Livepatch, Looked, Nearest, Stall, Stalled, Standing};
 pub use log::{KernelMessage, Says};
-pub use outcome::{Covered, ElfWitness, EndReason, Finding, RelocState, SessionEnd, Totals, Witnesses};
+pub use outcome::{
+    Covered, ElfWitness, EndReason, Finding, FindingClosed, RelocState, SessionEnd, Totals, Witnesses,
+};
 pub use reader::{Integrity, Reader};
 pub use refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 pub use unread::Unread;
@@ -86,6 +88,8 @@ pub enum Body {
     KernelMessage(KernelMessage),
     /// Something a person acts on.
     Finding(Finding),
+    /// A finding does not hold any more.
+    FindingClosed(FindingClosed),
     /// Records were lost, or may have been.
     EventsLost(EventsLost),
     /// Last of a session.
@@ -109,6 +113,7 @@ impl Body {
             Self::Stall(_) => "stall",
             Self::KernelMessage(_) => "kernel_message",
             Self::Finding(_) => "finding",
+            Self::FindingClosed(_) => "finding_closed",
             Self::EventsLost(_) => "events_lost",
             Self::SessionEnd(_) => "session_end",
         }

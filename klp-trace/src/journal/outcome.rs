@@ -3,7 +3,7 @@
 use super::derived::Derived;
 use super::evidence::{Memory, SymbolSource};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef};
-use crate::model::{Address, Bytes, FindingId, Hook, Reason, Severity, Verdict};
+use crate::model::{Address, Bytes, FindingEnd, FindingId, Hook, Reason, Severity, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -105,6 +105,9 @@ pub struct Finding {
     pub first: Option<Arc<RelocRef>>,
     /// What the kernel's own log said of it: it corroborates, and is not what the finding rests on.
     pub kernel: Vec<Arc<str>>,
+    /// Since when it holds: `CLOCK_MONOTONIC`, nanoseconds. Earlier than the event where the same was found before, and has
+    /// held ever since.
+    pub opened_ns: u64,
 }
 
 /// How many of a finding's relocations stand in a section.
@@ -118,6 +121,33 @@ pub struct Covered {
     pub relocations: u32,
 }
 
+/// A finding does not hold any more. `id`, `patch`, `object` and `opened_ns` are those of the `finding` that it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingClosed {
+    /// Its id.
+    pub id: FindingId,
+    /// How much it mattered, when it was said last.
+    pub severity: Severity,
+    /// The patch, where it was about one.
+    pub patch: Option<PatchRef>,
+    /// The object, where it was about one, as it was then.
+    pub object: Option<ObjectRef>,
+    /// `CLOCK_MONOTONIC` since when it held, nanoseconds.
+    pub opened_ns: u64,
+    /// What ended it.
+    pub end: FindingEnd,
+}
+
+impl FindingClosed {
+    /// Whether it is about that finding.
+    pub fn ends(&self, finding: &Finding) -> bool {
+        let name = |object: &Option<ObjectRef>| object.as_ref().map(|object| Arc::clone(&object.name));
+        (finding.id, finding.opened_ns) == (self.id, self.opened_ns)
+            && finding.patch == self.patch
+            && name(&finding.object) == name(&self.object)
+    }
+}
+
 /// The end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SessionEnd {
@@ -127,6 +157,9 @@ pub struct SessionEnd {
     pub verdicts: Totals,
     /// Findings made, by id.
     pub findings: std::collections::BTreeMap<FindingId, u32>,
+    /// Those of them that hold at the end, by id.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub open: std::collections::BTreeMap<FindingId, u32>,
     /// Records known to be lost.
     pub lost: u64,
     /// That the journal from which this session was taken turned out not to be whole, where its start could not say so: it

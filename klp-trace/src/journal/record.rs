@@ -11,7 +11,7 @@ use super::log::KernelMessage;
 use super::outcome::{Covered, SessionEnd, Witnesses};
 use super::refs::{ObjectRef, PatchRef, RelocRef, SectionRef, Task};
 use super::unread::Unread;
-use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
+use crate::model::{Address, Bytes, FindingEnd, FindingId, Hook, Phase, Reason, Severity, Verdict};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -83,6 +83,9 @@ pub struct Record {
     /// Of a `finding`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<FindingPart>,
+    /// Of a `finding_closed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ClosedPart>,
     /// Of a `session`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
@@ -193,6 +196,24 @@ pub struct FindingPart {
     /// What the kernel's own log said of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kernel: Vec<Arc<str>>,
+    /// `mono_ns` since when it holds; left out where that is this record's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_ns: Option<u64>,
+}
+
+/// The body of a `finding_closed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ClosedPart {
+    /// The finding's stable id.
+    pub id: FindingId,
+    /// Its stable name.
+    pub name: Cow<'static, str>,
+    /// How much it mattered.
+    pub severity: Severity,
+    /// `mono_ns` since when it held: that of its first `finding`.
+    pub opened_ns: u64,
+    /// What ended it.
+    pub end: FindingEnd,
 }
 
 /// The body of a `patch_metadata`.

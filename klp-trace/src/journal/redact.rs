@@ -86,7 +86,11 @@ impl Redactor {
             }
             Body::SectionRead(read) => self.read(read),
             Body::Transition(transition) => transition.patch.iter_mut().for_each(|patch| self.patch(patch)),
-            Body::RelocState(_) | Body::Finding(_) | Body::EventsLost(_) | Body::SessionEnd(_) => {}
+            Body::RelocState(_)
+            | Body::Finding(_)
+            | Body::FindingClosed(_)
+            | Body::EventsLost(_)
+            | Body::SessionEnd(_) => {}
         }
         event
     }

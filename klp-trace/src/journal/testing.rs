@@ -1,7 +1,7 @@
 //! For tests: one event of each kind, and any event.
 
 use super::*;
-use crate::model::{Address, Bytes, FindingId, Hook, Phase, Severity, Verdict};
+use crate::model::{Address, Bytes, FindingEnd, FindingId, Hook, Phase, Severity, Verdict};
 use std::sync::Arc;
 
 pub(crate) mod any;
@@ -116,6 +116,7 @@ pub(crate) fn finding() -> Finding {
         relocations: 12,
         first: Some(Arc::new(reloc(0))),
         kernel: Vec::new(),
+        opened_ns: 7_000_000_000,
     }
 }
 
@@ -251,6 +252,17 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         ),
         at(7_000_000_000, Body::Finding(finding())),
         at(
+            7_050_000_000,
+            Body::FindingClosed(FindingClosed {
+                id: finding().id,
+                severity: finding().severity,
+                patch: finding().patch,
+                object: finding().object,
+                opened_ns: 7_000_000_000,
+                end: FindingEnd::Written,
+            }),
+        ),
+        at(
             7_100_000_000,
             Body::EventsLost(EventsLost { hook: Hook::KlpModuleGoing, cause: LossCause::RingFull, count: 3 }),
         ),
@@ -297,6 +309,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 reason: EndReason::Signal,
                 verdicts: Totals::from([(Verdict::Stale, 12)]),
                 findings: [(FindingId::Klp001, 1)].into(),
+                open: [(FindingId::Klp001, 1)].into(),
                 lost: 3,
                 derived: None,
             }),

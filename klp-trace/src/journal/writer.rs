@@ -114,7 +114,7 @@ impl Journal {
                 self.release();
             }
             // A finding may stand between a read and what it found.
-            Body::Finding(_) if self.pending.waits() => self.queue(event),
+            Body::Finding(_) | Body::FindingClosed(_) if self.pending.waits() => self.queue(event),
             _ => {
                 self.release();
                 self.queue(event);

@@ -4,6 +4,7 @@
 pub mod bytes;
 pub mod escape;
 pub mod finding;
+pub mod finding_end;
 pub mod glob;
 pub mod hook;
 pub mod mistake;
@@ -13,6 +14,7 @@ pub mod verdict;
 
 pub use bytes::{Address, Bytes};
 pub use finding::{FindingId, Severity};
+pub use finding_end::FindingEnd;
 pub use hook::{Hook, Phase};
 pub use page::page;
 pub use verdict::{Reason, Verdict};

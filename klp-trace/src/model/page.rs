@@ -45,6 +45,7 @@ mod tests {
                 "\n## How klp-trace knows\n",
                 "\n## To see it\n",
                 "\n## What to do\n",
+                "\n## What ends it\n",
                 "\n## Kernels\n",
             ] {
                 assert!(text.contains(part), "{id} has no {part:?}");

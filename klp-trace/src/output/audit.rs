@@ -103,6 +103,8 @@ impl Report {
             Body::Module(module) => self.module(module),
             Body::Finding(finding) if shown => self.findings.push(finding.clone()),
             Body::Finding(_) => self.hidden += 1,
+            // An audit says what is there now.
+            Body::FindingClosed(closed) => self.findings.retain(|finding| !closed.ends(finding)),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@
 //! `!=` holds of every other event.
 
 use crate::journal::record::Kind;
-use crate::journal::{Body, Event};
+use crate::journal::{Body, Event, Finding, FindingClosed};
 use crate::model::glob::matches;
 use crate::model::nearest::meant;
 use crate::model::{FindingId, Severity, Verdict};
@@ -248,11 +248,12 @@ impl Term {
             },
             Key::Severity => match body {
                 Body::Finding(finding) => any(&finding.severity.to_string()),
+                Body::FindingClosed(closed) => any(&closed.severity.to_string()),
                 _ => false,
             },
             Key::Finding => match body {
-                Body::Finding(finding) => {
-                    any(&finding.id.to_string().to_lowercase()) || any(finding.id.name())
+                Body::Finding(Finding { id, .. }) | Body::FindingClosed(FindingClosed { id, .. }) => {
+                    any(&id.to_string().to_lowercase()) || any(id.name())
                 }
                 _ => false,
             },
@@ -268,6 +269,7 @@ fn patch(body: &Body) -> Option<&str> {
         Body::Hook(hook) => hook.patch.as_ref()?,
         Body::Transition(transition) => transition.patch.as_ref()?,
         Body::Finding(finding) => finding.patch.as_ref()?,
+        Body::FindingClosed(closed) => closed.patch.as_ref()?,
         Body::Livepatch(found) => &found.patch,
         Body::Stall(stall) => &stall.patch,
         Body::KernelMessage(message) => return message.patch.as_deref(),
@@ -288,6 +290,7 @@ fn object(body: &Body) -> Option<&str> {
         Body::SymbolLookup(lookup) => &lookup.object,
         Body::Hook(hook) => hook.object.as_ref()?,
         Body::Finding(finding) => finding.object.as_ref()?,
+        Body::FindingClosed(closed) => closed.object.as_ref()?,
         Body::PatchMetadata(meta) => return Some(&meta.object),
         Body::KernelMessage(message) => return message.object.as_deref(),
         Body::Module(module) => return (!module.livepatch).then_some(&*module.name),

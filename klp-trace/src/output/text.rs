@@ -28,6 +28,7 @@ pub(crate) use layout::{name, relocation};
 use states::States;
 use summary::Summary;
 pub use to_sink::TextSink;
+pub(crate) use words::ended;
 
 /// Names remembered, so that a hostile journal does not take memory without end.
 const MAX_NAMES: usize = 4096;
@@ -112,7 +113,7 @@ impl Text {
         }
         // A hidden section_read ends what was said of the section, too.
         self.states.flush(&mut self.layout, out);
-        let wrong = matches!(event.body, Body::Finding(_) | Body::EventsLost(_));
+        let wrong = matches!(event.body, Body::Finding(_) | Body::FindingClosed(_) | Body::EventsLost(_));
         let worth_a_line = if self.quiet { wrong } else { self.is_news(&event.body) || self.verbose };
         if shown && worth_a_line {
             self.layout.event(event, self.verbose, out);
@@ -160,7 +161,11 @@ impl Text {
         match body {
             // That it is enabled, its transition says.
             Body::Livepatch(found) => found.unread.is_some() || found.sections == 0,
-            Body::Session(_) | Body::Transition(_) | Body::Finding(_) | Body::EventsLost(_) => true,
+            Body::Session(_)
+            | Body::Transition(_)
+            | Body::Finding(_)
+            | Body::FindingClosed(_)
+            | Body::EventsLost(_) => true,
             Body::PatchMetadata(meta) => {
                 if self.objects.len() < MAX_NAMES {
                     self.objects.insert(meta.object.clone());

@@ -2,7 +2,7 @@
 
 use crate::{
     journal::{Finding, RelocState},
-    model::{FindingId, Severity},
+    model::{FindingEnd, FindingId, Severity},
 };
 use std::sync::Arc;
 
@@ -127,6 +127,8 @@ pub struct Check {
     pub place: Place,
     /// The finding that it rests on.
     pub finding: Option<Box<Finding>>,
+    /// What ended that finding before the session did; none while it holds.
+    pub over: Option<FindingEnd>,
     /// Relocations to look at, the first of [`Check::relocations`].
     pub states: Vec<RelocState>,
     /// How many [`Check::states`] are the first of: more than they are where not all were kept.
@@ -150,6 +152,7 @@ impl Check {
             allowed: None,
             place: Place::default(),
             finding: None,
+            over: None,
             states: Vec::new(),
             listed: 0,
             relocations: 0,

@@ -70,6 +70,8 @@ impl TryFrom<String> for Schema {
 pub struct Findings {
     /// From this severity on, a finding that no `allow` covers is a failure: `info`, `warning` or `error` (the default).
     pub fail_on: Option<Severity>,
+    /// Whether only those count that still hold at the end of the session; else all that held at any time (the default).
+    pub fail_on_open: bool,
 }
 
 /// Findings that are never let pass.

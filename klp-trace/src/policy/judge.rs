@@ -3,7 +3,7 @@
 use super::{
     Allow, Check, Group, Observed, Place, Policy, Rule, Status,
     file::{Deny, covers},
-    observed::{KEPT, Section},
+    observed::{Found, KEPT, Section},
     rules,
 };
 use crate::{
@@ -39,18 +39,19 @@ fn findings(policy: &Policy, seen: &Observed, today: Date) -> (Vec<Check>, Vec<b
     let mut used = vec![false; policy.allow.len()];
     let mut checks = Vec::new();
     for id in FindingId::ALL {
-        let of_kind: Vec<&Finding> = seen.findings.iter().filter(|finding| finding.id == *id).collect();
+        let of_kind: Vec<&Found> = seen.findings.iter().filter(|found| found.finding.id == *id).collect();
         if of_kind.is_empty() {
             checks.push(Check::new(Rule::Finding(*id), title(*id), Status::Pass));
         }
-        for finding in of_kind {
-            checks.push(one_finding(policy, seen, finding, today, &mut used));
+        for found in of_kind {
+            checks.push(one_finding(policy, seen, found, today, &mut used));
         }
     }
     (checks, used)
 }
 
-fn one_finding(policy: &Policy, seen: &Observed, finding: &Finding, today: Date, used: &mut [bool]) -> Check {
+fn one_finding(policy: &Policy, seen: &Observed, found: &Found, today: Date, used: &mut [bool]) -> Check {
+    let Found { finding, over } = found;
     let patch = finding.patch.as_ref().map(|patch| &patch.name);
     let object = finding.object.as_ref().map(|object| &object.name);
     let mut name = title(finding.id);
@@ -82,7 +83,9 @@ fn one_finding(policy: &Policy, seen: &Observed, finding: &Finding, today: Date,
     }
     let fail_on = policy.findings.fail_on.unwrap_or(Severity::Error);
     // KLP013 repeats what the demand on losses decides.
-    let counts = finding.severity >= fail_on && !(id == FindingId::Klp013 && loss_allowed(policy, seen));
+    let counts = finding.severity >= fail_on
+        && !(id == FindingId::Klp013 && loss_allowed(policy, seen))
+        && (over.is_none() || !policy.findings.fail_on_open);
     let status = match (denied, &allowed) {
         (Some(_), _) => Status::Fail,
         (None, None) if counts => Status::Fail,
@@ -97,6 +100,7 @@ fn one_finding(policy: &Policy, seen: &Observed, finding: &Finding, today: Date,
     check.place = place(seen, finding);
     check.relocations = u64::from(finding.relocations);
     (check.states, check.listed) = states(seen, finding);
+    check.over = *over;
     check.finding = Some(Box::new(finding.clone()));
     remark(&mut check, denied, expired);
     check

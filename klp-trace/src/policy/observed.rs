@@ -3,10 +3,10 @@
 use super::{Step, Subject};
 use crate::{
     journal::{
-        Body, Elf, Event, EventsLost, Finding, HookEvent, ModuleAction, ModuleEvent, PatchMetadata,
-        RelocState, SectionRead, Totals, Transition, TransitionStep,
+        Body, Elf, Event, EventsLost, Finding, FindingClosed, HookEvent, ModuleAction, ModuleEvent,
+        PatchMetadata, RelocState, SectionRead, Totals, Transition, TransitionStep,
     },
-    model::{Hook, Phase, Verdict},
+    model::{FindingEnd, Hook, Phase, Verdict},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ pub struct Observed {
     /// Whether objects are loaded, of those that were heard of.
     pub(super) objects: BTreeMap<Arc<str>, bool>,
     pub(super) stories: BTreeMap<Subject, Vec<Step>>,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<Found>,
     pub(super) lost: u64,
     pub(super) losses: Vec<EventsLost>,
     pub(super) applies: Longest,
@@ -36,6 +36,14 @@ pub struct Observed {
     /// Writes that began: by thread, patch and section.
     applying: BTreeMap<(u32, u64, u32), u64>,
     span: Option<(u64, u64)>,
+}
+
+/// A finding of the session.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub finding: Finding,
+    /// What ended it; none while it holds.
+    pub over: Option<FindingEnd>,
 }
 
 /// A section of a loaded patch.
@@ -144,7 +152,10 @@ impl Observed {
             }
             Body::SectionRead(read) => self.section_read(read),
             Body::Transition(transition) => self.transition(transition, at, event.task.is_some()),
-            Body::Finding(finding) => self.findings.push(finding.clone()),
+            Body::Finding(finding) => {
+                self.findings.push(Found { finding: finding.clone(), over: None });
+            }
+            Body::FindingClosed(closed) => self.close(closed),
             Body::EventsLost(lost) => {
                 self.lost = self.lost.saturating_add(lost.count);
                 self.losses.push(lost.clone());
@@ -159,9 +170,17 @@ impl Observed {
         self.span
     }
 
-    /// The findings, in order.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
+    /// The findings, in order, those that are over too.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().map(|found| &found.finding)
+    }
+
+    fn close(&mut self, closed: &FindingClosed) {
+        for found in &mut self.findings {
+            if found.over.is_none() && closed.ends(&found.finding) {
+                found.over = Some(closed.end);
+            }
+        }
     }
 
     /// Relocations by verdict, of the patches loaded at the end.

@@ -37,6 +37,9 @@ impl Policy {
         if let Some(fail_on) = self.findings.fail_on {
             parts.push(format!("fails on {fail_on} and worse"));
         }
+        if self.findings.fail_on_open {
+            parts.push("fails on findings that hold at the end alone".to_owned());
+        }
         if parts.is_empty() {
             parts.push("no demands beyond the defaults".to_owned());
         }

@@ -58,7 +58,7 @@ impl Redacted {
                 };
                 self.verifier = Verifier::new(self.arch).on(&self.release);
             }
-            Body::RelocState(_) => return Ok(()),
+            Body::RelocState(_) | Body::FindingClosed(_) => return Ok(()),
             Body::Finding(_) => {
                 // What has been read is said by now.
                 self.verifier.finish(&mut |event| out(&event));

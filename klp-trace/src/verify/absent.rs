@@ -186,5 +186,6 @@ pub(super) fn not_found(absent: &Absent, object: &ObjectRef) -> Finding {
             _ => Vec::new(),
         },
         kernel: Vec::new(),
+        opened_ns: 0,
     }
 }

@@ -285,7 +285,9 @@ fn judge_section(
         let judgement = judgement(world, differs, target, reloc, entry, context);
         let basis = basis(world, elf, reloc, context);
         let hook = entry.map(|_| read.read);
-        if let Some(news) = reloc.settle(&judgement, entry, hook, world.arch, Some(basis)) {
+        if let Some(news) =
+            reloc.settle(&judgement, entry, hook, world.arch, Some(basis), &mut section.counts)
+        {
             if entry.is_some() {
                 listed.push(index);
             }
@@ -405,9 +407,10 @@ pub(super) fn unknown_of(
     say: &mut dyn FnMut(Body),
 ) {
     let r = section.r.clone();
+    let judgement = Judgement::unknown(reason, None);
     let concerned = |reloc: &&mut Reloc| !arch.is_none(reloc.rtype) && which(reloc);
     for reloc in section.relocs.values_mut().filter(concerned) {
-        if let Some(news) = reloc.settle(&Judgement::unknown(reason, None), None, None, arch, None) {
+        if let Some(news) = reloc.settle(&judgement, None, None, arch, None, &mut section.counts) {
             say(Body::RelocState(news.state(patch, object, &r, reloc)));
         }
     }

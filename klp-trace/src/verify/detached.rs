@@ -81,6 +81,7 @@ pub(super) fn detached_stale(
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     })
 }
 

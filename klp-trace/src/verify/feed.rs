@@ -1,6 +1,7 @@
 //! One kind of evidence after the other.
 
 use super::{
+    counts::Counted,
     misplaced::misplaced,
     objects::VMLINUX,
     section::{Detached, Patch, Section},
@@ -11,7 +12,7 @@ use crate::{
         AddressLookup, Body, Elf, EventsLost, HookEvent, Livepatch, LossCause, ModuleAction, ModuleEvent,
         PatchMetadata, PatchRef, Standing, SymbolLookup,
     },
-    model::{Address, Hook, Phase, Reason},
+    model::{Address, FindingId, Hook, Phase, Reason},
 };
 use std::sync::Arc;
 
@@ -84,6 +85,9 @@ impl Verifier {
                     patch.detached.get_or_insert(Detached::Unseen);
                 }
                 Standing::Loading => {}
+            }
+            if matches!(found.standing, Standing::Enabled | Standing::Detached) {
+                patch.said.remove(&FindingId::Klp010);
             }
             patch.referenced =
                 found.standing == Standing::Detached && found.refcount.is_some_and(|count| count > 0);
@@ -184,7 +188,9 @@ impl Verifier {
                 reloc.third = true;
                 section.thirds.insert(third);
             }
-            section.relocs.insert(entry.index, reloc);
+            if let Some(before) = section.relocs.insert(entry.index, reloc) {
+                section.counts.change(before.counted(), Counted::default());
+            }
         }
         patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });

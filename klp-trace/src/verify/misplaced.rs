@@ -82,6 +82,7 @@ impl Misplaced {
             first: None,
             commands: Vec::new(),
             kernel: Vec::new(),
+            opened_ns: 0,
         })
     }
 }

@@ -6,7 +6,9 @@
 
 mod absent;
 mod conclude;
+mod counts;
 mod detached;
+mod ended;
 mod feed;
 mod gathered;
 mod heard;
@@ -16,6 +18,7 @@ mod misplaced;
 mod moved;
 mod next_load;
 mod objects;
+mod open;
 mod orphan;
 mod remedy;
 mod rewritten;

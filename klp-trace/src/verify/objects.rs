@@ -49,6 +49,10 @@ impl Object {
         matches!(self.presence, Presence::Coming | Presence::Live)
     }
 
+    pub(super) fn is_live(&self) -> bool {
+        self.presence == Presence::Live
+    }
+
     pub(super) fn reference(&self) -> ObjectRef {
         ObjectRef {
             name: Arc::clone(&self.name),

@@ -55,5 +55,6 @@ pub(super) fn never_written(patch: &PatchRef, object: &ObjectRef, orphaned: Gath
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     })
 }

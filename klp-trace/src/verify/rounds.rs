@@ -106,7 +106,8 @@ impl Round {
             | Body::AddressLookup(_)
             | Body::KernelMessage(_)
             | Body::RelocState(_)
-            | Body::Finding(_) => false,
+            | Body::Finding(_)
+            | Body::FindingClosed(_) => false,
             Body::Session(_)
             | Body::Livepatch(_)
             | Body::Transition(_)
@@ -144,6 +145,8 @@ impl Verifier {
         for mut round in done {
             let (mono_ns, task) = std::mem::take(&mut round.now);
             let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
+            // What is found now was so when it was read.
+            let fed = std::mem::replace(&mut self.rounds.now.0, mono_ns);
             let thirds = !round.thirds.is_empty();
             for finding in self.found(round) {
                 self.say_finding(finding, say);
@@ -151,6 +154,7 @@ impl Verifier {
             if thirds {
                 self.say_thirds(say);
             }
+            self.rounds.now.0 = fed;
         }
     }
 

@@ -85,6 +85,7 @@ pub(super) fn stale_after_unload(
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     })
 }
 
@@ -129,6 +130,7 @@ pub(super) fn found_stale(
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     })
 }
 
@@ -163,6 +165,7 @@ pub(super) fn failed_load(arch: Arch, patch: &Patch, object: &ObjectRef, left: G
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     })
 }
 
@@ -233,6 +236,7 @@ pub(super) fn refused(
         first: stopped_at.map(|reloc| Arc::clone(&reloc.r)),
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     }
 }
 
@@ -277,6 +281,7 @@ pub(super) fn file_differs(patch: &PatchRef, section: SectionRef, path: &str, di
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     }
 }
 
@@ -337,6 +342,7 @@ pub(super) fn events_lost(lost: &EventsLost) -> Finding {
             _ => Vec::new(),
         },
         kernel: Vec::new(),
+        opened_ns: 0,
     }
 }
 
@@ -376,5 +382,6 @@ pub(super) fn not_reapplied(
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     })
 }

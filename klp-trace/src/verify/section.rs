@@ -1,6 +1,11 @@
 //! What is known of one load of a patch: its sections and their relocations.
 
-use super::{gathered::Gathered, judge::Judgement, third::SaidOfThird};
+use super::{
+    counts::{Counted, Counts, Known},
+    gathered::Gathered,
+    judge::Judgement,
+    third::SaidOfThird,
+};
 use crate::{
     arch::{Arch, NextLoad, Sorted},
     elf::{
@@ -109,6 +114,8 @@ pub(super) struct Section {
     /// A read is wanted: records were lost, or nothing was read since something changed.
     pub wanted: bool,
     pub relocs: BTreeMap<u32, Reloc>,
+    /// Of these, by verdict.
+    pub counts: Counts,
     /// How many relocations KLP007 was said for.
     pub said_orphan: u32,
     /// The loads of the object for which KLP005 and KLP006 were said.
@@ -143,6 +150,8 @@ pub(super) struct Reloc {
     pub said: bool,
     pub verdict: Option<Verdict>,
     pub reason: Option<Reason>,
+    /// The last verdict that was not `unknown`.
+    pub known: Option<Known>,
 }
 
 impl Patch {
@@ -205,6 +214,7 @@ impl Section {
             written_for: 0,
             wanted: true,
             relocs: BTreeMap::new(),
+            counts: Counts::default(),
             said_orphan: 0,
             said_missing: None,
             said_wrong: None,
@@ -221,8 +231,7 @@ impl Section {
     }
 
     pub(super) fn count(&self, verdict: Verdict) -> u32 {
-        let count = self.relocs.values().filter(|reloc| reloc.verdict == Some(verdict)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        self.counts.now(verdict)
     }
 }
 
@@ -262,7 +271,13 @@ impl Reloc {
             said: false,
             verdict: None,
             reason: None,
+            known: None,
         }
+    }
+
+    /// What its section counts of it.
+    pub(super) const fn counted(&self) -> Counted {
+        Counted { said: self.said, verdict: self.verdict, known: self.known }
     }
 
     /// Takes a judgement over; returns the state to be said when it is news. Evidence that is not news is not
@@ -274,6 +289,7 @@ impl Reloc {
         read: Option<Hook>,
         arch: Arch,
         basis: Option<Basis>,
+        counts: &mut Counts,
     ) -> Option<News> {
         let mut judgement = *judgement;
         // A value that stays is told from the one just found: a refused load stopped at one that had stayed.
@@ -290,7 +306,7 @@ impl Reloc {
         if same || (self.said && judgement.verdict.is_none()) {
             return None;
         }
-        let previous = self.verdict;
+        let (previous, before) = (self.verdict, self.counted());
         if let Some(entry) = entry {
             self.address = Some(entry.address);
             self.bytes = entry.bytes;
@@ -305,6 +321,8 @@ impl Reloc {
         self.expected = judgement.expected;
         self.verdict = judgement.verdict;
         self.reason = judgement.reason;
+        self.known = Known::of(self.verdict, self.reason).or(self.known);
+        counts.change(before, self.counted());
         Some(News { previous, judgement, read, basis })
     }
 }

@@ -77,6 +77,7 @@ fn stalled(patch: &PatchRef, found: &Stalled) -> Finding {
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     }
 }
 

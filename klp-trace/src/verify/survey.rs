@@ -62,16 +62,16 @@ impl Section {
 
     /// Adds its relocations by verdict. What was never read counts as `unknown`.
     pub(super) fn add_totals(&self, totals: &mut Totals) {
-        let mut judged = 0;
-        for reloc in self.relocs.values() {
-            judged += 1;
-            let verdict = if reloc.said { reloc.verdict } else { Some(Verdict::Unknown) };
-            if let Some(verdict) = verdict {
-                *totals.entry(verdict).or_default() += 1;
+        for verdict in Verdict::ALL {
+            let count = u64::from(self.counts.now(verdict));
+            if count > 0 {
+                *totals.entry(verdict).or_default() += count;
             }
         }
-        if u64::from(self.total) > judged {
-            *totals.entry(Verdict::Unknown).or_default() += u64::from(self.total) - judged;
+        let entries = u64::from(self.total).max(self.relocs.len() as u64);
+        let unread = entries.saturating_sub(u64::from(self.counts.said()));
+        if unread > 0 {
+            *totals.entry(Verdict::Unknown).or_default() += unread;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Whole stories, told as sources tell them.
 
 mod asked;
+mod ended;
 mod heard;
 mod in_file;
 mod left;

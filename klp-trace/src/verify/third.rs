@@ -5,6 +5,7 @@
 
 use super::{
     conclude::{self, Target, World, judgement},
+    counts::Known,
     gathered::Gathered,
     judge::{Context, Judgement},
     objects::{Objects, VMLINUX},
@@ -34,7 +35,19 @@ pub(super) fn of(reloc: &Reloc, gate: &str, patch: &str) -> Option<Arc<str>> {
     (![VMLINUX, gate, patch].contains(&&**object)).then(|| Arc::clone(object))
 }
 
+impl SaidOfThird {
+    /// Its going is foretold again when nothing keeps it any more.
+    pub(super) const fn foretell_again(&mut self) {
+        self.foretold = None;
+    }
+}
+
 impl Reloc {
+    /// Whether it points to where a symbol of that module was, or did before it became `unknown`.
+    pub(super) fn dangles(&self, third: &str) -> bool {
+        self.is_in(third) && self.known == Some(Known::StaleOfThird)
+    }
+
     fn is_in(&self, third: &str) -> bool {
         self.third && self.symbol_object.as_deref() == Some(third)
     }
@@ -122,7 +135,7 @@ impl Verifier {
                 };
                 for reloc in section.relocs.values_mut().filter(concerned) {
                     let judged = judgement(world, differs, target, reloc, None, Context::Active);
-                    if let Some(news) = reloc.settle(&judged, None, None, *arch, None) {
+                    if let Some(news) = reloc.settle(&judged, None, None, *arch, None, &mut section.counts) {
                         news_said = true;
                         say(Body::RelocState(news.state(&patch.r, &object, &r, reloc)));
                     }
@@ -207,7 +220,7 @@ fn dangle(
                     expected: None,
                     actual: reloc.bytes.map(|bytes| Bytes::new(bytes, size)),
                 };
-                if let Some(news) = reloc.settle(&judgement, None, None, arch, None) {
+                if let Some(news) = reloc.settle(&judgement, None, None, arch, None, &mut section.counts) {
                     say(Body::RelocState(news.state(patch, &object, &r, reloc)));
                 }
             }
@@ -278,7 +291,7 @@ fn symbol(of: &Gathered) -> &str {
 type Key = (Arc<str>, Arc<str>);
 
 /// Whether nothing at all keeps the module, of a patch that is in use: then it can go at any time.
-fn is_free(patch: &Patch, (gate, third): &Key, objects: &Objects) -> bool {
+pub(super) fn is_free(patch: &Patch, (gate, third): &Key, objects: &Objects) -> bool {
     let usage =
         objects.get(third).filter(|object| object.is_there()).and_then(|object| object.usage.as_ref());
     let held = |usage: &crate::journal::ModuleUsage| {
@@ -394,5 +407,6 @@ fn finding(
         first: None,
         commands: Vec::new(),
         kernel: Vec::new(),
+        opened_ns: 0,
     })
 }

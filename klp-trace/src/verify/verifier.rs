@@ -1,6 +1,12 @@
 //! The state machine: events in, events and conclusions out.
 
-use super::{heard::Heard, objects::Objects, rounds::Rounds, section::Patch};
+use super::{
+    heard::Heard,
+    objects::Objects,
+    open::{OpenFindings, Touched},
+    rounds::Rounds,
+    section::Patch,
+};
 use crate::{
     arch::Arch,
     elf::built_for::BuiltFor,
@@ -32,11 +38,13 @@ pub struct Verifier {
     /// Livepatches, by name, whose sections could not be read.
     pub(super) unread: BTreeSet<Arc<str>>,
     pub(super) findings: BTreeMap<FindingId, u32>,
+    /// Those of them that hold.
+    pub(super) open: OpenFindings,
     worst: Option<Severity>,
     pub(super) lost: u64,
     pub(super) losses: u64,
     /// KLP013 was said and not everything was read again since.
-    loss_open: bool,
+    pub(super) loss_open: bool,
     /// What the kernel's own log said.
     pub(super) heard: Heard,
     /// The patch whose transition was completed last.
@@ -73,6 +81,8 @@ pub struct Want {
 pub struct Outcome {
     /// The gravest finding.
     pub worst: Option<Severity>,
+    /// The gravest of those that hold.
+    pub open: Option<Severity>,
     /// Relocations whose verdict is bad now (missing, orphaned, stale, mismatch).
     pub bad: u64,
     /// Relocations whose verdict is `unknown` now, and livepatches that could not be read at all.
@@ -89,6 +99,7 @@ impl Outcome {
     pub fn and(&self, other: &Self) -> Self {
         Self {
             worst: self.worst.max(other.worst),
+            open: self.open.max(other.open),
             bad: self.bad.saturating_add(other.bad),
             unknown: self.unknown.saturating_add(other.unknown),
             lost: self.lost.saturating_add(other.lost),
@@ -113,6 +124,7 @@ impl Verifier {
             places: BTreeMap::new(),
             unread: BTreeSet::new(),
             findings: BTreeMap::new(),
+            open: OpenFindings::default(),
             worst: None,
             lost: 0,
             losses: 0,
@@ -136,6 +148,7 @@ impl Verifier {
         self.heard.forget(mono_ns);
         self.close_before(&body, out);
         self.rounds.now = (mono_ns, task.clone());
+        let touched = Touched::by(&body);
         let say = &mut |body: Body| out(Event { mono_ns, task: task.clone(), body });
         match body {
             Body::Session(mut session) => {
@@ -155,8 +168,9 @@ impl Verifier {
             Body::Stall(stall) => self.stall(stall, say),
             Body::KernelMessage(message) => self.kernel_message(mono_ns, message, say),
             Body::EventsLost(lost) => self.events_lost(&lost, say),
-            Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_) => {}
+            Body::RelocState(_) | Body::Finding(_) | Body::FindingClosed(_) | Body::SessionEnd(_) => {}
         }
+        self.close_findings(&touched, say);
     }
 
     /// Whether a patch at this address is known.
@@ -291,6 +305,7 @@ impl Verifier {
             |wanted: fn(Verdict) -> bool| totals.iter().filter(|(v, _)| wanted(**v)).map(|(_, n)| n).sum();
         Outcome {
             worst: self.worst,
+            open: self.open.worst(),
             bad: sum(Verdict::is_bad),
             unknown: sum(|verdict| verdict == Verdict::Unknown) + self.unread.len() as u64,
             lost: self.lost,
@@ -314,14 +329,16 @@ impl Verifier {
             reason,
             verdicts: self.totals(),
             findings,
+            open: self.open.counts(),
             lost: self.lost,
             derived: None,
         }
     }
 
-    pub(super) fn say_finding(&mut self, finding: crate::journal::Finding, say: &mut dyn FnMut(Body)) {
+    pub(super) fn say_finding(&mut self, mut finding: crate::journal::Finding, say: &mut dyn FnMut(Body)) {
         *self.findings.entry(finding.id).or_default() += 1;
         self.worst = self.worst.max(Some(finding.severity));
+        finding.opened_ns = self.open_finding(&finding, self.rounds.now.0);
         let finding = self.remedied(finding);
         say(Body::Finding(finding));
     }

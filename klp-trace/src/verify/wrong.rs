@@ -105,6 +105,7 @@ impl Wrong {
             first: None,
             commands: Vec::new(),
             kernel: Vec::new(),
+            opened_ns: 0,
         })
     }
 }

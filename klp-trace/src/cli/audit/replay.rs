@@ -1,7 +1,7 @@
 //! `audit --from`: what a journal says stands at its end, on any machine, without privilege.
 
 use super::{Args, Format, sinks};
-use crate::cli::ending::{finish, judged};
+use crate::cli::ending::{FailFrom, finish, judged};
 use crate::cli::inputs::Inputs;
 use crate::cli::{Exit, Failure, replayed};
 use crate::session;
@@ -16,5 +16,5 @@ pub(super) fn run(args: &Args, journal: &Path) -> Result<Exit, Failure> {
     if replay.sessions == 0 {
         return Ok(Exit::Inconclusive);
     }
-    finish(sinks, judged(&replay.outcome, replay.is_partial(), args.fail_on.into()))
+    finish(sinks, judged(&replay.outcome, replay.is_partial(), FailFrom::Open(args.fail_on.into())))
 }

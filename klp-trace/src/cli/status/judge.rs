@@ -2,7 +2,7 @@
 
 use super::line::Status;
 use crate::cli::audit;
-use crate::cli::ending::judged;
+use crate::cli::ending::{FailFrom, judged};
 use crate::cli::exit::Exit;
 use crate::journal::Body;
 use crate::model::Severity;
@@ -12,6 +12,7 @@ pub(super) fn judge(mut status: Status) -> Status {
     let mut findings = Vec::new();
     let audited = audit::observe(&mut |event| match &event.body {
         Body::Finding(finding) if finding.severity >= Severity::Warning => findings.push(finding.clone()),
+        Body::FindingClosed(closed) => findings.retain(|finding| !closed.ends(finding)),
         Body::SessionEnd(end) => status.relocations.clone_from(&end.verdicts),
         _ => {}
     });
@@ -20,7 +21,7 @@ pub(super) fn judge(mut status: Status) -> Status {
         Err(failure) => return status.unverified(failure.in_short()),
     };
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    match judged(&outcome, false, Severity::Warning) {
+    match judged(&outcome, false, FailFrom::Open(Severity::Warning)) {
         Exit::Clean => status.clean(),
         Exit::Finding => status.finding(&findings),
         _ if outcome.unknown > 0 => status.unverified(format!(

@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, config: Config) -> Result<Exit, Failure> {
     command(Command::Stop);
     let outcome = collector.join().map_err(|_| anyhow::anyhow!("the collecting thread failed"))??;
     ended?;
-    Ok(judged(&outcome, false, args.fail_on.into()))
+    Ok(judged(&outcome, false, (&args.fail).into()))
 }
 
 /// The collecting thread's own.

@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, config: Config, recorded: Recorded) -> Result<Exi
     command(Command::Stop);
     // It ends with the program, if it is in the middle of a long recording.
     drop(mover);
-    Ok(judged(&outcome, !integrity.is_sound(), args.fail_on.into()))
+    Ok(judged(&outcome, !integrity.is_sound(), (&args.fail).into()))
 }
 
 /// Moves in the recording as asked: to the latest place asked for, past those before it.

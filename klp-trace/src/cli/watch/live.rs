@@ -24,5 +24,5 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         ready.finish()?;
     }
     session::watch(&mut collector, &mut sinks, args.duration, &stop)?;
-    finish(sinks, judged(&collector.live().verifier().outcome(), false, args.fail_on.into()))
+    finish(sinks, judged(&collector.live().verifier().outcome(), false, (&args.fail).into()))
 }

@@ -15,5 +15,5 @@ pub(super) fn run(args: &Args, journal: &Path) -> Result<Exit, Failure> {
     if replay.sessions == 0 {
         return Ok(Exit::Inconclusive);
     }
-    finish(sinks, judged(&replay.outcome, replay.is_partial(), args.fail_on.into()))
+    finish(sinks, judged(&replay.outcome, replay.is_partial(), (&args.fail).into()))
 }

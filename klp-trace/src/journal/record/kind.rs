@@ -36,6 +36,8 @@ pub enum Kind {
     KernelMessage,
     /// Something a person acts on.
     Finding,
+    /// A finding does not hold any more.
+    FindingClosed,
     /// Records were lost.
     EventsLost,
     /// Last of a session.
@@ -46,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Session,
         Self::PatchMetadata,
         Self::SymbolLookup,
@@ -61,6 +63,7 @@ impl Kind {
         Self::Stall,
         Self::KernelMessage,
         Self::Finding,
+        Self::FindingClosed,
         Self::EventsLost,
         Self::SessionEnd,
         Self::Continued,
@@ -83,6 +86,7 @@ impl Kind {
             Self::Stall => "stall",
             Self::KernelMessage => "kernel_message",
             Self::Finding => "finding",
+            Self::FindingClosed => "finding_closed",
             Self::EventsLost => "events_lost",
             Self::SessionEnd => "session_end",
             Self::Continued => "continued",
@@ -111,6 +115,7 @@ impl Kind {
             Self::Stall => &["patch", "stall"],
             Self::KernelMessage => &["message"],
             Self::Finding => &["finding"],
+            Self::FindingClosed => &["closed"],
             Self::EventsLost => &["lost"],
             Self::SessionEnd => &["end"],
             Self::Continued => &["continues"],
@@ -119,6 +124,6 @@ impl Kind {
 
     /// Whether records of this kind are conclusions, which a replay derives anew.
     pub const fn is_conclusion(self) -> bool {
-        matches!(self, Self::SectionState | Self::Finding | Self::SessionEnd)
+        matches!(self, Self::SectionState | Self::Finding | Self::FindingClosed | Self::SessionEnd)
     }
 }

@@ -3,7 +3,7 @@
 use super::{Kind, Record};
 use crate::journal::evidence::{HookEvent, PatchMetadata, SectionRead, SymbolLookup, Transition};
 use crate::journal::found::{AddressLookup, Livepatch, Stall};
-use crate::journal::outcome::{Finding, RelocState};
+use crate::journal::outcome::{Finding, FindingClosed, RelocState};
 use crate::journal::{Body, Event};
 use std::sync::Arc;
 use thiserror::Error;
@@ -137,6 +137,18 @@ impl Record {
                     relocations: finding.relocations,
                     first: self.reloc.map(Arc::new),
                     kernel: finding.kernel,
+                    opened_ns: finding.opened_ns.unwrap_or(self.mono_ns),
+                })
+            }
+            Kind::FindingClosed => {
+                let closed = self.closed.ok_or(lacks("closed"))?;
+                Body::FindingClosed(FindingClosed {
+                    id: closed.id,
+                    severity: closed.severity,
+                    patch: self.patch,
+                    object: self.object,
+                    opened_ns: closed.opened_ns,
+                    end: closed.end,
                 })
             }
             Kind::EventsLost => Body::EventsLost(self.lost.ok_or(lacks("lost"))?),

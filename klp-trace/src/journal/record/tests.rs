@@ -66,6 +66,7 @@ fn a_record_without_what_its_kind_needs_says_which_part() {
         record.stall = None;
         record.message = None;
         record.finding = None;
+        record.closed = None;
         record.lost = None;
         record.end = None;
         let refusal = record.into_event().unwrap_err();

@@ -1,12 +1,12 @@
 //! From an event to its record.
 
 use super::{
-    ContinuesPart, EventPart, FindingPart, HookPart, Kind, LivepatchPart, MetadataPart, PlacePart, Record,
-    SymbolPart, TargetPart, TransitionPart, WalkPart,
+    ClosedPart, ContinuesPart, EventPart, FindingPart, HookPart, Kind, LivepatchPart, MetadataPart,
+    PlacePart, Record, SymbolPart, TargetPart, TransitionPart, WalkPart,
 };
 use crate::journal::chain::Hash;
 use crate::journal::envelope::{EventId, Origin, Schema};
-use crate::journal::outcome::{Finding, RelocState};
+use crate::journal::outcome::{Finding, FindingClosed, RelocState};
 use crate::journal::refs::ObjectRef;
 use crate::journal::{Body, Event};
 use std::borrow::Cow;
@@ -68,6 +68,7 @@ impl Record {
             reason: None,
             previous: None,
             finding: None,
+            closed: None,
             session: None,
             metadata: None,
             symbol: None,
@@ -161,6 +162,7 @@ impl Record {
             }
             Body::KernelMessage(message) => self.message = Some(message.clone()),
             Body::Finding(finding) => self.fill_finding(finding),
+            Body::FindingClosed(closed) => self.fill_closed(closed),
             Body::EventsLost(lost) => self.lost = Some(lost.clone()),
             Body::SessionEnd(end) => self.end = Some(end.clone()),
         }
@@ -183,6 +185,18 @@ impl Record {
         self.previous = state.previous;
     }
 
+    fn fill_closed(&mut self, closed: &FindingClosed) {
+        self.patch.clone_from(&closed.patch);
+        self.object.clone_from(&closed.object);
+        self.closed = Some(ClosedPart {
+            id: closed.id,
+            name: Cow::Borrowed(closed.id.name()),
+            severity: closed.severity,
+            opened_ns: closed.opened_ns,
+            end: closed.end,
+        });
+    }
+
     fn fill_finding(&mut self, finding: &Finding) {
         self.patch.clone_from(&finding.patch);
         self.object.clone_from(&finding.object);
@@ -199,6 +213,7 @@ impl Record {
             relocations: finding.relocations,
             sections: finding.sections.clone(),
             kernel: finding.kernel.clone(),
+            opened_ns: Some(finding.opened_ns).filter(|opened| *opened != self.mono_ns),
         });
     }
 }
@@ -218,6 +233,7 @@ fn kind_of(body: &Body) -> Kind {
         Body::Stall(_) => Kind::Stall,
         Body::KernelMessage(_) => Kind::KernelMessage,
         Body::Finding(_) => Kind::Finding,
+        Body::FindingClosed(_) => Kind::FindingClosed,
         Body::EventsLost(_) => Kind::EventsLost,
         Body::SessionEnd(_) => Kind::SessionEnd,
     }

@@ -66,7 +66,7 @@ fn a_line_without_end_takes_no_memory_without_end() {
     bytes.push(b'\n');
     let (events, integrity) = read(&bytes).unwrap();
     assert_eq!(events.len(), 12);
-    assert_eq!(integrity.first, Some(Damage { line: 16, fault: Fault::TooLong }));
+    assert_eq!(integrity.first, Some(Damage { line: 17, fault: Fault::TooLong }));
     let refusal = read(&bytes[journal().len()..]).unwrap_err().to_string();
     assert!(refusal.contains("line 1") && refusal.contains("longer"), "{refusal}");
 }

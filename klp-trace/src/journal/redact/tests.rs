@@ -219,7 +219,11 @@ fn saying(words: &str, address: u64) -> Vec<crate::journal::Event> {
             Body::Transition(transition) => {
                 transition.patch.iter_mut().for_each(|patch| patch.address = Address(address));
             }
-            Body::RelocState(_) | Body::Finding(_) | Body::EventsLost(_) | Body::SessionEnd(_) => {}
+            Body::RelocState(_)
+            | Body::Finding(_)
+            | Body::FindingClosed(_)
+            | Body::EventsLost(_)
+            | Body::SessionEnd(_) => {}
         }
     }
     events
@@ -262,7 +266,7 @@ proptest! {
         let mut journal = crate::journal::Journal::new(crate::journal::testing::origin());
         let mut open = false;
         for event in saying(&words, address) {
-            let conclusion = matches!(event.body, Body::RelocState(_) | Body::Finding(_) | Body::SessionEnd(_));
+            let conclusion = matches!(event.body, Body::RelocState(_) | Body::Finding(_) | Body::FindingClosed(_) | Body::SessionEnd(_));
             open |= tells(&lines_of(&mut journal.clone(), &event), address).is_some();
             if conclusion {
                 continue;

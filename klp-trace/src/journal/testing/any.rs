@@ -1,7 +1,7 @@
 //! For tests: any event whatever.
 
 use crate::journal::*;
-use crate::model::{Address, Bytes, FindingId, Hook, Phase, Reason, Severity, Verdict};
+use crate::model::{Address, Bytes, FindingEnd, FindingId, Hook, Phase, Reason, Severity, Verdict};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -289,7 +289,7 @@ fn finding() -> impl Strategy<Value = Body> {
     });
     let sections = (of(section()), prop::collection::vec(covered, 0..3));
     let kernel = prop::collection::vec(name(), 0..3);
-    (id, severity, said, of(patch()), of(object()), sections, of(reloc()), kernel).prop_map(
+    (id, severity, said, of(patch()), of(object()), sections, of(reloc()), (kernel, any::<u64>())).prop_map(
         |(
             id,
             severity,
@@ -298,7 +298,7 @@ fn finding() -> impl Strategy<Value = Body> {
             object,
             (section, sections),
             first,
-            kernel,
+            (kernel, opened_ns),
         )| {
             let first = first.map(Arc::new);
             Body::Finding(Finding {
@@ -315,6 +315,7 @@ fn finding() -> impl Strategy<Value = Body> {
                 relocations,
                 first,
                 kernel,
+                opened_ns,
             })
         },
     )
@@ -372,6 +373,14 @@ fn lost() -> impl Strategy<Value = Body> {
         .prop_map(|(hook, cause, count)| Body::EventsLost(EventsLost { hook, cause, count }))
 }
 
+fn closed() -> impl Strategy<Value = Body> {
+    let end = select(FindingEnd::ALL.as_slice());
+    (finding(), any::<u64>(), end).prop_map(|(finding, opened_ns, end)| {
+        let Body::Finding(Finding { id, severity, patch, object, .. }) = finding else { return finding };
+        Body::FindingClosed(FindingClosed { id, severity, patch, object, opened_ns, end })
+    })
+}
+
 fn end() -> impl Strategy<Value = Body> {
     let reason = select(
         [
@@ -386,9 +395,12 @@ fn end() -> impl Strategy<Value = Body> {
     );
     let verdicts = prop::collection::btree_map(verdict(), any::<u64>(), 0..4);
     let findings = prop::collection::btree_map(select(FindingId::ALL), any::<u32>(), 0..4);
-    (reason, verdicts, findings, any::<u64>()).prop_map(|(reason, verdicts, findings, lost)| {
-        Body::SessionEnd(SessionEnd { reason, verdicts, findings, lost, derived: None })
-    })
+    let open = prop::collection::btree_map(select(FindingId::ALL), any::<u32>(), 0..4);
+    (reason, verdicts, (findings, open), any::<u64>()).prop_map(
+        |(reason, verdicts, (findings, open), lost)| {
+            Body::SessionEnd(SessionEnd { reason, verdicts, findings, open, lost, derived: None })
+        },
+    )
 }
 
 /// Any event of any kind; a `SectionRead` without entries.
@@ -407,6 +419,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         section_read(),
         transition(),
         finding(),
+        closed(),
         kernel_message(),
         lost(),
         end(),

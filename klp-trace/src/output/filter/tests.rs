@@ -15,7 +15,7 @@ fn shown(text: &str) -> Vec<&'static str> {
 #[test]
 fn nothing_asked_is_everything_shown() {
     assert!(filter("").is_empty() && filter("  \t ").is_empty());
-    assert_eq!(shown("").len(), 15);
+    assert_eq!(shown("").len(), 16);
 }
 
 #[test]
@@ -27,28 +27,37 @@ fn a_term_shows_what_has_the_part_and_its_negation_the_rest() {
         "section_read",
         "transition",
         "finding",
+        "finding_closed",
         "livepatch",
         "stall",
     ];
     assert_eq!(shown("patch=lp*"), of_patch);
-    assert_eq!(shown("patch!=lp*").len(), 15 - of_patch.len());
+    assert_eq!(shown("patch!=lp*").len(), 16 - of_patch.len());
     assert_eq!(shown("patch=lq*,x"), [""; 0]);
-    let of_object =
-        ["patch_metadata", "symbol_lookup", "module", "hook", "reloc_state", "section_read", "finding"];
+    let of_object = [
+        "patch_metadata",
+        "symbol_lookup",
+        "module",
+        "hook",
+        "reloc_state",
+        "section_read",
+        "finding",
+        "finding_closed",
+    ];
     assert_eq!(shown("object=klp_target"), of_object);
     assert_eq!(shown("section=*.text kind!=hook").len(), 4);
     assert_eq!(shown("symbol=target_*"), ["symbol_lookup", "reloc_state", "finding"]);
     assert_eq!(shown("verdict=applied,stale"), ["reloc_state"]);
     assert_eq!(shown("verdict=stale"), [""; 0]);
-    assert_eq!(shown("finding=KLP001"), ["finding"]);
-    assert_eq!(shown("finding=stale-*"), ["finding"]);
+    assert_eq!(shown("finding=KLP001"), ["finding", "finding_closed"]);
+    assert_eq!(shown("finding=stale-*"), ["finding", "finding_closed"]);
     assert_eq!(shown("finding=klp009"), [""; 0]);
-    assert_eq!(shown("severity=Error,warning"), ["finding"]);
+    assert_eq!(shown("severity=Error,warning"), ["finding", "finding_closed"]);
     assert_eq!(shown("severity=info"), [""; 0]);
     assert_eq!(shown("kind=session*"), ["session", "session_end"]);
     assert_eq!(shown("kind=section_state"), ["reloc_state"], "as journals call it");
     assert_eq!(shown("kind=reloc_state"), ["reloc_state"], "as journals of earlier versions do");
-    assert_eq!(shown("kind!=section_state").len(), 14);
+    assert_eq!(shown("kind!=section_state").len(), 15);
 }
 
 #[test]

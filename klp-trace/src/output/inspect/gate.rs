@@ -150,6 +150,7 @@ impl Gate {
             relocations: u32::try_from(finding.relocations.len()).unwrap_or(u32::MAX),
             first: None,
             kernel: Vec::new(),
+            opened_ns: 0,
         }));
         check
     }

@@ -3,7 +3,7 @@
 use super::Words;
 use crate::{
     journal::RelocState,
-    output::text::{layout::column_width, relocation},
+    output::text::{ended, layout::column_width, relocation},
     policy::{Check, Status},
 };
 use std::collections::BTreeMap;
@@ -48,6 +48,9 @@ fn sentences(check: &Check, words: Words) -> Vec<String> {
     let mut lines = Vec::new();
     if !check.what.is_empty() {
         lines.push(words.of(&check.what));
+    }
+    if let Some(end) = check.over {
+        lines.push(format!("over by the end: {}", ended(end)));
     }
     if let Some(reason) = &check.allowed {
         lines.push(format!("allowed by the policy: {}", words.of(reason)));

@@ -3,7 +3,7 @@
 use super::{Format, Report, Words};
 use crate::{
     journal::{self, RelocState},
-    model::{Reason, Severity, Verdict},
+    model::{FindingEnd, Reason, Severity, Verdict},
     policy,
 };
 use schemars::JsonSchema;
@@ -123,6 +123,9 @@ struct Check {
     /// What the kernel's own log said of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kernel: Vec<String>,
+    /// What ended its finding before the session ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<&'static str>,
     /// Why it is let pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed: Option<String>,
@@ -218,6 +221,7 @@ fn check(check: &policy::Check, words: Words) -> Check {
             .map(|command| words.of(command))
             .collect(),
         kernel: check.finding.iter().flat_map(|finding| &finding.kernel).map(|said| words.of(said)).collect(),
+        over: check.over.map(FindingEnd::word),
         allowed: check.allowed.as_deref().and_then(text),
         expected: expected.flatten(),
         actual: actual.flatten(),

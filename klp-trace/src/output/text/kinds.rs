@@ -3,9 +3,9 @@
 use super::layout::{Layout, Mark, count, name, relocation};
 use super::words;
 use crate::journal::{
-    AddressLookup, Blocking, Body, Elf, Event, EventsLost, Finding, HookEvent, Livepatch, Lookup, Memory,
-    ModuleAction, ModuleEvent, Nearest, PatchMetadata, SectionRead, Session, Stall, SymbolLookup, Task,
-    Transition,
+    AddressLookup, Blocking, Body, Elf, Event, EventsLost, Finding, FindingClosed, HookEvent, Livepatch,
+    Lookup, Memory, ModuleAction, ModuleEvent, Nearest, PatchMetadata, SectionRead, Session, Stall,
+    SymbolLookup, Task, Transition,
 };
 use crate::model::{Phase, Severity};
 use crate::output::style::Tone;
@@ -65,8 +65,26 @@ impl Layout {
             Body::Stall(stall) => self.stall(stall),
             Body::KernelMessage(message) => (Mark::notice("kernel"), name(&message.text).into_owned()),
             Body::EventsLost(lost) => Self::lost(lost),
+            Body::FindingClosed(closed) => (Mark::notice("closed"), self.closed(event.mono_ns, closed)),
             Body::Finding(_) | Body::RelocState(_) | Body::SessionEnd(_) => return None,
         })
+    }
+
+    /// `KLP001 stale-after-unload  lp / tmod  after 12.3 s: the patch's module was removed`.
+    fn closed(&self, at: u64, closed: &FindingClosed) -> String {
+        let who = match (&closed.patch, &closed.object) {
+            (None, None) => String::new(),
+            (patch, object) => format!("  {}", self.who(patch.as_ref(), object.as_ref())),
+        };
+        let held = at.saturating_sub(closed.opened_ns);
+        format!(
+            "{} {}{who}  held for {}.{} s: {}",
+            closed.id,
+            closed.id.name(),
+            held / 1_000_000_000,
+            held / 100_000_000 % 10,
+            words::ended(closed.end)
+        )
     }
 
     fn session(session: &Session) -> (Mark, String) {

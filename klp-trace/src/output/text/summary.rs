@@ -92,6 +92,7 @@ impl Summary {
             | Body::SectionRead(_)
             | Body::Transition(_)
             | Body::Stall(_)
+            | Body::FindingClosed(_)
             | Body::KernelMessage(_) => {}
         }
     }
@@ -142,7 +143,8 @@ impl Summary {
             out.push("no findings".to_owned());
         }
         for (id, kind) in &self.findings {
-            kind.lines(*id, layout, out);
+            let open = self.end.as_ref().map(|end| end.open.get(id).copied().unwrap_or(0));
+            kind.lines(*id, open, layout, out);
         }
         if self.losses > 0 {
             let number = if self.lost > 0 { count(self.lost, "record") } else { "records".to_owned() };
@@ -216,9 +218,22 @@ impl Kind {
         }
     }
 
-    fn lines(&self, id: FindingId, layout: &Layout, out: &mut Vec<String>) {
-        let said = if self.times == 1 { String::new() } else { format!(", {} times", self.times) };
+    /// `open`: how many hold at the end, where that is known.
+    fn lines(&self, id: FindingId, open: Option<u32>, layout: &Layout, out: &mut Vec<String>) {
+        let mut said = if self.times == 1 { String::new() } else { format!(", {} times", self.times) };
+        match open {
+            Some(0) if self.times == 1 => said.push_str("; over: it does not hold any more"),
+            Some(0) => said.push_str("; over: none holds any more"),
+            Some(open) if u64::from(open) < self.times => {
+                let _ = write!(said, "; {open} at the end");
+            }
+            _ => {}
+        }
         out.push(format!("{} {id} {}{said}", layout.style.severity(self.severity), id.name()));
+        // What is over needs no remedy.
+        if open == Some(0) {
+            return;
+        }
         for (action, commands) in &self.remedies {
             out.push(layout.style.wrap(&format!("    do   {}", name(action))));
             out.extend(commands.iter().map(|command| format!("         {}", name(command))));

@@ -19,7 +19,7 @@ fn story() -> Vec<Event> {
     let end = events.pop().unwrap();
     // What an audit finds is no part of this watch, and no transition stalls; the kernel is silent.
     events.truncate(events.len() - 4);
-    let (lost, found) = (events.pop().unwrap(), events.pop().unwrap());
+    let (lost, _closed, found) = (events.pop().unwrap(), events.pop().unwrap(), events.pop().unwrap());
     let (session, mut metadata) = (events.remove(0), events.remove(0));
     if let Body::PatchMetadata(meta) = &mut metadata.body {
         meta.total = 14;

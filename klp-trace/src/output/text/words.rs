@@ -1,7 +1,7 @@
 //! Words for what the kernel and the events say in numbers and names.
 
 use crate::journal::{EndReason, LossCause, Standing, TransitionStep};
-use crate::model::Hook;
+use crate::model::{FindingEnd, Hook};
 
 /// An error that the hooked functions return, with its name (include/uapi/asm-generic/errno-base.h).
 pub(super) fn errno(ret: i64) -> String {
@@ -72,6 +72,25 @@ pub(super) const fn end(reason: EndReason) -> &'static str {
         EndReason::OutputClosed => "the reader of the output went away",
         EndReason::Failure => "ended by a failure",
         EndReason::Complete => "complete",
+    }
+}
+
+/// Why a finding does not hold any more.
+pub(crate) const fn ended(end: FindingEnd) -> &'static str {
+    match end {
+        FindingEnd::PatchRemoved => "the patch's module was removed",
+        FindingEnd::Cleared => "the object is not loaded, and none of its values is left",
+        FindingEnd::Written => "the object is loaded, and the values are right",
+        FindingEnd::Superseded => "another finding says what is wrong now",
+        FindingEnd::ObjectUnloaded => "the object was unloaded",
+        FindingEnd::ObjectLoaded => "the object was loaded",
+        FindingEnd::ObjectListed => "the patch lists the object now",
+        FindingEnd::TransitionWentOn => "the transition has ended or was reversed",
+        FindingEnd::FileAgrees => "the file is what was loaded",
+        FindingEnd::ReadAgain => "everything was read again",
+        FindingEnd::SymbolModuleGone => "the symbol's module was unloaded, see the finding of that",
+        FindingEnd::SymbolModuleHeld => "something keeps the symbol's module loaded",
+        FindingEnd::PatchDetached => "the patch is out of use",
     }
 }
 

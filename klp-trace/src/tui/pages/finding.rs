@@ -2,7 +2,7 @@
 
 use super::heading;
 use crate::journal::Finding;
-use crate::output::text::relocation;
+use crate::output::text::{ended, relocation};
 use crate::tui::picture::Picture;
 use crate::tui::picture::findings::Found;
 use crate::tui::state::State;
@@ -27,6 +27,9 @@ pub(super) fn lines(state: &State, picture: &Picture, found: &Found, width: u16)
     lines.extend(body(finding, cells));
     lines.push(Line::raw(""));
     lines.push(Line::raw(when(picture, found)));
+    if let Some((at, end)) = found.closed {
+        lines.push(Line::raw(format!("Over since {} UTC: {}.", moment(picture, at), ended(end))));
+    }
     if picture.is_past(finding) {
         lines.push(Line::raw("The livepatch that it is about is no longer loaded."));
     }

@@ -1,6 +1,7 @@
-//! The findings made, the worst and latest first.
+//! The findings made: those that hold before those that are over, the worst and latest first.
 
-use crate::journal::Finding;
+use crate::journal::{Finding, FindingClosed};
+use crate::model::FindingEnd;
 use std::cmp::Reverse;
 
 /// Findings kept.
@@ -19,6 +20,8 @@ pub struct Found {
     pub last_ns: u64,
     /// How often.
     pub times: u32,
+    /// When it ceased to hold, and what ended it; none while it holds.
+    pub closed: Option<(u64, FindingEnd)>,
 }
 
 /// The findings of a session.
@@ -42,6 +45,7 @@ impl Findings {
             known.times = known.times.saturating_add(1);
             known.last_ns = mono_ns;
             known.finding = finding;
+            known.closed = None;
         } else {
             if self.list.len() >= FINDINGS {
                 self.list.pop();
@@ -54,9 +58,23 @@ impl Findings {
                 first_ns: mono_ns,
                 last_ns: mono_ns,
                 times: 1,
+                closed: None,
             });
         }
-        self.list.sort_by_key(|found| Reverse((found.finding.severity, found.last_ns)));
+        self.sort();
+    }
+
+    /// A finding, in all the words in which it was said, does not hold any more.
+    pub(super) fn close(&mut self, mono_ns: u64, closed: &FindingClosed) {
+        for found in self.list.iter_mut().filter(|found| found.closed.is_none()) {
+            found.closed = closed.ends(&found.finding).then_some((mono_ns, closed.end));
+        }
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        let key = |found: &Found| (found.closed.is_none(), found.finding.severity, found.last_ns);
+        self.list.sort_by_key(|found| Reverse(key(found)));
     }
 
     /// The finding of that number.
@@ -64,7 +82,7 @@ impl Findings {
         self.list.iter().find(|found| found.number == number)
     }
 
-    /// The worst first; of the same severity, the latest first.
+    /// Those that hold first; of these the worst first; of the same severity, the latest first.
     pub fn list(&self) -> &[Found] {
         &self.list
     }

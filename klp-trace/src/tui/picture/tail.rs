@@ -117,6 +117,7 @@ pub fn is_news(body: &Body) -> bool {
         | Body::Transition(_)
         | Body::Stall(_)
         | Body::Finding(_)
+        | Body::FindingClosed(_)
         | Body::EventsLost(_)
         | Body::SessionEnd(_)
         | Body::RelocState(_) => true,

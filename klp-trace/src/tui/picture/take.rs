@@ -44,6 +44,7 @@ impl Picture {
             Body::Hook(hook) => self.hook(at, hook),
             Body::Transition(transition) => self.transition(at, transition),
             Body::Finding(finding) => self.findings.take(at, finding.clone()),
+            Body::FindingClosed(closed) => self.findings.close(at, closed),
             Body::EventsLost(lost) => {
                 self.lost = self.lost.saturating_add(lost.count);
                 self.losses += 1;

@@ -45,7 +45,11 @@ pub(super) fn draw(buffer: &mut Buffer, panes: &Panes, state: &State, picture: &
 fn line(found: &Found, state: &State, picture: &Picture, room: usize) -> Line<'static> {
     let finding = &found.finding;
     let (severity, style) = state.theme.severity(finding.severity);
-    let past = if picture.is_past(finding) { "(patch unloaded) " } else { "" };
+    let past = match found.closed {
+        _ if picture.is_past(finding) => "(patch unloaded) ",
+        Some(_) => "(over) ",
+        None => "",
+    };
     let times = if found.times > 1 { format!("{}x ", found.times) } else { String::new() };
     let head = format!(" {} {}  {times}{past}", finding.id, finding.id.name());
     let at = time(picture, found.last_ns);

@@ -15,7 +15,7 @@ fn records() -> Vec<Value> {
     events.extend((0..TOTAL).map(|i| at(1, Body::RelocState(state(i, Some(read), None, Verdict::Applied)))));
     events.push(at(1, Body::SectionRead(section_read(read, TOTAL, (0..TOTAL).map(entry).collect()))));
     events.push(one_of_each().remove(3));
-    events.push(one_of_each().remove(14));
+    events.push(one_of_each().remove(15));
     let mut lines = Vec::new();
     let mut journal = Journal::new(origin());
     for event in &events {
