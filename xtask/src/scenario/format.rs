@@ -152,6 +152,8 @@ pub struct Expect {
     pub verdicts: Option<BTreeMap<String, Verdicts>>,
     /// The findings made in this step, no other; none.
     pub findings: Option<BTreeMap<String, Found>>,
+    /// The findings closed in this step, no other, each with what ended it (`end` in the journal); any.
+    pub closed: Option<BTreeMap<String, Ends>>,
     /// Each is part of an `events_lost` record of this step; none.
     pub lost: Option<Vec<String>>,
     /// Each is part of a line of the kernel's log of this step; none.
@@ -170,6 +172,26 @@ pub struct Expect {
     pub audit: Option<BTreeMap<String, Verdicts>>,
     /// The findings of an audit, no other; any.
     pub audit_findings: Option<BTreeMap<String, Found>>,
+}
+
+/// What ended the findings of an id.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Ends {
+    /// One or more of them, all this.
+    All(String),
+    /// These, each of one or more.
+    Each(Vec<String>),
+}
+
+impl Ends {
+    /// They.
+    pub fn words(&self) -> &[String] {
+        match self {
+            Self::All(end) => std::slice::from_ref(end),
+            Self::Each(ends) => ends,
+        }
+    }
 }
 
 /// The verdicts of one patch's relocations gated on one object.
@@ -330,6 +352,7 @@ impl Expect {
             rc: over.rc.or(base.rc),
             verdicts: over.verdicts.or(base.verdicts),
             findings: over.findings.or(base.findings),
+            closed: over.closed.or(base.closed),
             lost: over.lost.or(base.lost),
             dmesg: over.dmesg.or(base.dmesg),
             dmesg_not: over.dmesg_not.or(base.dmesg_not),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 
 use super::exchange::{Run, RunStep};
-use super::format::{Attach, End, Found, Scenario, Verdicts, Vm};
+use super::format::{Attach, End, Ends, Found, Scenario, Verdicts, Vm};
 use super::ko::{self, Reloc};
 use crate::testbed::Series;
 
@@ -61,6 +61,8 @@ pub struct Expected {
     pub verdicts: Counts,
     /// Findings made in this step.
     pub findings: BTreeMap<String, Found>,
+    /// Findings closed in this step, each with what ended it; any when there is none here.
+    pub closed: Option<BTreeMap<String, Ends>>,
     /// Parts of records of lost events.
     pub lost: Vec<String>,
     /// Parts of lines of the kernel's log.
@@ -146,6 +148,7 @@ pub fn resolve(
             rc: expect.rc.unwrap_or(0),
             verdicts,
             findings: expect.findings.unwrap_or_default(),
+            closed: expect.closed,
             lost: expect.lost.unwrap_or_default(),
             dmesg: expect.dmesg.unwrap_or_default(),
             dmesg_not: expect.dmesg_not.unwrap_or_default(),

@@ -83,6 +83,8 @@ pub struct Journal {
     pub gone: BTreeSet<String>,
     /// The findings.
     pub findings: Vec<Finding>,
+    /// The findings closed, by id, each with what ended it.
+    pub closed: Vec<(String, String)>,
     /// The `events_lost` records.
     pub lost: Vec<String>,
     /// Which ELF witness (`file`, `memory`, `differs`) each patch's relocations rest on.
@@ -128,12 +130,19 @@ struct Line {
     relocations: Vec<RelocRef>,
     module: Option<ModuleRef>,
     finding: Option<Value>,
+    closed: Option<ClosedRef>,
 }
 
 #[derive(Deserialize)]
 struct ModuleRef {
     name: String,
     action: String,
+}
+
+#[derive(Deserialize)]
+struct ClosedRef {
+    id: String,
+    end: String,
 }
 
 #[derive(Deserialize)]
@@ -252,6 +261,10 @@ impl Journal {
             "finding" => match line.finding.as_ref().and_then(|f| f.get("id")).and_then(Value::as_str) {
                 Some(id) => self.findings.push(Finding { id: id.to_owned(), text: text.to_owned() }),
                 None => self.problem("a finding without an id", text),
+            },
+            "finding_closed" => match line.closed {
+                Some(ClosedRef { id, end }) => self.closed.push((id, end)),
+                None => self.problem("a finding_closed without its finding", text),
             },
             "events_lost" => self.lost.push(text.to_owned()),
             "session" if self.lines == 1 => self.session = serde_json::from_str(text).ok(),

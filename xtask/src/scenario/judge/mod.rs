@@ -30,7 +30,7 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
     let report: RunReport = read(&folder.join("run.json")).context("it was not run to its end")?;
     let journal = folder.join("journal.ndjson");
     let mut follower = Follower::default();
-    let (mut findings, mut lost) = (0, 0);
+    let (mut findings, mut closed, mut lost) = (0, 0, 0);
     let mut failed_steps = 0;
     let mut poked = None;
     for (number, expected) in instance.steps.iter().enumerate() {
@@ -42,6 +42,8 @@ fn judge_run(instance: &Instance, folder: &Path, wrong: &mut Vec<String>) -> any
             let new = follower.journal.findings.get(findings..).unwrap_or_default();
             step::findings(expected, new, &mut here);
             findings = follower.journal.findings.len();
+            step::closed(expected, follower.journal.closed.get(closed..).unwrap_or_default(), &mut here);
+            closed = follower.journal.closed.len();
             step::lost(expected, follower.journal.lost.get(lost..).unwrap_or_default(), &mut here);
             lost = follower.journal.lost.len();
             if !killed(instance, number) {

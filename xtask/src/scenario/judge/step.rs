@@ -55,6 +55,22 @@ pub fn findings(expected: &Expected, made: &[Finding], wrong: &mut Vec<String>) 
     exactly(&expected.findings, made, wrong);
 }
 
+/// Judges the findings closed in a step, where the scenario says which: these and no other, each once or more.
+pub fn closed(expected: &Expected, said: &[(String, String)], wrong: &mut Vec<String>) {
+    let Some(expected) = &expected.closed else { return };
+    let awaited = expected.iter().flat_map(|(id, ends)| ends.words().iter().map(move |end| (id, end)));
+    for (id, end) in
+        awaited.filter(|(id, end)| !said.iter().any(|closed| (&closed.0, &closed.1) == (*id, *end)))
+    {
+        wrong.push(format!("{id} was not closed ({end})"));
+    }
+    let called_for =
+        |id: &String, end: &String| expected.get(id).is_some_and(|ends| ends.words().contains(end));
+    for (id, end) in said.iter().filter(|(id, end)| !called_for(id, end)) {
+        wrong.push(format!("{id} was closed ({end}), expected {:?}", expected.get(id)));
+    }
+}
+
 /// These findings and no other.
 pub fn exactly(expected: &BTreeMap<String, Found>, made: &[Finding], wrong: &mut Vec<String>) {
     let mut by_id: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
@@ -97,6 +113,7 @@ fn one(id: &str, expected: &Found, made: &[&Finding], wrong: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::format::Ends;
 
     fn finding(id: &str, text: &str) -> Finding {
         Finding { id: id.to_owned(), text: text.to_owned() }
@@ -117,6 +134,22 @@ mod tests {
         assert_eq!(judge(&[finding("KLP001", "other words")]), 1);
         assert_eq!(judge(&[finding("KLP001", "refused"), finding("KLP001", "refused")]), 1);
         assert_eq!(judge(&[finding("KLP001", "refused"), finding("KLP013", "lost")]), 1);
+    }
+
+    #[test]
+    fn the_closings_expected_and_no_other() {
+        let judge = |wanted: Option<&str>, said: &[(&str, &str)]| {
+            let closed = wanted.map(|end| BTreeMap::from([("KLP001".to_owned(), Ends::All(end.to_owned()))]));
+            let said: Vec<_> = said.iter().map(|(id, end)| ((*id).to_owned(), (*end).to_owned())).collect();
+            let mut wrong = Vec::new();
+            super::closed(&Expected { closed, ..Expected::default() }, &said, &mut wrong);
+            wrong.len()
+        };
+        assert_eq!(judge(Some("cleared"), &[("KLP001", "cleared")]), 0);
+        assert_eq!(judge(Some("cleared"), &[]), 1);
+        assert_eq!(judge(Some("cleared"), &[("KLP001", "written")]), 2);
+        assert_eq!(judge(Some("cleared"), &[("KLP001", "cleared"), ("KLP002", "cleared")]), 1);
+        assert_eq!(judge(None, &[("KLP002", "cleared")]), 0);
     }
 
     #[test]
