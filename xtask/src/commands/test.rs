@@ -1,9 +1,13 @@
 //! `cargo xtask test`: everything that must hold before a change goes in.
 
+mod passed;
+
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+
+use passed::Passed;
 
 use super::{agreement, bench, boots, inspect, kunit, selftests, tui};
 use crate::scenario::again;
@@ -34,6 +38,9 @@ pub struct Args {
     /// Everything there is: benches and 20 minutes of fuzzing too
     #[arg(long, conflicts_with_all = ["quick", "scenario", "series"])]
     full: bool,
+    /// With --full: leave out what has passed at this commit, in a run that was stopped or failed elsewhere
+    #[arg(long, requires = "full")]
+    resume: bool,
 }
 
 /// What was counted, and how long it took.
@@ -42,10 +49,32 @@ struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,
+    /// How many of those that passed did so in an earlier run.
+    earlier: usize,
     stages: Vec<(String, Duration)>,
+    /// What has passed at this commit; none where nobody asks.
+    known: Option<Passed>,
 }
 
 impl Tally {
+    /// Whether this has passed at this commit, in an earlier run: said, and counted.
+    fn has_passed(&mut self, name: &str) -> bool {
+        let passed = self.known.as_ref().is_some_and(|known| known.has(name));
+        if passed {
+            println!("passed earlier at this commit: {name}");
+            self.passed += 1;
+            self.earlier += 1;
+        }
+        passed
+    }
+
+    /// Runs a stage, unless it has passed at this commit.
+    fn once(&mut self, name: &str, run: impl FnOnce() -> anyhow::Result<()>) {
+        if !self.has_passed(name) {
+            self.stage(name, run);
+        }
+    }
+
     /// Runs a stage that passes or fails as one.
     fn stage(&mut self, name: &str, run: impl FnOnce() -> anyhow::Result<()>) -> bool {
         println!("\n== {name}");
@@ -61,6 +90,16 @@ impl Tally {
     fn count(&mut self, name: &str, took: Duration, passed: bool) {
         self.stages.push((name.to_owned(), took));
         *(if passed { &mut self.passed } else { &mut self.failed }) += 1;
+        if passed {
+            self.note(name);
+        }
+    }
+
+    /// This has passed.
+    fn note(&mut self, name: &str) {
+        if let Some(Err(error)) = self.known.as_mut().map(|known| known.add(name)) {
+            println!("a later run will not know that this has passed: {error:#}");
+        }
     }
 }
 
@@ -72,7 +111,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         ensure!(known.contains(&name.as_str()), "no scenario {name}; there are {}", known.join(", "));
     }
     let begun = Instant::now();
-    let mut tally = Tally::default();
+    let mut tally = Tally { known: known(args)?, ..Tally::default() };
     let set_up = tally.stage("setup", install);
     let mut bench = None;
     if set_up {
@@ -82,18 +121,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         });
     }
     // Where the VMs leave a processor idle, the checks have it.
-    let checks = (set_up && args.scenario.is_empty()).then(|| thread::spawn(checks));
+    let left: Vec<Check> = if set_up && args.scenario.is_empty() {
+        CHECKS.into_iter().filter(|(name, _)| !tally.has_passed(name)).collect()
+    } else {
+        Vec::new()
+    };
+    let checks = (!left.is_empty()).then(|| thread::spawn(|| checks(left)));
     let done = match &bench {
         Some(bench) => scenarios(args, &all, bench, &mut tally),
         None => Ok(Vec::new()),
     };
     let alone = bench.as_ref().filter(|_| args.scenario.is_empty());
     // Its VM has one processor, and what is left of the checks, and the reading of modules, the other.
-    let counts = alone.is_some_and(|bench| bench.kernels.contains_key(&BENCHED)) && !args.quick;
+    let counts = alone.is_some_and(|bench| bench.kernels.contains_key(&BENCHED))
+        && !args.quick
+        && !tally.has_passed(BUDGETS);
+    let agreed: Vec<Series> = alone.map_or_else(Vec::new, |bench| agreed(args, bench));
+    let agreed: Vec<Series> =
+        agreed.into_iter().filter(|series| !tally.has_passed(&agreement_on(*series))).collect();
     let agreements = thread::scope(|scope| {
         let held = alone.map(|bench| {
             scope.spawn(move || {
-                let agreed = agreements(&agreed(args, bench), bench);
+                let agreed = agreements(&agreed, bench);
                 // The clock of its guest counts instructions: whatever runs beside it.
                 (agreed, counts.then(budgets))
             })
@@ -105,8 +154,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             }
         }
         if alone.is_some() {
-            tally.stage("inspect reads every module of the kernels", inspect::every_module);
-            tally.stage("inspect and readelf read the same in every fixture", inspect::against_readelf);
+            tally.once("inspect reads every module of the kernels", inspect::every_module);
+            tally.once("inspect and readelf read the same in every fixture", inspect::against_readelf);
         }
         let held =
             held.map(|held| held.join().map_err(|_| anyhow!("the thread of the agreement broke down")));
@@ -114,13 +163,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     })?;
     let (agreed, budgets) = agreements.unwrap_or_default();
     for (series, took, passed) in agreed {
-        tally.count(&format!("check-host and insmod agree on {series}"), took, passed);
+        tally.count(&agreement_on(series), took, passed);
     }
     if let Some((took, passed)) = budgets {
-        tally.count("klp-trace's instructions are within their budgets", took, passed);
+        tally.count(BUDGETS, took, passed);
     }
     if let Some(bench) = alone {
-        tally.stage("klp-trace tui at a terminal", || terminals(bench));
+        tally.once("klp-trace tui at a terminal", || terminals(bench));
     }
     let done = done?;
     if args.full
@@ -128,17 +177,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     {
         for series in Series::all() {
             let name = format!("the kernel's livepatch selftests on {series}");
-            tally.stage(&name, || selftests::on(bench, series));
+            tally.once(&name, || selftests::on(bench, series));
         }
-        tally.stage("the kernel's kunit.py reads assert's KTAP", kunit::reads_ktap);
-        tally.stage("100 boots in a row", || boots::in_a_row(bench, 100, 50, testbed::CPU));
-        tally.stage("bench attach", || bench::attach(BENCHED));
-        tally.stage("bench apply", || bench::apply(BENCHED));
-        tally.stage("bench audit", || bench::audit(BENCHED));
-        tally.stage("bench inspect", bench::inspect);
-        tally.stage("bench journal", bench::journal);
-        tally.stage("bench tui", || bench::tui(BENCHED));
-        tally.stage("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
+        tally.once("the kernel's kunit.py reads assert's KTAP", kunit::reads_ktap);
+        tally.once("100 boots in a row", || boots::in_a_row(bench, 100, 50, testbed::CPU));
+        tally.once("bench attach", || bench::attach(BENCHED));
+        tally.once("bench apply", || bench::apply(BENCHED));
+        tally.once("bench audit", || bench::audit(BENCHED));
+        tally.once("bench inspect", bench::inspect);
+        tally.once("bench journal", bench::journal);
+        tally.once("bench tui", || bench::tui(BENCHED));
+        tally.once("fuzzing", || cargo(&["xtask", "fuzz", "--minutes", "20"]));
     }
     report(&done, &tally, begun.elapsed());
     ensure!(tally.failed == 0, "{} failed", tally.failed);
@@ -181,7 +230,17 @@ const AGREED: Series = Series::V6_12;
 /// The kernel of the benches.
 const BENCHED: Series = Series::V6_12;
 
-const CHECKS: [(&str, &[&str]); 5] = [
+/// What a stage is called that this series has.
+fn agreement_on(series: Series) -> String {
+    format!("check-host and insmod agree on {series}")
+}
+
+const BUDGETS: &str = "klp-trace's instructions are within their budgets";
+
+/// A check's name, and what cargo is given.
+type Check = (&'static str, &'static [&'static str]);
+
+const CHECKS: [Check; 5] = [
     ("formatting", &["fmt", "--all", "--check"]),
     ("clippy", &["clippy", "--workspace", "--all-targets", "--quiet"]),
     ("unit tests", &["test", "--workspace", "--quiet"]),
@@ -190,8 +249,8 @@ const CHECKS: [(&str, &[&str]); 5] = [
 ];
 
 /// The checks of the code, one after the other: each one's name, how long it took, and whether it passed.
-fn checks() -> Vec<(&'static str, Duration, bool)> {
-    let check = |(name, words): (&'static str, &[&str])| {
+fn checks(left: Vec<Check>) -> Vec<(&'static str, Duration, bool)> {
+    let check = |(name, words): Check| {
         let begun = Instant::now();
         let (output, result) = cargo_beside(words);
         let end =
@@ -200,7 +259,7 @@ fn checks() -> Vec<(&'static str, Duration, bool)> {
         print!("\n== {name}\n{output}{end}\n");
         (name, begun.elapsed(), result.is_ok())
     };
-    CHECKS.map(check).into()
+    left.into_iter().map(check).collect()
 }
 
 /// The TUI on two series, each in a VM, at the same time.
@@ -237,12 +296,41 @@ fn scenarios(args: &Args, all: &[Scenario], bench: &Bench, tally: &mut Tally) ->
         );
     }
     let begun = Instant::now();
-    let done = again::run(bench, chosen);
+    let mut left: Vec<Instance> =
+        chosen.into_iter().filter(|one| !tally.has_passed(&scenario_on(&one.name, one.series))).collect();
+    let mut all = Vec::new();
+    // What is to be known of a run that is stopped is known after each of these.
+    let parts: Vec<Series> = if args.full { bench.kernels.keys().copied().collect() } else { Vec::new() };
+    let mut parts: Vec<Vec<Instance>> =
+        parts.into_iter().map(|series| left.extract_if(.., |one| one.series == series).collect()).collect();
+    parts.push(left);
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        let done = again::run(bench, part);
+        for passed in done.iter().filter(|done| done.wrong.is_empty()) {
+            tally.note(&scenario_on(&passed.name, passed.series));
+        }
+        let failed = done.iter().filter(|done| !done.wrong.is_empty()).count();
+        tally.failed += failed;
+        tally.passed += done.len() - failed;
+        all.extend(done);
+    }
     tally.stages.push(("scenarios in VMs".to_owned(), begun.elapsed()));
-    let failed = done.iter().filter(|done| !done.wrong.is_empty()).count();
-    tally.failed += failed;
-    tally.passed += done.len() - failed;
-    Ok(done)
+    Ok(all)
+}
+
+/// What a scenario is called on this series, with its mechanism.
+fn scenario_on(name: &str, series: Series) -> String {
+    format!("scenario {name} on {series}")
+}
+
+/// What has passed at this commit, where a complete run asks or tells.
+fn known(args: &Args) -> anyhow::Result<Option<Passed>> {
+    if args.resume {
+        return Passed::at_this_commit().map(Some);
+    }
+    // A working tree with changes is tested as it is; nothing can be resumed then.
+    let clean = if args.full { Passed::at_this_commit().ok() } else { None };
+    clean.map(Passed::forget).transpose()
 }
 
 fn choose(args: &Args, bench: &Bench, all: &[Scenario]) -> anyhow::Result<Vec<Instance>> {
@@ -293,5 +381,8 @@ fn report(done: &[Done], tally: &Tally, all: Duration) {
         println!("{:7.1}  {name}", took.as_secs_f64() / 60.0);
     }
     println!("{:7.1}  in all, the checks of the code beside the VMs", all.as_secs_f64() / 60.0);
+    if tally.earlier > 0 {
+        println!("{} of those that passed did so in an earlier run at this commit", tally.earlier);
+    }
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
 }
