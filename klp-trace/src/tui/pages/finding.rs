@@ -24,12 +24,9 @@ pub(super) fn lines(state: &State, picture: &Picture, found: &Found, width: u16)
         ),
     ])];
     lines.push(Line::raw(""));
-    lines.extend(body(finding, cells));
+    lines.extend(body(picture, found, cells));
     lines.push(Line::raw(""));
     lines.push(Line::raw(when(picture, found)));
-    if let Some((at, end)) = found.closed {
-        lines.push(Line::raw(format!("Over since {} UTC: {}.", moment(picture, at), ended(end))));
-    }
     if picture.is_past(finding) {
         lines.push(Line::raw("The livepatch that it is about is no longer loaded."));
     }
@@ -59,10 +56,16 @@ pub(super) fn lines(state: &State, picture: &Picture, found: &Found, width: u16)
     lines
 }
 
-/// What, what to do, why: the remedy comes before the reason, since it must not fall off a small screen.
-pub fn body(finding: &Finding, cells: usize) -> Vec<Line<'static>> {
+/// That it is over, what, what to do, why: the remedy comes before the reason, since it must not fall off a small screen.
+pub fn body(picture: &Picture, found: &Found, cells: usize) -> Vec<Line<'static>> {
+    let finding = &found.finding;
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    let mut lines = headed("what  ", bold, &safe(&finding.message), cells);
+    let mut lines = Vec::new();
+    if let Some((at, end)) = found.closed {
+        let over = format!("since {} UTC: {}", moment(picture, at), ended(end));
+        lines.extend(headed("over  ", bold, &over, cells));
+    }
+    lines.extend(headed("what  ", bold, &safe(&finding.message), cells));
     lines.extend(headed("do    ", bold, &safe(&finding.action), cells));
     for command in &finding.commands {
         lines.extend(headed("      ", Style::new(), &safe(command), cells));

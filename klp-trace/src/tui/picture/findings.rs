@@ -77,6 +77,11 @@ impl Findings {
         self.list.sort_by_key(|found| Reverse(key(found)));
     }
 
+    /// How many of those kept hold.
+    pub fn open(&self) -> usize {
+        self.list.iter().filter(|found| found.closed.is_none()).count()
+    }
+
     /// The finding of that number.
     pub fn get(&self, number: u64) -> Option<&Found> {
         self.list.iter().find(|found| found.number == number)

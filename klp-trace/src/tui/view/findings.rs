@@ -30,7 +30,7 @@ pub(super) fn draw(buffer: &mut Buffer, panes: &Panes, state: &State, picture: &
     let Some(found) = rows.get(state.findings.selected).and_then(|at| list.get(*at)) else { return };
     let below = u16::try_from(height).unwrap_or(inner.height);
     let rest = Rect { y: inner.y + below, height: inner.height.saturating_sub(below), ..inner };
-    let body = finding::body(&found.finding, usize::from(rest.width.saturating_sub(2)));
+    let body = finding::body(picture, found, usize::from(rest.width.saturating_sub(2)));
     let cut_off = body.len().saturating_sub(usize::from(rest.height));
     for (y, line) in (rest.y..rest.bottom()).zip(&body) {
         buffer.set_line(rest.x + 1, y, line, rest.width.saturating_sub(1));

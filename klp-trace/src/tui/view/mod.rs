@@ -84,8 +84,11 @@ fn tabs(buffer: &mut Buffer, panes: &Panes, state: &State, picture: &Picture) {
     let focused = state.focus == Focus::Tabs;
     let mut titles = vec![Span::raw(" ")];
     for (at, tab) in Tab::ALL.into_iter().enumerate() {
-        let number = if tab == Tab::Findings { picture.findings.list().len() } else { 0 };
-        let number = if number > 0 { format!(" ({number})") } else { String::new() };
+        let number = match (tab, picture.findings.open(), picture.findings.list().len()) {
+            (Tab::Findings, open, all) if open < all => format!(" ({open} of {all})"),
+            (Tab::Findings, all @ 1.., _) => format!(" ({all})"),
+            _ => String::new(),
+        };
         let text = format!("{} {}{number}", at + 1, tab.title());
         let text = if tab == state.tab { format!("[{text}]") } else { format!(" {text} ") };
         let style = if tab == state.tab { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
