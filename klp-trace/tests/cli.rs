@@ -141,3 +141,28 @@ fn config_check_says_what_it_checked() {
     assert_eq!(code, Some(2));
     assert!(said.contains("config.toml: line 2: byte 0xfc at offset 10 is not UTF-8"), "{said}");
 }
+
+#[test]
+fn a_configuration_of_serve_is_checked_without_privilege() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("serve.toml");
+    let name = path.to_str().expect("UTF-8");
+    std::fs::write(&path, "[look]\ninterval = \"1m\"\n").expect("it is written");
+    let good = output(&["serve", "--config", name, "--check-config"]);
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    let said = String::from_utf8_lossy(&good.stdout);
+    assert!(said.contains(": valid\n") && said.contains("full look: every 60 s"), "{said}");
+    std::fs::write(&path, "[look]\nintervall = \"1m\"\n").expect("it is written");
+    for args in [&["serve", "--config", name, "--check-config"][..], &["serve", "--config", name]] {
+        let bad = output(args);
+        assert_eq!(bad.status.code(), Some(2), "{bad:?}");
+        let said = String::from_utf8_lossy(&bad.stderr);
+        assert!(
+            said.contains("serve.toml: line 2: unknown key \"intervall\"")
+                && said.contains("did you mean interval?"),
+            "{said}"
+        );
+    }
+    let missing = output(&["serve", "--config", "/no/such/serve.toml"]);
+    assert_eq!(missing.status.code(), Some(2), "a file that was named");
+}

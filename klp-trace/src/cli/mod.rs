@@ -19,6 +19,7 @@ pub mod man;
 pub mod policy;
 mod replayed;
 pub mod schema;
+pub mod serve;
 pub mod status;
 mod suggest;
 mod text_file;
@@ -61,6 +62,7 @@ pub enum Command {
     Tui(tui::Args),
     Watch(watch::Args),
     Audit(audit::Args),
+    Serve(serve::Args),
     Status(status::Args),
     Assert(assert::Args),
     Policy(policy::Args),
@@ -84,6 +86,7 @@ impl Command {
             Self::Tui(args) => tui::run(&args),
             Self::Watch(args) => watch::run(&args),
             Self::Audit(args) => audit::run(&args),
+            Self::Serve(args) => serve::run(&args),
             Self::Status(args) => status::run(&args),
             Self::Assert(args) => assert::run(&args),
             Self::Policy(args) => policy::run(&args),

@@ -3,7 +3,7 @@
 use super::exit::{self, Exit};
 use super::failure::Failure;
 use super::print_text;
-use super::{doctor, status, verify_journal};
+use super::{doctor, serve, status, verify_journal};
 use crate::{journal, output, policy};
 
 const EXAMPLES: &str = "\
@@ -43,6 +43,8 @@ pub enum What {
     Doctor,
     /// What status --json writes
     Status,
+    /// A configuration of serve, in the JSON form of its TOML
+    Serve,
     /// What verify-journal --json writes
     Verification,
 }
@@ -57,6 +59,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         What::Inspect => output::inspect::schema(),
         What::CheckHost => output::inspect::check_host_schema(),
         What::Status => status::schema(),
+        What::Serve => serve::schema(),
         What::Doctor => doctor::report::schema(),
         What::Verification => verify_journal::json::schema(),
     };

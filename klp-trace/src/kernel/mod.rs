@@ -12,6 +12,7 @@ mod module_files;
 pub mod module_symbols;
 pub mod modules;
 pub mod nearest;
+pub mod own_process;
 pub mod patch_file;
 pub mod presence;
 pub mod resolve;

@@ -10,7 +10,7 @@ pub fn metrics() -> String {
     let mut page = format!(
         "# Metrics
 
-What klp-trace tells Prometheus, in text format 0.0.4. This page is made from `klp-trace/src/metrics/metric.rs`; a test compares
+What `klp-trace serve` tells Prometheus ([docs/serve.md](../docs/serve.md)), in text format 0.0.4. This page is made from `klp-trace/src/metrics/metric.rs`; a test compares
 the two, and writes it with `KLP_TRACE_BLESS=1 cargo test -p klp-trace --lib metrics`.
 
 Three things are kept apart: *verified* (`applied`, `cleared`, `pending`), *wrong* (`missing`, `orphaned`, `stale`, `mismatch`) and

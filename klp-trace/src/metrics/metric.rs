@@ -66,7 +66,7 @@ labels! {
     /// A kernel's release.
     Release = "release": "uname's release",
     /// What klp-trace was built from.
-    Revision = "revision": "the commit, or `unknown`",
+    Revision = "revision": "what `klp-trace --version` names as its commit",
     /// What is said of a relocation.
     Verdict = "verdict": "verified: `applied`, `cleared`, `pending`; wrong: `missing`, `orphaned`, `stale`, `mismatch`; cannot tell: `unknown`",
     /// A version of klp-trace.
@@ -157,6 +157,9 @@ metrics! {
     PatchTransitionSeconds = "klp_trace_patch_transition_seconds" Gauge [Patch]
         "How long a patch has been seen in transition; 0: it is in none.",
         "tasks are being moved to or from the patch";
+    /// Findings that hold.
+    Findings = "klp_trace_findings" Gauge [Finding]
+        "Findings that hold now.", "a finding was made, and nothing has ended it: its page says what does; absent while `klp_trace_up` is 0";
     /// Findings made.
     FindingsTotal = "klp_trace_findings_total" Counter [Finding]
         "Findings made since the start of the process.", "a finding was made";
@@ -215,7 +218,7 @@ metrics! {
     /// What the caps cut.
     SeriesOmitted = "klp_trace_series_omitted" Gauge []
         "Series of patches and objects that are not listed, the worst ones being kept; no total lacks them.",
-        "more than 16 patches, 64 objects of one, or 100 objects in all have relocations";
+        "more than 16 patches, 64 objects of one, or 96 objects in all have relocations";
     /// The process.
     ProcessCpuSecondsTotal = "process_cpu_seconds_total" Counter []
         "Time that the process was run, in seconds.", "always";

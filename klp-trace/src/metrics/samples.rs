@@ -31,8 +31,8 @@ impl<'a> Samples<'a> {
         let process = self.moment.process.as_ref();
         match metric {
             Metric::BuildInfo => {
-                let revision = env!("KLP_TRACE_BUILT_FROM").split(' ').next().unwrap_or_default();
-                vec![(vec![env!("CARGO_PKG_VERSION").to_owned(), revision.to_owned()], 1.0)]
+                let of = [env!("CARGO_PKG_VERSION"), env!("KLP_TRACE_BUILT_FROM")];
+                vec![(of.map(str::to_owned).into(), 1.0)]
             }
             Metric::KernelInfo => {
                 let text = |text: &str| escape(text.as_bytes()).into_owned();
@@ -54,6 +54,7 @@ impl<'a> Samples<'a> {
                 self.patches(|_, patch| Some(seconds(patch.transition.unwrap_or_default())))
             }
             Metric::PatchesUnread => maybe(self.state.map(|state| number(state.unread.len() as u64))),
+            Metric::Findings => self.state.map(findings).unwrap_or_default(),
             Metric::FindingsTotal => labelled(
                 FindingId::ALL
                     .iter()
@@ -133,6 +134,12 @@ impl<'a> Samples<'a> {
 fn relocations(state: &State) -> Vec<Sample> {
     let of = |verdict: &Verdict| (verdict.word().to_owned(), state.totals.get(verdict).copied().unwrap_or(0));
     labelled(Verdict::ALL.iter().map(of))
+}
+
+/// All ids, those of which none holds too.
+fn findings(state: &State) -> Vec<Sample> {
+    let of = |id: &FindingId| (id.to_string(), u64::from(state.open.get(id).copied().unwrap_or(0)));
+    labelled(FindingId::ALL.iter().map(of))
 }
 
 fn labelled(values: impl Iterator<Item = (String, u64)>) -> Vec<Sample> {

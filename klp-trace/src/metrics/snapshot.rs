@@ -2,7 +2,7 @@
 
 use super::Counts;
 use crate::journal::{ElfWitness, Totals};
-use crate::model::Verdict;
+use crate::model::{FindingId, Verdict};
 use crate::verify::Verifier;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub enum Sight {
 pub struct State {
     /// Relocations by verdict, of all patches.
     pub totals: Totals,
+    /// How many findings of each kind hold.
+    pub open: BTreeMap<FindingId, u32>,
     /// The loaded livepatches by name.
     pub patches: BTreeMap<Arc<str>, PatchState>,
     /// Those whose sections could not be read.
@@ -155,6 +157,7 @@ impl State {
     pub fn of(verifier: &Verifier) -> Self {
         let mut state = Self {
             totals: verifier.totals(),
+            open: verifier.open_findings(),
             unread: verifier.unread().map(|name| label(name)).collect(),
             ..Self::default()
         };

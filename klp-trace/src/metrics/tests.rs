@@ -108,6 +108,17 @@ fn a_recording_gives_this_text() {
     golden("metrics/tests/reload.prom", &lines);
     assert_eq!(value(&text, "klp_trace_relocations{verdict=\"stale\"}"), Some(16.0));
     assert_eq!(value(&text, "klp_trace_findings_total{finding=\"KLP009\"}"), Some(1.0));
+    assert_eq!(value(&text, "klp_trace_findings{finding=\"KLP001\"}"), Some(1.0), "it still holds");
+}
+
+#[test]
+fn a_finding_that_was_ended_holds_no_more() {
+    let (mut most, mut last) = (0, 0);
+    replayed("6.1-disable.ndjson.zst", &mut |verifier, _| {
+        last = verifier.open_findings().get(&FindingId::Klp004).copied().unwrap_or(0);
+        most = most.max(last);
+    });
+    assert_eq!((most, last), (1, 0));
 }
 
 #[test]
@@ -145,7 +156,8 @@ fn every_metric_is_told_when_all_is_known() {
 }
 
 /// Metrics that are states: not there while they are not known.
-const STATES: [&str; 9] = [
+const STATES: [&str; 10] = [
+    "klp_trace_findings{",
     "klp_trace_relocations",
     "klp_trace_object_",
     "klp_trace_patch_info",

@@ -157,6 +157,27 @@ impl JournalWriter {
         Ok(self.rotated.map(Rotated::finish).unwrap_or_default())
     }
 
+    /// Goes on in another file, if the journal is rotated and this one holds anything.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be closed, or the next one cannot be made.
+    pub fn rotate_now(&mut self) -> Result<(), SinkError> {
+        self.flush()?;
+        // What is pending starts the next file, or goes on in it.
+        let starts = self.journal.next_kind() == Some(Kind::Session);
+        if self.rotated.is_some() && self.written > 0 { self.rotate(starts) } else { Ok(()) }
+    }
+
+    /// Records of the session so far.
+    pub fn records(&self) -> u64 {
+        self.journal.records()
+    }
+
+    /// Files that were deleted to keep the journal's size.
+    pub fn deleted(&self) -> u64 {
+        self.rotated.as_ref().map_or(0, Rotated::deleted)
+    }
+
     fn is_due(&self) -> bool {
         self.rotated.as_ref().is_some_and(|rotated| {
             self.written > 0 && rotated.rotation().is_due(self.written, self.opened.elapsed())

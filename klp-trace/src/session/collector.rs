@@ -44,9 +44,9 @@ impl Collector {
         Ok(Self { live, session, next_tick: Instant::now() + TICK })
     }
 
-    /// Begins the session, and takes a first look at what is loaded.
-    pub fn start(&mut self, out: Out) {
-        self.live.start(self.session.clone(), out);
+    /// Begins the session, and takes a first look at what is loaded. Says whether the list of modules could be read.
+    pub fn start(&mut self, out: Out) -> bool {
+        self.live.start(self.session.clone(), out)
     }
 
     /// Waits until records have arrived or `wake` can be read, at most until then or the next tick.
@@ -79,9 +79,15 @@ impl Collector {
         ticks
     }
 
-    /// Reads everything again that can have changed.
-    pub fn read_again(&mut self, out: Out) {
-        self.live.read_again(out);
+    /// Reads everything again that can have changed. Says whether the list of modules could be read. What is being written
+    /// meanwhile is read with a later step: [`Collector::has_read_all`] tells.
+    pub fn read_again(&mut self, out: Out) -> bool {
+        self.live.read_again(out)
+    }
+
+    /// Whether nothing is waiting to be read (again).
+    pub fn has_read_all(&self) -> bool {
+        self.live.verifier().wants().is_empty()
     }
 
     /// Takes what has arrived, for the last time, and ends the session.

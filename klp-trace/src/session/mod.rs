@@ -18,6 +18,6 @@ pub use collector::Collector;
 pub use error::SessionError;
 pub use origin::{host, origin};
 pub use replay::{Replayed, replay};
-pub use signals::stop_flag;
+pub use signals::{service_flags, stop_flag};
 pub use sinks::Sinks;
 pub use watch::watch;

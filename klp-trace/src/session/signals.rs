@@ -16,3 +16,15 @@ pub fn stop_flag() -> Result<Arc<AtomicBool>, SessionError> {
     }
     Ok(stop)
 }
+
+/// Of a service: the first is set by SIGINT and SIGTERM from here on, the second by SIGHUP.
+///
+/// # Errors
+/// Fails when a handler cannot be set.
+pub fn service_flags() -> Result<(Arc<AtomicBool>, Arc<AtomicBool>), SessionError> {
+    let (stop, reload) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    for (signal, flag) in [(SIGINT, &stop), (SIGTERM, &stop), (SIGHUP, &reload)] {
+        signal_hook::flag::register(signal, Arc::clone(flag)).map_err(SessionError::Signals)?;
+    }
+    Ok((stop, reload))
+}

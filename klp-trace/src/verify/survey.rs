@@ -3,7 +3,7 @@
 use super::{section::Section, verifier::Verifier};
 use crate::{
     journal::{Elf, ElfWitness, PatchRef, Totals},
-    model::Verdict,
+    model::{FindingId, Verdict},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,6 +31,11 @@ impl Verifier {
             Surveyed { patch: patch.r.clone(), witness, objects }
         };
         self.patches.values().map(one).collect()
+    }
+
+    /// How many findings of each kind hold now; only those above zero.
+    pub fn open_findings(&self) -> BTreeMap<FindingId, u32> {
+        self.open.counts()
     }
 
     /// The livepatches, by name, whose sections could not be read: nothing is known of their relocations.

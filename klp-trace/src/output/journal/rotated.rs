@@ -37,6 +37,7 @@ pub(super) struct Rotated {
     /// The file that is being compressed.
     compressing: Option<JoinHandle<Result<(), String>>>,
     problems: Vec<String>,
+    deleted: u64,
 }
 
 impl Rotated {
@@ -45,9 +46,15 @@ impl Rotated {
         let there = set(&output)
             .map_err(|source| SinkError::Create { to: numbered(&output, 1).display().to_string(), source })?;
         let number = there.last().map_or(0, |(number, _)| *number);
-        let mut rotated = Self { output, rotation, number, compressing: None, problems: Vec::new() };
+        let mut rotated =
+            Self { output, rotation, number, compressing: None, problems: Vec::new(), deleted: 0 };
         rotated.make_room();
         Ok(rotated)
+    }
+
+    /// Files that were deleted because they were too old.
+    pub(super) fn deleted(&self) -> u64 {
+        self.deleted
     }
 
     pub(super) fn rotation(&self) -> &Rotation {
@@ -103,8 +110,11 @@ impl Rotated {
                 break;
             }
             all = all.saturating_sub(size(&path) + size(&signature_of(&path)));
-            if let Err(error) = std::fs::remove_file(&path) {
-                self.problem(format!("cannot delete {}, which is too old: {error}", path.display()));
+            match std::fs::remove_file(&path) {
+                Ok(()) => self.deleted += 1,
+                Err(error) => {
+                    self.problem(format!("cannot delete {}, which is too old: {error}", path.display()));
+                }
             }
             // It need not be there.
             let _ = std::fs::remove_file(signature_of(&path));

@@ -12,8 +12,9 @@ use crate::{
 use std::sync::Arc;
 
 impl<R: Reader> Live<R> {
-    pub(super) fn look(&mut self, out: Out) {
-        let Ok(modules) = Modules::read(&self.root) else { return };
+    /// Looks; false where the list of modules cannot be read, and nothing was looked at.
+    pub(super) fn look(&mut self, out: Out) -> bool {
+        let Ok(modules) = Modules::read(&self.root) else { return false };
         self.refresh(&modules);
         let livepatches: Vec<&Module> = modules.iter().filter(|module| module.is_livepatch()).collect();
         self.forget_gone(&modules, out);
@@ -25,6 +26,7 @@ impl<R: Reader> Live<R> {
             }
         }
         self.meet_all(&livepatches, out);
+        true
     }
 
     /// The table of modules, from the kernel's own list; addresses already known are kept.

@@ -91,6 +91,8 @@ pub struct Live<R> {
     log: Option<Kmsg>,
     /// Something was lost: the kernel is to be looked at again.
     look_again: bool,
+    /// Records taken from the ring.
+    taken: u64,
 }
 
 impl<R: Reader> Live<R> {
@@ -120,6 +122,7 @@ impl<R: Reader> Live<R> {
             blind: blind::Blindness::default(),
             log: None,
             look_again: false,
+            taken: 0,
         }
     }
 
@@ -140,17 +143,23 @@ impl<R: Reader> Live<R> {
         &self.reader
     }
 
+    /// Records taken from the ring buffer so far.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// The probes, for what is no event.
     pub fn reader_mut(&mut self) -> &mut R {
         &mut self.reader
     }
 
     /// Begins a session: says so, and takes a first look. The probes are attached by now, so that nothing falls
-    /// between the look and the watching.
-    pub fn start(&mut self, session: Session, out: Out) {
+    /// between the look and the watching. Says whether the list of modules could be read.
+    pub fn start(&mut self, session: Session, out: Out) -> bool {
         self.say(None, Body::Session(session), out);
-        self.look(out);
+        let looked = self.look(out);
         self.step(out);
+        looked
     }
 
     /// Takes all that has arrived, and reads what the verifier wants read.
@@ -159,8 +168,8 @@ impl<R: Reader> Live<R> {
         if self.reader.may_have_lost() {
             self.notice_loss(out);
         }
-        if std::mem::take(&mut self.look_again) {
-            self.look(out);
+        if self.look_again {
+            self.look_again = !self.look(out);
         }
         self.satisfy(out);
         self.verifier.rest(now(), out);
@@ -175,13 +184,14 @@ impl<R: Reader> Live<R> {
         self.verifier.finish(out);
     }
 
-    /// Reads everything again that can have changed, whatever was seen of it.
-    pub fn read_again(&mut self, out: Out) {
+    /// Reads everything again that can have changed, whatever was seen of it. Says whether the list of modules could be read.
+    pub fn read_again(&mut self, out: Out) -> bool {
         self.take_all(out);
         self.notice_loss(out);
         self.verifier.want_all();
-        self.look(out);
+        let looked = self.look(out);
         self.step(out);
+        looked
     }
 
     /// What is to be done about once a second: notices that the hooks have gone blind, and that a transition does not end.

@@ -16,6 +16,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 impl<R: Reader> Live<R> {
     pub(super) fn take(&mut self, event: raw::RawEvent, out: Out) {
+        self.taken += 1;
         match event {
             raw::RawEvent::Enter(event) => self.entered(&event, out),
             raw::RawEvent::Exit(event) => self.left(&event, out),
