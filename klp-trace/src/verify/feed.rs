@@ -1,7 +1,6 @@
 //! One kind of evidence after the other.
 
 use super::{
-    counts::Counted,
     misplaced::misplaced,
     objects::VMLINUX,
     section::{Detached, Patch, Section},
@@ -188,9 +187,12 @@ impl Verifier {
                 reloc.third = true;
                 section.thirds.insert(third);
             }
-            if let Some(before) = section.relocs.insert(entry.index, reloc) {
-                section.counts.change(before.counted(), Counted::default());
+            if let Some(before) = section.relocs.get(&entry.index) {
+                // Told of again, it is unknown until it is read: what was known of it has not ended.
+                reloc.known = before.known;
+                section.counts.change(before.counted(), reloc.counted());
             }
+            section.relocs.insert(entry.index, reloc);
         }
         patch.find_orphans();
         let differs = matches!(metadata.elf, Elf::Differs { .. });

@@ -44,6 +44,17 @@ fn stale() -> Story {
     story
 }
 
+fn listed(objects: &[&str]) -> Body {
+    Body::Livepatch(Livepatch {
+        patch: Story::patch(),
+        standing: Standing::Enabled,
+        sections: 1,
+        unread: None,
+        refcount: Some(1),
+        objects: Some(objects.iter().map(|object| (*object).into()).collect()),
+    })
+}
+
 fn patch_goes(story: &mut Story) {
     let patch = ObjectRef { name: "lp".into(), address: Some(Address(PATCH)), load: None };
     story.module_hook(Hook::KlpModuleGoing, Phase::Exit, None, patch);
@@ -75,7 +86,12 @@ fn values_that_were_cleared_since_end_it_and_values_that_changed_do_not() {
     story.read(Hook::Demand, None, [0, 0], old);
     let ends = ended(&mut story);
     assert!(ends.contains(&(FindingId::Klp001, FindingEnd::Cleared)), "{ends:?}");
-    // So again: said again.
+    assert_eq!(open(&story), []);
+    // So again, of the same load of the object and of another: said again.
+    story.read(Hook::Demand, None, old, old);
+    assert_eq!(made(&mut story), [FindingId::Klp001]);
+    story.read(Hook::Demand, None, [0, 0], old);
+    ended(&mut story);
     assert_eq!(open(&story), []);
     story.load_target(0x2000);
     let old = story.values();
@@ -115,6 +131,10 @@ fn what_cannot_be_told_has_not_ended() {
     story.feed(Body::EventsLost(lost));
     assert_eq!(ended(&mut story), []);
     assert_eq!(open(&story), [FindingId::Klp001, FindingId::Klp013]);
+    // Other evidence of the patch, and its metadata once more.
+    story.feed(listed(&["tmod"]));
+    story.metadata(Story::patch_loaded());
+    assert_eq!(ended(&mut story), [], "nothing has been read");
     let old = story.values();
     story.read(Hook::Demand, None, old, old);
     assert_eq!(ended(&mut story), [(FindingId::Klp013, FindingEnd::ReadAgain)]);
@@ -164,13 +184,17 @@ fn a_refused_load_is_over_when_the_object_has_loaded() {
     let mut story = stale();
     let old = story.values();
     story.base = 0x9000;
-    story.hook(Hook::KlpModuleComing, Phase::Enter, None);
-    story.symbols();
-    story.read(Hook::ApplyRelocateAdd, Some(-8), old, story.values());
-    story.hook(Hook::ApplyRelocateAdd, Phase::Exit, Some(-8));
-    story.read(Hook::KlpCleanupModulePatchesLimited, Some(-8), old, story.values());
-    story.hook(Hook::KlpModuleComing, Phase::Exit, Some(-8));
-    assert_eq!(made(&mut story), [FindingId::Klp009]);
+    for now in [5, 9] {
+        story.now = now;
+        story.hook(Hook::KlpModuleComing, Phase::Enter, None);
+        story.symbols();
+        story.read(Hook::ApplyRelocateAdd, Some(-8), old, story.values());
+        story.hook(Hook::ApplyRelocateAdd, Phase::Exit, Some(-8));
+        story.read(Hook::KlpCleanupModulePatchesLimited, Some(-8), old, story.values());
+        story.hook(Hook::KlpModuleComing, Phase::Exit, Some(-8));
+        let [again] = story.findings().try_into().unwrap();
+        assert_eq!((again.id, again.opened_ns), (FindingId::Klp009, 5), "said again, it is the same");
+    }
     story.hook(Hook::KlpModuleComing, Phase::Enter, None);
     assert_eq!(ended(&mut story), [], "coming is not there");
     story.read(Hook::Demand, None, [0, 0], [0, 0]);
@@ -212,16 +236,6 @@ fn a_file_that_agrees_ends_the_doubt() {
 #[test]
 fn an_orphan_that_is_listed_is_none() {
     let mut story = Story::new(true);
-    let listed = |objects: &[&str]| {
-        Body::Livepatch(Livepatch {
-            patch: Story::patch(),
-            standing: Standing::Enabled,
-            sections: 1,
-            unread: None,
-            refcount: Some(1),
-            objects: Some(objects.iter().map(|object| (*object).into()).collect()),
-        })
-    };
     story.load_patch();
     story.feed(listed(&["other"]));
     story.base = 0x1000;
