@@ -3,7 +3,7 @@
 use super::{
     Allow, Check, Group, Observed, Place, Policy, Rule, Status,
     file::{Deny, covers},
-    observed::{Found, KEPT, Section},
+    observed::{FINDINGS, Found, KEPT, Section},
     rules,
 };
 use crate::{
@@ -40,14 +40,28 @@ fn findings(policy: &Policy, seen: &Observed, today: Date) -> (Vec<Check>, Vec<b
     let mut checks = Vec::new();
     for id in FindingId::ALL {
         let of_kind: Vec<&Found> = seen.findings.iter().filter(|found| found.finding.id == *id).collect();
-        if of_kind.is_empty() {
+        let beyond = seen.beyond.get(id);
+        if of_kind.is_empty() && beyond.is_none() {
             checks.push(Check::new(Rule::Finding(*id), title(*id), Status::Pass));
         }
         for found in of_kind {
             checks.push(one_finding(policy, seen, found, today, &mut used));
         }
+        checks.extend(beyond.map(|(number, severity)| those_beyond(policy, *id, *number, *severity)));
     }
     (checks, used)
+}
+
+/// One check for the findings that were too many to be kept. No allowance covers what is not known one by one, and whether they
+/// hold at the end is not known either.
+fn those_beyond(policy: &Policy, id: FindingId, number: u64, severity: Severity) -> Check {
+    let denied = policy.deny.iter().any(|rule| rule.rule.is_none() && rule.id.is_none_or(|of| of == id));
+    let counts = severity >= policy.findings.fail_on.unwrap_or(Severity::Error);
+    let status = if denied || counts { Status::Fail } else { Status::Pass };
+    let mut check = Check::new(Rule::Finding(id), format!("{}: {number} more", title(id)), status)
+        .what(format!("{number} more were made than the {FINDINGS} findings that are listed one by one"));
+    check.severity = severity;
+    check
 }
 
 fn one_finding(policy: &Policy, seen: &Observed, found: &Found, today: Date, used: &mut [bool]) -> Check {

@@ -6,7 +6,7 @@ use crate::{
         Body, Elf, Event, EventsLost, Finding, FindingClosed, HookEvent, ModuleAction, ModuleEvent,
         PatchMetadata, RelocState, SectionRead, Totals, Transition, TransitionStep,
     },
-    model::{FindingEnd, Hook, Phase, Verdict},
+    model::{FindingEnd, FindingId, Hook, Phase, Severity, Verdict},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,6 +15,9 @@ use std::{
 
 /// Relocations of a section that are kept for a closer look.
 pub(super) const KEPT: usize = 64;
+
+/// Findings of a session that are kept one by one; of those beyond, how many there are and how grave the gravest is.
+pub(super) const FINDINGS: usize = 4096;
 
 /// Everything of one session that a policy can ask about. Takes the events that the verifier says, in order.
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ pub struct Observed {
     pub(super) objects: BTreeMap<Arc<str>, bool>,
     pub(super) stories: BTreeMap<Subject, Vec<Step>>,
     pub(super) findings: Vec<Found>,
+    /// Those beyond [`FINDINGS`].
+    pub(super) beyond: BTreeMap<FindingId, (u64, Severity)>,
     pub(super) lost: u64,
     pub(super) losses: Vec<EventsLost>,
     pub(super) applies: Longest,
@@ -152,6 +157,11 @@ impl Observed {
             }
             Body::SectionRead(read) => self.section_read(read),
             Body::Transition(transition) => self.transition(transition, at, event.task.is_some()),
+            Body::Finding(finding) if self.findings.len() >= FINDINGS => {
+                let (number, severity) = self.beyond.entry(finding.id).or_insert((0, finding.severity));
+                *number += 1;
+                *severity = (*severity).max(finding.severity);
+            }
             Body::Finding(finding) => {
                 self.findings.push(Found { finding: finding.clone(), over: None });
             }
@@ -170,7 +180,7 @@ impl Observed {
         self.span
     }
 
-    /// The findings, in order, those that are over too.
+    /// The findings, in order, those that are over too: no more of them than are kept.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().map(|found| &found.finding)
     }

@@ -357,3 +357,19 @@ fn a_finding_lists_what_it_covers() {
     // Of zeroed ones, where none is.
     assert!(listed(FindingId::Klp005, 2, 0).is_empty());
 }
+
+#[test]
+fn findings_without_number_take_no_memory_without_number() {
+    use crate::model::{FindingId, Severity};
+    let mut told = Told::new();
+    for _ in 0..10_000 {
+        told.say(crate::journal::Body::Finding(testing::finding()));
+    }
+    let id = testing::finding().id;
+    let made = checks("", &told, Rule::Finding(id));
+    assert_eq!(made.len(), 4096 + 1);
+    let last = made.last().unwrap();
+    assert!(last.name.ends_with(": 5904 more"), "{}", last.name);
+    assert_eq!((last.status, last.severity), (Status::Fail, Severity::Error));
+    assert_eq!(checks("", &told, Rule::Finding(FindingId::Klp002)).len(), 1, "of which there is none");
+}
