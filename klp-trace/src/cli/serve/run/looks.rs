@@ -101,6 +101,7 @@ mod tests {
         watched.step(0, true);
         watched.step(0, false);
         assert_eq!(watched.blind(), None, "a moment");
+        assert!(watched.waiting.is_some());
         watched.waiting = Instant::now().checked_sub(STALE + Duration::from_secs(1));
         assert!(watched.blind().is_some_and(|why| why.starts_with("sections could not be read")));
         watched.step(0, true);
