@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod dashboards;
 mod ebpf;
 mod guest;
 mod klp;
@@ -39,6 +40,8 @@ enum Command {
     Hostile(commands::hostile::Args),
     /// Measures what klp-trace costs
     Bench(commands::bench::Args),
+    /// Writes Prometheus' rules and Grafana's dashboards from their tables, or checks them
+    Dashboards(commands::dashboards::Args),
     /// Shows klp-trace catching stale relocations on real kernels
     Demo(commands::demo::Args),
     /// Has the kernel's own kunit.py read the KTAP that klp-trace assert writes
@@ -82,6 +85,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Boots(args) => commands::boots::run(&args),
         Command::Hostile(args) => commands::hostile::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Dashboards(args) => commands::dashboards::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Kunit => commands::kunit::reads_ktap(),
         Command::Matrix => commands::matrix::run(),

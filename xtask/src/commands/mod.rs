@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod bench;
 pub mod boots;
+pub mod dashboards;
 pub mod demo;
 pub mod ebpf;
 pub mod fixtures;
