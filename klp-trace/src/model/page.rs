@@ -6,7 +6,7 @@ macro_rules! pages {
     ($($id:ident = $file:literal,)*) => {
         /// A finding's page: what it means, how it is known, how it looks, what to do. Markdown, for people to read.
         pub const fn page(id: FindingId) -> &'static str {
-            match id { $(FindingId::$id => include_str!(concat!("../../../docs/findings/", $file)),)* }
+            match id { $(FindingId::$id => include_str!(concat!("../../bundled/findings/", $file)),)* }
         }
     };
 }

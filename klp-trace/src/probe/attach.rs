@@ -18,7 +18,7 @@ use crate::arch::Arch;
 use crate::kernel::btf::KernelBtf;
 
 /// Made by `cargo xtask ebpf build`, checked by `cargo xtask ebpf check`.
-static OBJECT: &[u8] = include_bytes_aligned!("../../../klp-trace-ebpf/bpf/klp-trace.bpf.o");
+static OBJECT: &[u8] = include_bytes_aligned!("../../bundled/klp-trace.bpf.o");
 
 /// The eBPF programs as they are loaded: an ELF object.
 pub fn embedded() -> &'static [u8] {

@@ -16,7 +16,7 @@ use thiserror::Error;
 const NEWS: usize = 1 << 14;
 
 /// The recording that `--demo` shows: a livepatch's module unloaded and loaded again, on Debian's 6.1 kernel in a VM.
-const DEMO: &[u8] = include_bytes!("../../../tests/recordings/6.1-reload.ndjson.zst");
+const DEMO: &[u8] = include_bytes!("../../bundled/demo.ndjson.zst");
 
 /// Where a recording is.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-const VERDICTS: &str = include_str!("../../../../docs/verdicts.md");
-const LINT: &str = include_str!("../../../../docs/lint.md");
+const VERDICTS: &str = include_str!("../../../bundled/verdicts.md");
+const LINT: &str = include_str!("../../../bundled/lint.md");
 
 /// A word and what is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
