@@ -1,4 +1,4 @@
-//! Tells the compiler which commit is built, for `klp-trace --version`.
+//! Tells the compiler which commit is built, for `klp-trace --version`, and of when it is, for the manual pages.
 //!
 //! The commit comes from the environment (`KLP_TRACE_COMMIT`, for packages and for the test VMs), or, in a release build out
 //! of klp-trace's own git repository, from git. A tarball has neither, and a development build is rebuilt too often to ask
@@ -12,7 +12,9 @@ fn main() {
     println!("cargo:rerun-if-env-changed=KLP_TRACE_COMMIT");
     let given = std::env::var("KLP_TRACE_COMMIT").ok().filter(|given| !given.is_empty());
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let known = given.is_some();
     let commit = given.or_else(|| release.then(from_git).flatten());
+    println!("cargo:rustc-env=KLP_TRACE_BUILT_AT={}", date(release && !known && commit.is_some()));
     // One word or two, whatever the environment holds: it is printed as it is.
     let plain = |commit: &String| {
         commit.len() <= 80 && commit.bytes().all(|b| b.is_ascii_alphanumeric() || b" -.+_".contains(&b))
@@ -21,6 +23,14 @@ fn main() {
         "cargo:rustc-env=KLP_TRACE_BUILT_FROM={}",
         commit.filter(plain).unwrap_or_else(|| "unknown".to_owned())
     );
+}
+
+/// When what is built was committed, in seconds since 1970; nothing where that is not known.
+fn date(release: bool) -> String {
+    println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    let given = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let seconds = given.or_else(|| release.then(|| git(&["log", "-1", "--format=%ct"])).flatten());
+    seconds.filter(|seconds| seconds.bytes().all(|b| b.is_ascii_digit())).unwrap_or_default()
 }
 
 /// The commit that is checked out, and whether the sources differ from it.

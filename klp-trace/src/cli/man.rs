@@ -63,6 +63,7 @@ fn pages() -> std::io::Result<Vec<Page>> {
         .map(|command| {
             let command = command.version(env!("CARGO_PKG_VERSION"));
             let page = clap_mangen::Man::new(command.clone())
+                .date(date())
                 .source(concat!("klp-trace ", env!("CARGO_PKG_VERSION")))
                 .manual("klp-trace manual");
             let after = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
@@ -76,9 +77,34 @@ fn pages() -> std::io::Result<Vec<Page>> {
                 page.render_subcommands_section(&mut text)?;
             }
             after_sections(&after).to_writer(&mut text)?;
-            Ok((page.get_filename(), text))
+            Ok((page.get_filename(), without_idle_breaks(&text)))
         })
         .collect()
+}
+
+/// The day of the commit that was built; never empty: `clap_mangen` leaves an empty date out, and the source would take its place.
+fn date() -> String {
+    let seconds = env!("KLP_TRACE_BUILT_AT").parse().ok();
+    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or_else(|| "undated build".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
+}
+
+/// The page without the line breaks around vertical space, which have no effect and which mandoc warns of.
+fn without_idle_breaks(page: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(page);
+    let mut lines: Vec<&str> = Vec::new();
+    let mut space = false;
+    for line in text.lines() {
+        let blank = line.is_empty() || line.starts_with(".sp");
+        if blank && lines.last() == Some(&".br") {
+            lines.pop();
+        }
+        if !(space && line == ".br") {
+            lines.push(line);
+        }
+        space = blank;
+    }
+    (lines.join("\n") + "\n").into_bytes()
 }
 
 /// The help's last sections as man(7) names them, line for line: `clap_mangen` would run the lines together.
@@ -117,6 +143,11 @@ mod tests {
             let text = std::fs::read_to_string(&path).expect("each command has its page");
             assert!(text.contains(".SH EXAMPLES") && text.contains(".SH \"EXIT STATUS\""), "{text}");
             assert!(text.contains("\n    0  "), "{text}");
+            assert!(!text.contains(".br\n\n") && !text.contains("\n\n.br"), "{text}");
+            // Title, section, date, source, manual.
+            let title = text.lines().find(|line| line.starts_with(".TH ")).expect("a title");
+            let words: Vec<&str> = title.split(' ').collect();
+            assert!(words.len() >= 7 && !title.contains("1  "), "{title}");
         }
         assert!(dir.path().join("klp-trace.1").exists());
     }
