@@ -244,3 +244,22 @@ fn an_allowed_rule_passes_until_its_last_day() {
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("klp-arch-leftover"), "{said}");
 }
+
+/// The configuration in the manifest of Kubernetes is one that serve takes.
+#[test]
+fn the_configuration_for_kubernetes_can_be_used() {
+    let text = std::fs::read_to_string(root().join("examples/kubernetes/configmap.yaml"))
+        .expect("the example is there");
+    let manifest: serde_json::Value = serde_saphyr::from_str(&text).expect("it is YAML");
+    let config = manifest["data"]["serve.toml"].as_str().expect("it holds serve.toml");
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("serve.toml");
+    std::fs::write(&path, config).expect("a configuration is written");
+    let out = Command::new(env!("CARGO_BIN_EXE_klp-trace"))
+        .args(["serve", "--check-config", "--config"])
+        .arg(&path)
+        .output()
+        .expect("klp-trace starts");
+    let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && said.contains("0.0.0.0:11216"), "{said}");
+}
