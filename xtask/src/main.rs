@@ -3,6 +3,7 @@
 
 mod commands;
 mod dashboards;
+mod dist;
 mod ebpf;
 mod guest;
 mod klp;
@@ -44,6 +45,8 @@ enum Command {
     Dashboards(commands::dashboards::Args),
     /// Shows klp-trace catching stale relocations on real kernels
     Demo(commands::demo::Args),
+    /// Makes the packages (.deb, .rpm, a static program), and checks them
+    Dist(commands::dist::Args),
     /// Has the kernel's own kunit.py read the KTAP that klp-trace assert writes
     Kunit,
     /// Writes docs/failure-matrix.md of what the last test run saw
@@ -87,6 +90,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Dashboards(args) => commands::dashboards::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Dist(args) => commands::dist::run(&args),
         Command::Kunit => commands::kunit::reads_ktap(),
         Command::Matrix => commands::matrix::run(),
         Command::Recordings(args) => commands::recordings::run(&args),

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod boots;
 pub mod dashboards;
 pub mod demo;
+pub mod dist;
 pub mod ebpf;
 pub mod fixtures;
 pub mod fuzz;

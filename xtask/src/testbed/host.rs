@@ -82,6 +82,22 @@ pub const PACKAGES: &[Need] = &[
     Need { sign: Sign::File(super::apt::KEYRING), package: "debian-archive-keyring" },
 ];
 
+/// To make packages.
+pub const DIST: &[Need] = &[
+    program("dpkg-shlibdeps", "dpkg-dev"),
+    program("ldd", "libc-bin"),
+    program("gzip", "gzip"),
+    program("tar", "tar"),
+    Need { sign: Sign::File("/usr/lib/x86_64-linux-gnu/libelf.a"), package: "libelf-dev" },
+    Need { sign: Sign::File("/usr/lib/x86_64-linux-gnu/libz.a"), package: "zlib1g-dev" },
+];
+
+/// To make small Debian systems in folders.
+pub const DEBIAN: &[Need] = &[program("mmdebstrap", "mmdebstrap"), program("cp", "coreutils")];
+
+/// To run what packaging/requirements.txt lists.
+pub const PYTHON: &[Need] = &[program("python3", "python3-venv")];
+
 /// Sees to it that everything in `needs` is here: installs with apt-get when this is root on a machine that
 /// has it, and otherwise fails with the list of what to install.
 pub fn ensure(needs: &[Need]) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ mod apt;
 mod boot;
 mod console;
 mod cpio;
+pub mod debian;
 mod disk;
 mod fixtures;
 pub mod host;

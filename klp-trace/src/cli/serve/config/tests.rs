@@ -215,7 +215,7 @@ fn the_page_has_every_key() {
 /// What is commented out is the default.
 #[test]
 fn the_example_is_the_defaults_and_a_journal() {
-    let text = file("examples/systemd/serve.toml");
+    let text = file("packaging/systemd/serve.toml");
     let journal = Journal { file: Some("/var/lib/klp-trace/klp.ndjson".into()), ..Journal::default() };
     let want = Config { journal, ..Config::default() };
     assert_eq!(Config::parse(&text).unwrap(), want);

@@ -1,0 +1,52 @@
+//! What others say of the packages: lintian, rpmlint, mandoc.
+
+use std::path::Path;
+
+use anyhow::ensure;
+
+use super::bring;
+use crate::dist::contents::{self, Format, MAN};
+use crate::dist::{Tree, pack, stage};
+use crate::testbed::{self, debian};
+
+/// Runs them in `system`, which has them; each, whatever the others say.
+pub fn check(tree: &Tree, system: &Path) -> anyhow::Result<()> {
+    let results = [lintian(tree, system), rpmlint(tree, system), manuals(tree, system)];
+    let failed: Vec<String> =
+        results.into_iter().filter_map(|result| result.err().map(|error| format!("{error:#}"))).collect();
+    ensure!(failed.is_empty(), "{}", failed.join("\n"));
+    Ok(())
+}
+
+fn lintian(tree: &Tree, system: &Path) -> anyhow::Result<()> {
+    let deb = bring(&pack::deb_path(tree), system)?;
+    let mut words = vec!["lintian", "--allow-root", "--profile", "debian", "--tag-display-limit", "0"];
+    words.extend(["--fail-on", "error,warning", &deb]);
+    let said = testbed::run_output(&mut debian::inside(system, &words), "pass lintian")?;
+    println!("lintian: {}", if said.trim().is_empty() { "nothing" } else { said.trim() });
+    Ok(())
+}
+
+fn rpmlint(tree: &Tree, system: &Path) -> anyhow::Result<()> {
+    let rpm = bring(&pack::rpm_path(tree), system)?;
+    let rules = bring(&tree.root.join("packaging/rpm/rpmlint.toml"), system)?;
+    let words = ["rpmlint", "--config", &rules, "--strict", &rpm];
+    let said = testbed::run_output(&mut debian::inside(system, &words), "pass rpmlint")?;
+    println!("rpmlint: {}", said.lines().last().unwrap_or_default());
+    Ok(())
+}
+
+/// Manual pages as mandoc reads them.
+fn manuals(tree: &Tree, system: &Path) -> anyhow::Result<()> {
+    let pages = contents::files(&stage::root(tree, Format::Deb).join(MAN))?;
+    let mut names = Vec::new();
+    for page in &pages {
+        names.push(bring(page, system)?);
+    }
+    let mut words = vec!["mandoc", "-T", "lint", "-W", "warning"];
+    words.extend(names.iter().map(String::as_str));
+    testbed::run_output(&mut debian::inside(system, &words), "pass mandoc -T lint")?;
+    ensure!(pages.len() > 10, "there are {} manual pages", pages.len());
+    println!("mandoc: {} pages without a warning", pages.len());
+    Ok(())
+}
