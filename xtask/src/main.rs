@@ -30,6 +30,8 @@ enum Command {
     Ebpf(commands::ebpf::Args),
     /// Builds the fixture modules for a kernel series
     Fixtures(commands::fixtures::Args),
+    /// Has Debian's Prometheus and Alertmanager watch many hosts, in one process on loopback
+    Fleet(commands::fleet::Args),
     /// Feeds the readers with broken files, for minutes
     Fuzz(commands::fuzz::Args),
     /// Runs scenarios inside a test VM, and only there
@@ -83,6 +85,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Agreement(args) => commands::agreement::run(&args),
         Command::Ebpf(args) => commands::ebpf::run(&args),
         Command::Fixtures(args) => commands::fixtures::run(&args),
+        Command::Fleet(args) => commands::fleet::run(&args),
         Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::Guest(args) => guest::run(&args),
         Command::Boots(args) => commands::boots::run(&args),

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dist;
 pub mod ebpf;
 pub mod fixtures;
+pub mod fleet;
 pub mod fuzz;
 pub mod hostile;
 pub mod inspect;

@@ -240,13 +240,14 @@ const BUDGETS: &str = "klp-trace's instructions are within their budgets";
 /// A check's name, and what cargo is given.
 type Check = (&'static str, &'static [&'static str]);
 
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     ("formatting", &["fmt", "--all", "--check"]),
     ("clippy", &["clippy", "--workspace", "--all-targets", "--quiet"]),
     ("unit tests", &["test", "--workspace", "--quiet"]),
     ("hostile input, 2,000 runs", &["xtask", "hostile", "--runs", "2000", "--jobs", "1"]),
     ("the eBPF object is what its source says", &["xtask", "ebpf", "check"]),
     ("dashboards, rules and alerts", &["xtask", "dashboards", "--check"]),
+    ("a fleet of 50 hosts", &["xtask", "fleet", "--hosts", "50"]),
 ];
 
 /// The checks of the code, one after the other: each one's name, how long it took, and whether it passed.

@@ -12,11 +12,10 @@ use crate::testbed::{self, Extent, cache_dir, run_output, unpacked};
 /// An exposition as klp-trace writes it; a test of klp-trace compares the two.
 const EXPOSITION: &str = "klp-trace/src/metrics/tests/reload.prom";
 
-/// A program of a Debian package, started with the C library that promtool's package brings along: the only one that it needs.
+/// A program of a Debian package, with the package's own C library.
 fn program(package: &str, name: &str) -> anyhow::Result<Command> {
-    let library = unpacked("promtool", Extent::WithDependencies)?.join("usr/lib/x86_64-linux-gnu");
-    let root =
-        if package == "promtool" { library.join("../../..") } else { unpacked(package, Extent::Alone)? };
+    let root = unpacked(package, Extent::WithDependencies)?;
+    let library = root.join("usr/lib/x86_64-linux-gnu");
     let mut command = Command::new(library.join("ld-linux-x86-64.so.2"));
     command.arg("--library-path").arg(&library).arg(root.join("usr/bin").join(name));
     Ok(command)

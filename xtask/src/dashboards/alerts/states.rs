@@ -24,9 +24,10 @@ fn made(finding: &str, window: &str) -> String {
 /// its stale relocations are of another kind.
 fn refusal() -> String {
     format!(
-        "{foretold}\n  or on (job, instance) ({never} == 0 unless on (job, instance) {other})",
+        "{foretold}\nor on (job, instance) (\n  {stale} > 0\n  and on (job, instance) {clears} == 0\n  unless on (job, instance) {other}\n)",
         foretold = holds(&["KLP001", "KLP002", "KLP003"]),
-        never = of(Metric::KernelClears),
+        stale = over("verdict", &of(Metric::Relocations).is(Label::Verdict, "stale")),
+        clears = of(Metric::KernelClears),
         other = holds(&["KLP004", "KLP016"]),
     )
 }
@@ -91,10 +92,10 @@ pub(super) fn alerts() -> Vec<Alert> {
             severity: Severity::Warning,
             holds: 2,
             keeps: 15,
-            expr: format!("{stale}\nand on (job, instance) (\n  {}\n)", refusal()),
+            expr: refusal(),
             summary: "The next load of a patched module will be refused.",
             description: format!(
-                "{{{{ $value }}}} relocations on {{{{ $labels.instance }}}} still hold values of a module that was unloaded: do not load it before its patch was disabled and removed.{} {AUDIT}",
+                "Relocations on {{{{ $labels.instance }}}} still hold values of a module that was unloaded: do not load it before its patch was disabled and removed.{} {AUDIT}",
                 objects()
             ),
             runbook: "docs/findings/KLP001.md",
@@ -107,7 +108,7 @@ pub(super) fn alerts() -> Vec<Alert> {
             keeps: 15,
             expr: format!(
                 "{stale}\nunless on (job, instance) (\n  {}\n)\nunless on (job, instance) {}",
-                refusal(),
+                refusal().replace('\n', "\n  "),
                 holds(&["KLP016"])
             ),
             summary: "A livepatch holds values of a module that is gone.",

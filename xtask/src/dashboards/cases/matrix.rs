@@ -70,7 +70,11 @@ fn several() -> Vec<Case> {
     let unloaded =
         VERDICTS.iter().fold(Host::healthy("c:11216"), |host, verdict| host.relocations(verdict.word, 0));
     let bad = Host::healthy("b:11216").relocations("mismatch", 2).relocations("stale", 1);
+    // As on 6.12 when a patch wrote into its own relocation: the clear stopped at it, and nothing is stale.
+    let stopped = Host::healthy(HOST).relocations("cleared", 3).relocations("mismatch", 1).finding("KLP002");
     vec![
+        Case::new("a clear that stopped at a wrong value", [stopped])
+            .fires(5, &["KlpTraceRelocationsWrong", "KlpTraceReloadWillBeRefused"]),
         Case::new("every verdict at once", [every]).fires(35, &all).worst(35, &[(HOST, "mismatch", 8)]),
         Case::new("stale of two kinds: the page is not held back by the ticket", [predicted])
             .fires(35, &["KlpTraceReloadWillBeRefused", "KlpTraceSymbolModuleGone"]),

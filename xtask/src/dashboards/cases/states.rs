@@ -39,8 +39,8 @@ fn relocations() -> Vec<Case> {
     vec![
         said("what a wrong relocation says", bad("mismatch"), "KlpTraceRelocationsWrong", 3, &[],
             "7 relocations on a:11216 hold a wrong value or were never written: the fix may not be there, or code runs into a wrong place."),
-        said("what a reload that will be refused says", bad("stale").clears(false), "KlpTraceReloadWillBeRefused", 3, &[("verdict", "stale")],
-            "7 relocations on a:11216 still hold values of a module that was unloaded: do not load it before its patch was disabled and removed."),
+        said("what a reload that will be refused says", bad("stale").clears(false), "KlpTraceReloadWillBeRefused", 3, &[],
+            "Relocations on a:11216 still hold values of a module that was unloaded: do not load it before its patch was disabled and removed."),
         said("what a stale relocation says", bad("stale"), "KlpTraceStale", 3, &[("verdict", "stale")],
             "7 relocations on a:11216 are stale: of a patch that was disabled or replaced, or though this kernel clears."),
         said("what an orphaned relocation says", bad("orphaned"), "KlpTraceOrphaned", 11, &[("verdict", "orphaned")],
