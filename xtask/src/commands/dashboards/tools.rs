@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use crate::dashboards::queries;
 use crate::testbed::{self, Extent, cache_dir, run_output, unpacked};
@@ -27,8 +28,16 @@ pub fn check(folder: &Path) -> anyhow::Result<()> {
     let rules = folder.join("prometheus/rules.yml");
     let lint = ["check", "rules", "--lint=all", "--lint-fatal"];
     say(&run_output(promtool()?.args(lint).arg(&rules), "have promtool check the rules")?);
+    // A file each: promtool takes one after the other.
     let tests = files(&folder.join("prometheus/tests"))?;
-    say(&run_output(promtool()?.args(["test", "rules"]).args(&tests), "have promtool test the rules")?);
+    let ended: Vec<anyhow::Result<String>> = thread::scope(|scope| {
+        let started: Vec<_> = tests.iter().map(|file| scope.spawn(move || test(file))).collect();
+        let ended = started.into_iter().map(thread::ScopedJoinHandle::join);
+        ended.map(|test| test.map_err(|_| anyhow!("a test's thread broke down"))?).collect()
+    });
+    for output in ended {
+        say(&output?);
+    }
     let parsed = cache_dir().join("dashboards.yml");
     fs::create_dir_all(cache_dir()).context("cannot make the cache folder")?;
     fs::write(&parsed, queries::as_rules(folder)?).context("cannot write the dashboards' queries")?;
@@ -49,6 +58,12 @@ pub fn check(folder: &Path) -> anyhow::Result<()> {
         "have amtool check Alertmanager's configuration",
     )?);
     Ok(())
+}
+
+/// The tests of one file.
+fn test(file: &Path) -> anyhow::Result<String> {
+    let mut promtool = program("promtool", "promtool")?;
+    run_output(promtool.args(["test", "rules"]).arg(file), "have promtool test the rules")
 }
 
 fn say(output: &str) {
