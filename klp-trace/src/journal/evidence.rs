@@ -134,6 +134,9 @@ impl ModuleUsage {
 pub enum ModuleAction {
     /// Found loaded when the tool looked.
     Present,
+    /// Found being loaded when the tool looked: its init has not returned (`MODULE_STATE_COMING`), and livepatch may not have
+    /// written yet what is gated on it.
+    Loading,
     /// Not loaded when the tool looked.
     Absent,
     /// The tracepoint module_load: loaded, its init about to run.

@@ -244,14 +244,15 @@ impl Observed {
             // Its relocations are told unknown; where it stands cannot be.
             return;
         }
-        let there = matches!(module.action, ModuleAction::Present | ModuleAction::Loaded);
+        let there =
+            matches!(module.action, ModuleAction::Present | ModuleAction::Loading | ModuleAction::Loaded);
         if !module.livepatch {
             self.objects.insert(Arc::clone(&module.name), there);
             return;
         }
         let address = module.address.map_or(0, |address| address.0);
         match module.action {
-            ModuleAction::Present => {
+            ModuleAction::Present | ModuleAction::Loading => {
                 self.patch(&module.name, address);
             }
             ModuleAction::Loaded => {

@@ -247,6 +247,7 @@ pub(super) fn context(
             Some(object) if section.written_for == object.load => Context::Active,
             Some(_) if patch.detached => Context::Detached,
             Some(object) if patch.enabled && object.presence == Presence::Live => Context::Active,
+            Some(_) if patch.enabled => Context::Coming,
             Some(_) => Context::NotEnabled,
         },
     })

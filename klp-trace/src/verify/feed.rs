@@ -30,18 +30,26 @@ impl Verifier {
             match action {
                 ModuleAction::Absent | ModuleAction::Freed => self.drop_patch(&name, address),
                 ModuleAction::Unsettled => self.unsettled(&|patch, _| patch.r.name == name, say),
-                ModuleAction::Present | ModuleAction::Loaded => {}
+                ModuleAction::Present | ModuleAction::Loading | ModuleAction::Loaded => {}
             }
             return;
         }
         let usage = module.usage.clone();
         say(Body::Module(module));
         match action {
-            ModuleAction::Present | ModuleAction::Loaded => {
-                if self.objects.live(&name, address) {
+            ModuleAction::Present | ModuleAction::Loading | ModuleAction::Loaded => {
+                let was_coming = self.objects.is_coming(&name);
+                let new = if action == ModuleAction::Loading {
+                    self.objects.loading(&name, address)
+                } else {
+                    self.objects.live(&name, address)
+                };
+                if new {
                     self.forget_symbols(&name);
                     self.want_gated_on(&name);
                     self.third_came(&name);
+                } else if was_coming && action != ModuleAction::Loading {
+                    self.has_come(&name);
                 }
                 if let Some(usage) = usage {
                     self.objects.entry(&name).usage = Some(usage);

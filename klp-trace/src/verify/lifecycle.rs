@@ -5,7 +5,7 @@ use super::{
     conclude::gated,
     gathered::Gathered,
     heard,
-    objects::{Failure, Presence},
+    objects::Failure,
     rules::{self, Left},
     section::{Patch, Reloc},
     verifier::Verifier,
@@ -21,17 +21,10 @@ impl Verifier {
     /// klp_module_coming returned.
     pub(super) fn came(&mut self, name: &Arc<str>, ret: i64, say: &mut dyn FnMut(Body)) {
         if ret >= 0 {
-            if self.objects.get(name).is_some_and(|object| object.presence == Presence::Coming) {
+            if self.objects.is_coming(name) {
                 self.objects.live(name, None);
             }
-            self.third_came(name);
-            let load = self.objects.get(name).map_or(0, |object| object.load);
-            for patch in self.patches.values_mut().filter(|patch| patch.enabled && patch.detached.is_none()) {
-                let unwritten = |section: &&mut super::section::Section| {
-                    *section.object == **name && section.written_for != load
-                };
-                patch.sections.values_mut().filter(unwritten).for_each(|section| section.wanted = true);
-            }
+            self.has_come(name);
             return;
         }
         let object = self.objects.reference(name);
@@ -54,6 +47,18 @@ impl Verifier {
         for mut finding in findings {
             self.corroborate(&mut finding, &said);
             self.say_finding(finding, say);
+        }
+    }
+
+    /// A load has gone as far as livepatch goes with it: what has not been seen written by now has to be read.
+    pub(super) fn has_come(&mut self, name: &Arc<str>) {
+        self.third_came(name);
+        let load = self.objects.get(name).map_or(0, |object| object.load);
+        for patch in self.patches.values_mut().filter(|patch| patch.enabled && patch.detached.is_none()) {
+            let unwritten = |section: &&mut super::section::Section| {
+                *section.object == **name && section.written_for != load
+            };
+            patch.sections.values_mut().filter(unwritten).for_each(|section| section.wanted = true);
         }
     }
 
@@ -107,7 +112,7 @@ impl Verifier {
         let stopped_at = stopped_at.map(|reloc| reloc.r.index);
         let object = Arc::clone(&gate.object);
         let failure = Failure { patch: patch.0, section, stopped_at };
-        if self.objects.get(&object).is_none_or(|object| object.presence != Presence::Live) {
+        if self.objects.get(&object).is_none_or(|object| !object.is_live()) {
             self.objects.entry(&object).failures.push(failure);
             return;
         }

@@ -98,10 +98,19 @@ impl Objects {
         )
     }
 
-    /// The object is being loaded: a new load begins.
+    /// Whether it is being loaded, as far as is known.
+    pub(super) fn is_coming(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|object| object.presence == Presence::Coming)
+    }
+
+    /// The object is being loaded: a new load begins, unless its beginning was found before it was seen.
     pub(super) fn coming(&mut self, name: &Arc<str>, address: Option<Address>) {
         let object = self.entry(name);
-        object.load += 1;
+        let found = object.presence == Presence::Coming
+            && object.address.is_none_or(|found| address.is_none_or(|address| address == found));
+        if !found {
+            object.load += 1;
+        }
         object.address = address;
         object.presence = Presence::Coming;
         object.failures.clear();
@@ -121,6 +130,14 @@ impl Objects {
         object.address = address.or(object.address);
         object.presence = Presence::Live;
         new
+    }
+
+    /// The object was found being loaded. True when that is news: a new load, or one of which more was believed.
+    pub(super) fn loading(&mut self, name: &Arc<str>, address: Option<Address>) -> bool {
+        let was_coming = self.is_coming(name);
+        let new = self.live(name, address);
+        self.entry(name).presence = Presence::Coming;
+        new || !was_coming
     }
 
     pub(super) fn going(&mut self, name: &Arc<str>) {
@@ -163,6 +180,21 @@ mod tests {
         for load in 1..3 {
             objects.coming(&name, None);
             assert_eq!(objects.reference(&name).load, Some(load));
+            objects.gone(&name);
         }
+    }
+
+    #[test]
+    fn a_load_that_was_found_before_it_was_seen_is_one() {
+        let name: Arc<str> = "tmod".into();
+        let mut objects = Objects::default();
+        assert!(objects.loading(&name, None), "news");
+        assert!(!objects.loading(&name, None));
+        objects.coming(&name, Some(Address(0x1000)));
+        assert_eq!(objects.reference(&name).load, Some(1));
+        objects.coming(&name, Some(Address(0x2000)));
+        assert_eq!(objects.reference(&name).load, Some(2), "the end of the other was not seen");
+        assert!(!objects.live(&name, None));
+        assert!(objects.loading(&name, None), "it was believed to have come");
     }
 }

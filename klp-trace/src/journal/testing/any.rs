@@ -181,6 +181,7 @@ fn module() -> impl Strategy<Value = Body> {
     let action = select(
         [
             ModuleAction::Present,
+            ModuleAction::Loading,
             ModuleAction::Absent,
             ModuleAction::Loaded,
             ModuleAction::Freed,

@@ -22,7 +22,7 @@ pub(super) fn is_failed(lookup: &SymbolLookup) -> bool {
 pub(super) fn is_change(module: &ModuleEvent) -> bool {
     match module.action {
         ModuleAction::Loaded | ModuleAction::Freed | ModuleAction::Unsettled => true,
-        ModuleAction::Present => module.livepatch,
+        ModuleAction::Present | ModuleAction::Loading => module.livepatch,
         ModuleAction::Absent => false,
     }
 }
@@ -176,6 +176,7 @@ impl Layout {
     fn module(module: &ModuleEvent, task: Option<&Task>) -> (Mark, String) {
         let word = match module.action {
             ModuleAction::Present => "found",
+            ModuleAction::Loading => "loading",
             ModuleAction::Absent => "absent",
             ModuleAction::Loaded => "loaded",
             ModuleAction::Freed => "unloaded",

@@ -153,6 +153,7 @@ fn evidence() -> impl Strategy<Value = Body> {
     let action = select(
         [
             ModuleAction::Present,
+            ModuleAction::Loading,
             ModuleAction::Absent,
             ModuleAction::Loaded,
             ModuleAction::Freed,

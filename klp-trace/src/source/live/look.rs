@@ -9,7 +9,7 @@ use crate::{
     },
     model::Address,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl<R: Reader> Live<R> {
     /// Looks; false where the list of modules cannot be read, and nothing was looked at.
@@ -19,11 +19,7 @@ impl<R: Reader> Live<R> {
         let livepatches: Vec<&Module> = modules.iter().filter(|module| module.is_livepatch()).collect();
         self.forget_gone(&modules, out);
         for module in self.gates.union(&self.thirds).cloned().collect::<Vec<_>>() {
-            let third = self.thirds.contains(&module).then(|| Arc::clone(&module));
-            self.tell_presence(module, out);
-            if let Some(third) = third.filter(|third| self.modules.contains_key(third)) {
-                self.find_third(&third, out);
-            }
+            self.tell_module(module, out);
         }
         self.meet_all(&livepatches, out);
         true
@@ -32,10 +28,39 @@ impl<R: Reader> Live<R> {
     /// The table of modules, from the kernel's own list; addresses already known are kept.
     fn refresh(&mut self, modules: &Modules) {
         let known = std::mem::take(&mut self.modules);
+        self.loading = of_state(modules, State::Loading);
         for module in modules.iter().filter(|module| module.state != State::Unloading) {
             let name: Arc<str> = Arc::from(module.name.as_str());
             let address = known.get(&name).copied().flatten();
             self.modules.insert(name, address);
+        }
+    }
+
+    /// Looks whether those have come that were found being loaded: where the end of it was not seen, nothing else says so.
+    pub(super) fn watch_loading(&mut self, out: Out) {
+        if !self.loading.iter().any(|name| self.concerns(name, false)) {
+            return;
+        }
+        let Ok(modules) = Modules::read(&self.root) else { return };
+        let still = of_state(&modules, State::Loading);
+        let over: Vec<Arc<str>> = self.loading.difference(&still).cloned().collect();
+        self.loading.retain(|name| still.contains(name));
+        for name in over {
+            if modules.get(&name).is_none_or(|module| module.state == State::Unloading) {
+                self.modules.remove(&name);
+            }
+            if self.concerns(&name, false) {
+                self.tell_module(name, out);
+            }
+        }
+    }
+
+    /// Whether a module is there, and, if it is and has symbols that others use, where these are.
+    fn tell_module(&mut self, module: Arc<str>, out: Out) {
+        let third = self.thirds.contains(&module).then(|| Arc::clone(&module));
+        self.tell_presence(module, out);
+        if let Some(third) = third.filter(|third| self.modules.contains_key(third)) {
+            self.find_third(&third, out);
         }
     }
 
@@ -55,8 +80,11 @@ impl<R: Reader> Live<R> {
         if &*object == crate::kernel::kallsyms::VMLINUX {
             return;
         }
-        let action =
-            if self.modules.contains_key(&object) { ModuleAction::Present } else { ModuleAction::Absent };
+        let action = match self.modules.contains_key(&object) {
+            true if self.loading.contains(&object) || self.coming.contains(&object) => ModuleAction::Loading,
+            true => ModuleAction::Present,
+            false => ModuleAction::Absent,
+        };
         let address = self.address_of(&object);
         let module = ModuleEvent::new(action, object, address, false);
         self.say(None, Body::Module(module), out);
@@ -129,4 +157,9 @@ impl<R: Reader> Live<R> {
         }
         self.take_all(out);
     }
+}
+
+fn of_state(modules: &Modules, state: State) -> BTreeSet<Arc<str>> {
+    let names = modules.iter().filter(|module| module.state == state);
+    names.map(|module| Arc::from(module.name.as_str())).collect()
 }

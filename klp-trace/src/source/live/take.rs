@@ -74,6 +74,7 @@ impl<R: Reader> Live<R> {
         match event.hook {
             raw::Hook::Coming => {
                 self.coming.remove(&name);
+                self.loading.remove(&name);
                 if event.ret.is_some_and(|ret| ret < 0) {
                     self.modules.remove(&name);
                     // Neither klp_module_going nor module_free follows (kernel/module/main.c, `load_module`): the next load at
@@ -83,6 +84,7 @@ impl<R: Reader> Live<R> {
             }
             raw::Hook::Going => {
                 self.modules.remove(&name);
+                self.loading.remove(&name);
                 self.seen_coming.remove(&event.module.address);
             }
             raw::Hook::ModuleLoad => return,
@@ -165,6 +167,7 @@ impl<R: Reader> Live<R> {
         let name = convert::name(&event.module.name);
         let address = event.module.address;
         self.modules.insert(Arc::clone(&name), Some(address));
+        self.loading.remove(&name);
         let blind = !self.seen_coming.contains(&address);
         if event.module.livepatch {
             self.meet(address, &name);
@@ -334,11 +337,7 @@ impl<R: Reader> Live<R> {
         let step = facts.step;
         let Some(object) = metadata.first().map(|part| Arc::clone(&part.object)) else { return };
         if &*object != VMLINUX && !self.gates.contains(&object) {
-            let action =
-                if self.modules.contains_key(&object) { ModuleAction::Present } else { ModuleAction::Absent };
-            let address = self.address_of(&object);
-            let module = ModuleEvent::new(action, object, address, false);
-            self.say(None, Body::Module(module), out);
+            self.tell_presence(object, out);
         }
         let known = self.thirds.clone();
         for part in metadata {

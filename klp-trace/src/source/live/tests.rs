@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    journal::{EventsLost, LossCause, Unread},
+    journal::{EventsLost, LossCause, ModuleAction, Unread},
     probe::event::{HookEvent, KernelName, Module, ModuleState, SectionInfo, Stamp, Symbol, Task},
 };
 
@@ -115,4 +115,66 @@ fn losses_are_looked_for_at_each_tick_and_where_there_is_a_sign_of_one() {
     assert_eq!(live.reader.asked, 2);
     live.finish(&mut |_| {});
     assert_eq!(live.reader.asked, 3, "nor is the end reported before a last look");
+}
+
+/// What was told of a module, in order.
+fn told(live: &mut Live<Told>, what: impl FnOnce(&mut Live<Told>, Out)) -> Vec<ModuleAction> {
+    let mut actions = Vec::new();
+    what(live, &mut |event| {
+        if let Body::Module(module) = &event.body
+            && !module.livepatch
+        {
+            actions.push(module.action);
+        }
+    });
+    actions
+}
+
+/// A source that knows of a patch with a section gated on `klp_target`.
+fn gated() -> (tempfile::TempDir, Live<Told>) {
+    let (root, mut live) = live();
+    for event in crate::journal::testing::one_of_each() {
+        if matches!(event.body, Body::PatchMetadata(_)) {
+            live.say(None, event.body, &mut |_| {});
+        }
+    }
+    assert!(live.gates.contains("klp_target"));
+    (root, live)
+}
+
+fn look(live: &mut Live<Told>, out: Out) {
+    assert!(live.look(out));
+}
+
+#[test]
+fn a_module_whose_load_is_under_way_is_not_there_yet_and_its_end_is_looked_for() {
+    let (root, mut live) = gated();
+    let list = |state: &str| {
+        let line = format!("klp_target 16384 1 - {state} 0x0000000000000000\n");
+        std::fs::write(root.path().join("proc/modules"), line).unwrap();
+    };
+    list("Loading");
+    assert_eq!(told(&mut live, look), [ModuleAction::Loading]);
+    assert_eq!(told(&mut live, Live::tick), [], "it still is");
+    list("Live");
+    assert_eq!(told(&mut live, Live::tick), [ModuleAction::Present]);
+    assert_eq!(told(&mut live, Live::tick), [], "once");
+    list("Loading");
+    assert_eq!(told(&mut live, look), [ModuleAction::Loading]);
+    std::fs::write(root.path().join("proc/modules"), "").unwrap();
+    assert_eq!(told(&mut live, Live::tick), [ModuleAction::Absent], "its init failed");
+}
+
+#[test]
+fn a_load_whose_end_was_seen_is_looked_for_no_more() {
+    let (root, mut live) = gated();
+    let line = "klp_target 16384 1 - Loading 0x0000000000000000\n";
+    std::fs::write(root.path().join("proc/modules"), line).unwrap();
+    assert_eq!(told(&mut live, look), [ModuleAction::Loading]);
+    let mut exit = hook(crate::probe::Hook::Coming, Some(0));
+    exit.module.name = KernelName(b"klp_target".to_vec());
+    live.reader.events.push_back(RawEvent::Exit(exit));
+    told(&mut live, Live::step);
+    assert!(live.loading.is_empty());
+    assert_eq!(told(&mut live, Live::tick), []);
 }

@@ -2,7 +2,7 @@
 
 use super::{both, story::Story};
 use crate::{
-    journal::{Body, EventsLost, LossCause, ObjectRef, SectionRef},
+    journal::{Body, EventsLost, LossCause, ModuleAction, ObjectRef, SectionRef},
     model::{FindingId, Hook, Phase, Reason, Verdict},
 };
 
@@ -78,4 +78,87 @@ fn what_a_failed_load_left_is_not_known_to_be_there_still() {
     assert_eq!(story.verdicts().get(5..), Some(&failed[..]));
     lose(&mut story);
     assert_eq!(story.verdicts(), both(Verdict::Unknown, Some(Reason::EventsLost)));
+}
+
+/// As a 4 KiB ring buffer showed it on 6.1: records were lost while klp_module_coming ran, one section of two was written.
+#[test]
+fn what_a_load_under_way_has_not_written_yet_is_not_missing() {
+    let mut story = Story::new(true);
+    story.load_patch();
+    story.verdicts();
+    story.base = 0x1000;
+    story.hook(Hook::KlpModuleComing, Phase::Enter, None);
+    lose(&mut story);
+    story.verdicts();
+    story.module(ModuleAction::Loading, "tmod", Some(0x1000), false);
+    story.read(Hook::Demand, None, [0, 0], [0, 0]);
+    assert_eq!(story.verdicts(), both(Verdict::Pending, None));
+    assert_eq!(story.findings(), []);
+    story.hook(Hook::KlpModuleComing, Phase::Exit, Some(0));
+    assert_eq!(story.verifier.wants().len(), 1, "by now it has to be there");
+    story.symbols();
+    story.read(Hook::Demand, None, [0, 0], [0, 0]);
+    assert_eq!(story.verdicts(), both(Verdict::Missing, None));
+    let ids: Vec<FindingId> = story.findings().iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, [FindingId::Klp005]);
+}
+
+#[test]
+fn where_the_end_of_a_load_was_lost_the_list_of_modules_tells_it() {
+    for found_first in [false, true] {
+        let mut story = Story::new(true);
+        story.load_patch();
+        story.verdicts();
+        story.base = 0x1000;
+        if !found_first {
+            story.hook(Hook::KlpModuleComing, Phase::Enter, None);
+        }
+        lose(&mut story);
+        story.verdicts();
+        story.module(ModuleAction::Loading, "tmod", None, false);
+        story.read(Hook::Demand, None, [0, 0], [0, 0]);
+        assert_eq!(story.verdicts(), both(Verdict::Pending, None));
+        assert!(story.verifier.wants().is_empty());
+        story.module(ModuleAction::Loading, "tmod", None, false);
+        assert!(story.verifier.wants().is_empty(), "nothing new");
+        story.module(ModuleAction::Present, "tmod", None, false);
+        assert_eq!(story.verifier.wants().len(), 1);
+        story.symbols();
+        story.read(Hook::Demand, None, story.values(), story.values());
+        assert_eq!(story.verdicts(), both(Verdict::Applied, None));
+        assert_eq!(story.findings(), []);
+    }
+}
+
+#[test]
+fn a_load_that_is_found_under_way_and_then_seen_is_one_load() {
+    let mut story = Story::new(true);
+    story.load_patch();
+    story.module(ModuleAction::Loading, "tmod", None, false);
+    story.load_target(0x1000);
+    let load = |story: &Story| story.verifier.objects.get("tmod").map(|object| object.load);
+    assert_eq!(load(&story), Some(1));
+    story.unload_target([0, 0], true);
+    story.load_target(0x2000);
+    assert_eq!(load(&story), Some(2));
+}
+
+/// On a kernel that clears nothing the values of the load before are still there while the next one begins.
+#[test]
+fn what_an_earlier_load_left_is_stale_while_the_next_one_is_under_way() {
+    let mut story = Story::new(false);
+    story.load_patch();
+    story.load_target(0x1000);
+    let old = story.values();
+    story.unload_target(old, false);
+    story.verdicts();
+    story.findings();
+    lose(&mut story);
+    story.verdicts();
+    story.base = 0x9000;
+    story.module(ModuleAction::Loading, "tmod", None, false);
+    story.symbols();
+    story.read(Hook::Demand, None, old, old);
+    assert_eq!(story.verdicts(), both(Verdict::Stale, None));
+    assert!(story.findings().iter().all(|finding| finding.id != FindingId::Klp006));
 }
