@@ -1,46 +1,28 @@
 //! What the kernel says of this process: what it takes, for its own metrics.
 
+use crate::model::Process;
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
 use std::path::Path;
 use std::time::Duration;
 
-/// This process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnProcess {
-    /// Time that its threads were run, user and system.
-    pub cpu: Duration,
-    /// Resident bytes.
-    pub resident: u64,
-    /// When it was started, since 1970, by the wall clock of now.
-    pub started: Duration,
-    /// Open file descriptors.
-    pub open_fds: u64,
-    /// How many it may open; none: any number.
-    pub max_fds: Option<u64>,
-    /// Threads.
-    pub threads: u64,
-}
-
-impl OwnProcess {
-    /// Reads it from the /proc under `root`; none where that is not there, or of another form.
-    pub fn read(root: &Path) -> Option<Self> {
-        let proc = root.join("proc");
-        let stat = std::fs::read_to_string(proc.join("self/stat")).ok()?;
-        let boot = std::fs::read_to_string(proc.join("stat")).ok()?;
-        let boot = boot.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())?;
-        let open_fds = std::fs::read_dir(proc.join("self/fd")).ok()?.count() as u64;
-        let of = Stat::parse(&stat)?;
-        Some(Self {
-            cpu: ticks(of.user.saturating_add(of.system)),
-            resident: of.pages.saturating_mul(page_size() as u64),
-            started: Duration::from_secs(boot).saturating_add(ticks(of.start)),
-            // The folder itself was open meanwhile.
-            open_fds: open_fds.saturating_sub(1),
-            max_fds: getrlimit(Resource::Nofile).current,
-            threads: of.threads,
-        })
-    }
+/// Reads this process from the /proc under `root`; none where that is not there, or of another form.
+pub fn read(root: &Path) -> Option<Process> {
+    let proc = root.join("proc");
+    let stat = std::fs::read_to_string(proc.join("self/stat")).ok()?;
+    let boot = std::fs::read_to_string(proc.join("stat")).ok()?;
+    let boot = boot.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())?;
+    let open_fds = std::fs::read_dir(proc.join("self/fd")).ok()?.count() as u64;
+    let of = Stat::parse(&stat)?;
+    Some(Process {
+        cpu: ticks(of.user.saturating_add(of.system)),
+        resident: of.pages.saturating_mul(page_size() as u64),
+        started: Duration::from_secs(boot).saturating_add(ticks(of.start)),
+        // The folder itself was open meanwhile.
+        open_fds: open_fds.saturating_sub(1),
+        max_fds: getrlimit(Resource::Nofile).current,
+        threads: of.threads,
+    })
 }
 
 fn ticks(ticks: u64) -> Duration {
@@ -89,11 +71,11 @@ mod tests {
 
     #[test]
     fn this_process_is_there() {
-        let of = OwnProcess::read(Path::new("/")).unwrap();
+        let of = read(Path::new("/")).unwrap();
         assert!(of.resident > 1 << 20 && of.threads >= 1 && of.open_fds >= 3, "{of:?}");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         assert!(of.started <= now + Duration::from_secs(2), "{of:?}");
         assert!(of.started + Duration::from_hours(24) > now, "{of:?}");
-        assert_eq!(OwnProcess::read(Path::new("/no/such")), None);
+        assert_eq!(read(Path::new("/no/such")), None);
     }
 }

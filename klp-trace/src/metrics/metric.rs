@@ -144,7 +144,7 @@ metrics! {
     /// Whether it is in use.
     PatchEnabled = "klp_trace_patch_enabled" Gauge [Patch]
         "Whether a loaded livepatch is enabled, as sysfs says.",
-        "it is enabled; 0: it was disabled or replaced, or is being disabled, and is still loaded";
+        "it is enabled; 0: it was disabled or replaced, or is being disabled, and is still loaded; absent: sysfs could not be read";
     /// How much there is to check.
     PatchRelocations = "klp_trace_patch_relocations" Gauge [Patch]
         "Livepatch relocations of a patch; 0: there is nothing to check, absent: they could not be read.",
@@ -156,7 +156,7 @@ metrics! {
     /// A transition.
     PatchTransitionSeconds = "klp_trace_patch_transition_seconds" Gauge [Patch]
         "How long a patch has been seen in transition; 0: it is in none.",
-        "tasks are being moved to or from the patch";
+        "tasks are being moved to or from the patch; absent: sysfs could not be read";
     /// Findings that hold.
     Findings = "klp_trace_findings" Gauge [Finding]
         "Findings that hold now.", "a finding was made, and nothing has ended it: its page says what does; absent while `klp_trace_up` is 0";

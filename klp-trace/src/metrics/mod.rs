@@ -24,6 +24,4 @@ mod tests;
 pub use counts::Counts;
 pub use exposition::{CONTENT_TYPE, Exposition, ExpositionError};
 pub use metric::{Kind, Label, Metric};
-pub use snapshot::{
-    Journal, Kernel, Looks, Moment, PatchState, Process, STALE, Sight, Snapshot, State, label,
-};
+pub use snapshot::{Journal, Kernel, Looks, Moment, PatchState, STALE, Sight, Snapshot, State, label};

@@ -46,12 +46,12 @@ impl<'a> Samples<'a> {
             }
             Metric::ObjectRelocationsUnknown => self.objects(|_, unknown| Some(unknown)),
             Metric::PatchInfo => self.patch_infos(),
-            Metric::PatchEnabled => self.patches(|_, patch| Some(flag(patch.enabled))),
+            Metric::PatchEnabled => self.patches(|_, patch| patch.enabled.map(flag)),
             Metric::PatchRelocations => {
                 self.patches(|unread, patch| (!unread).then(|| number(patch.relocations())))
             }
             Metric::PatchTransitionSeconds => {
-                self.patches(|_, patch| Some(seconds(patch.transition.unwrap_or_default())))
+                self.patches(|_, patch| patch.enabled.map(|_| seconds(patch.transition.unwrap_or_default())))
             }
             Metric::PatchesUnread => maybe(self.state.map(|state| number(state.unread.len() as u64))),
             Metric::Findings => self.state.map(findings).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use super::Counts;
 use crate::journal::{ElfWitness, Totals};
-use crate::model::{FindingId, Verdict};
+use crate::model::{FindingId, Process, Verdict};
 use crate::verify::Verifier;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -64,9 +64,9 @@ pub struct PatchState {
     pub build_id: Option<String>,
     /// What its verdicts rest on; none where it has no relocations.
     pub witness: Option<ElfWitness>,
-    /// As sysfs says.
-    pub enabled: bool,
-    /// How long it has been in transition.
+    /// As sysfs says; none where that could not be read.
+    pub enabled: Option<bool>,
+    /// How long it has been in transition; known where `enabled` is.
     pub transition: Option<Duration>,
     /// Its relocations by verdict, of each object.
     pub objects: BTreeMap<Arc<str>, Totals>,
@@ -117,23 +117,6 @@ pub struct Moment {
     pub requests: Option<[u64; 3]>,
     /// The process.
     pub process: Option<Process>,
-}
-
-/// The process, as /proc/self shows it.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Process {
-    /// Time that it was run.
-    pub cpu: Duration,
-    /// Resident bytes.
-    pub resident: u64,
-    /// When it was started, since 1970.
-    pub started: Duration,
-    /// Open file descriptors.
-    pub open_fds: u64,
-    /// How many it may open; none: any number.
-    pub max_fds: Option<u64>,
-    /// Threads.
-    pub threads: u64,
 }
 
 impl Moment {

@@ -47,7 +47,10 @@ fn replayed(name: &str, each: &mut dyn FnMut(&Verifier, &Event)) -> Snapshot {
         took: Duration::from_millis(42),
         last_record: Some(Duration::from_secs(1_764_403_400)),
     };
-    Snapshot { kernel, sight: sees(State::of(&verifier)), counts, looks, journal: None }
+    let mut state = State::of(&verifier);
+    // As the running kernel's sysfs would have it.
+    state.patches.values_mut().for_each(|patch| patch.enabled = Some(true));
+    Snapshot { kernel, sight: sees(state), counts, looks, journal: None }
 }
 
 fn sees(state: State) -> Sight {
@@ -85,7 +88,8 @@ fn with(patches: BTreeMap<Arc<str>, PatchState>) -> Snapshot {
 }
 
 fn patch(objects: &[(&str, Verdict, u64)]) -> PatchState {
-    let mut patch = PatchState { witness: Some(ElfWitness::File), enabled: true, ..PatchState::default() };
+    let mut patch =
+        PatchState { witness: Some(ElfWitness::File), enabled: Some(true), ..PatchState::default() };
     for (object, verdict, count) in objects {
         patch.objects.entry((*object).into()).or_default().insert(*verdict, *count);
     }
@@ -99,7 +103,7 @@ fn a_recording_gives_this_text() {
     if let Sight::Sees(state) = &mut snapshot.sight {
         let state = Arc::make_mut(state);
         let patch = state.patches.get_mut("lp_one").unwrap();
-        (patch.enabled, patch.build_id) = (true, Some("0123abcd".to_owned()));
+        patch.build_id = Some("0123abcd".to_owned());
     }
     let text = text(moment(snapshot));
     // The commit changes.
@@ -147,7 +151,7 @@ fn names_are_as_prometheus_wants_them() {
 fn every_metric_is_told_when_all_is_known() {
     let mut snapshot = replayed("6.1-reload.ndjson.zst", &mut |_, _| {});
     snapshot.journal = Some(Journal { oldest: Some(Duration::from_secs(1)), ..Journal::default() });
-    let process = Process { max_fds: Some(1024), ..Process::default() };
+    let process = crate::model::Process { max_fds: Some(1024), ..Default::default() };
     let text = text(Moment { process: Some(process), ..moment(snapshot) });
     for metric in Metric::ALL {
         let typed = format!("# TYPE {} {}\n", metric.name(), metric.kind().word());
@@ -186,6 +190,17 @@ fn what_is_not_known_is_absent_and_not_frozen() {
         assert!(value(&text, "klp_trace_findings_total{finding=\"KLP009\"}").is_some(), "counts stay");
     }
     assert_eq!(value(&text(Moment { age: STALE, ..moment(seen) }), "klp_trace_up"), Some(1.0));
+}
+
+#[test]
+fn of_a_patch_that_sysfs_did_not_tell_of_nothing_is_said_of_it() {
+    let mut unread = patch(&[("a", Verdict::Applied, 4)]);
+    unread.enabled = None;
+    let text = text(moment(with([("lp".into(), unread)].into())));
+    for absent in ["klp_trace_patch_enabled{", "klp_trace_patch_transition_seconds{"] {
+        assert!(!text.contains(absent), "{text}");
+    }
+    assert_eq!(value(&text, "klp_trace_patch_relocations{patch=\"lp\"}"), Some(4.0));
 }
 
 #[test]

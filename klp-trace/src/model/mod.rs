@@ -10,6 +10,7 @@ pub mod hook;
 pub mod mistake;
 pub mod nearest;
 mod page;
+pub mod process;
 pub mod verdict;
 
 pub use bytes::{Address, Bytes};
@@ -17,4 +18,5 @@ pub use finding::{FindingId, Severity};
 pub use finding_end::FindingEnd;
 pub use hook::{Hook, Phase};
 pub use page::page;
+pub use process::Process;
 pub use verdict::{Reason, Verdict};

@@ -47,6 +47,14 @@ pub struct Options {
     pub signer: Option<Signer>,
     /// A file that is there, and not empty, is replaced.
     pub overwrite: bool,
+    /// Is told of each file that is closed.
+    pub on_close: Option<Box<dyn OnClose>>,
+}
+
+/// Is told of files that are closed.
+pub trait OnClose: std::fmt::Debug {
+    /// Takes a closed file's path, and the last hash of each chain in it.
+    fn closed(&mut self, file: &Path, heads: &[Hash]);
 }
 
 /// A journal on its way to its files.
@@ -59,6 +67,7 @@ pub struct JournalWriter {
     rotated: Option<Rotated>,
     sync: Sync,
     signer: Option<Signer>,
+    on_close: Option<Box<dyn OnClose>>,
     /// The last hash of each chain in the file.
     heads: Vec<Hash>,
     written: u64,
@@ -70,7 +79,7 @@ pub struct JournalWriter {
 impl JournalWriter {
     /// Opens the first file.
     pub fn open(options: Options, origin: Origin) -> Result<Self, SinkError> {
-        let Options { output, rotation, sync, signer, overwrite } = options;
+        let Options { output, rotation, sync, signer, overwrite, on_close } = options;
         let output = output.filter(|path| path.as_os_str() != "-");
         let (sink, path, rotated) = match (output, rotation) {
             (None, _) => (LineSink::stdout(), None, None),
@@ -89,6 +98,7 @@ impl JournalWriter {
             rotated,
             sync,
             signer,
+            on_close,
             heads: Vec::new(),
             written: 0,
             opened: now,
@@ -221,6 +231,11 @@ impl JournalWriter {
             && !self.heads.is_empty()
         {
             write_signature(signer, &self.heads, path, self.sync)?;
+        }
+        if let (Some(listener), Some(path)) = (&mut self.on_close, &self.path)
+            && !self.heads.is_empty()
+        {
+            listener.closed(path, &self.heads);
         }
         Ok(())
     }

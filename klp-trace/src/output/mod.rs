@@ -8,6 +8,7 @@ pub mod event_sink;
 pub mod filter;
 pub mod inspect;
 pub mod journal;
+pub mod journald;
 pub mod late_cost;
 pub mod lint;
 pub mod markdown;

@@ -69,6 +69,10 @@ const fn ending(ends: &'static str, from: &'static str, to: &'static str, how: H
 pub const DOC: &str = "usr/share/doc/klp-trace";
 /// The unit's path.
 pub const UNIT: &str = "usr/lib/systemd/system/klp-trace.service";
+/// The path of the unit with which systemd listens.
+pub const SOCKET: &str = "usr/lib/systemd/system/klp-trace.socket";
+/// The path of what `journalctl -x` shows.
+pub const CATALOG: &str = "usr/lib/systemd/catalog/klp-trace.catalog";
 /// The configuration's path.
 pub const CONFIG: &str = "etc/klp-trace/serve.toml";
 /// The program's path.
@@ -84,8 +88,10 @@ pub const COMPLETIONS: [(&str, &str, &[Format]); 4] = [
     ("zsh", "usr/share/zsh/site-functions/_klp-trace", &[Format::Rpm, Format::Tar]),
 ];
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 19] = [
     row("packaging/systemd/klp-trace.service", UNIT, How::Plain),
+    row("packaging/systemd/klp-trace.socket", SOCKET, How::Plain),
+    row("packaging/systemd/klp-trace.catalog", CATALOG, How::Plain),
     row("packaging/systemd/serve.toml", CONFIG, How::Plain),
     row(
         "packaging/systemd/stall-tasks.conf",

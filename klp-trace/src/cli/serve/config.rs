@@ -44,6 +44,8 @@ pub(super) struct Config {
     pub look: Look,
     /// The journal.
     pub journal: Journal,
+    /// What is told of findings as they come and go.
+    pub log: Log,
     /// How the kernel is watched.
     pub attach: Attaching,
 }
@@ -113,6 +115,28 @@ pub(super) enum SyncWhen {
     #[default]
     Interval,
     /// When the kernel writes them back.
+    Never,
+}
+
+/// What is told of findings as they come and go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(super) struct Log {
+    /// Findings, their ends, and the last hashes of closed files of the journal as records of systemd's journal, with fields of
+    /// their own: `auto` (where standard error is that journal, in place of the lines there), `always` or `never`.
+    pub journald: Records,
+}
+
+/// When systemd's journal gets records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Records {
+    /// Where standard error is systemd's journal.
+    #[default]
+    Auto,
+    /// Wherever journald is.
+    Always,
+    /// Not at all: lines on standard error.
     Never,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::elf::{names, notes};
 use crate::kernel::modules::Modules;
-use crate::kernel::sysfs::Sysfs;
+use crate::kernel::sysfs::{Patch, Sysfs};
 use crate::metrics::{State, label};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,13 +31,25 @@ impl Facts {
         for module in modules.livepatches() {
             state.patches.entry(label(&names::display(module.name.as_bytes()))).or_default();
         }
-        // What cannot be listed now counts as not enabled: it is said of each that is loaded.
-        let active = self.sysfs.patches().unwrap_or_default();
+        unread_ones(state);
+        // Of what could not be listed nothing is known, and what was known of transitions stands until it can be.
+        if let Ok(active) = self.sysfs.patches() {
+            self.active(state, &active, now);
+        }
+        self.build_ids.retain(|name, _| state.patches.contains_key(name));
+        for (name, of) in &mut state.patches {
+            of.build_id = self.build_id(name);
+        }
+    }
+
+    /// A loaded patch that is not active is not enabled.
+    fn active(&mut self, state: &mut State, active: &[Patch], now: Instant) {
+        state.patches.values_mut().for_each(|of| of.enabled = Some(false));
         let mut under_way = BTreeMap::new();
-        for patch in &active {
+        for patch in active {
             let name = label(&names::display(patch.name.as_bytes()));
             let of = state.patches.entry(Arc::clone(&name)).or_default();
-            of.enabled = patch.enabled;
+            of.enabled = Some(patch.enabled);
             if patch.transition {
                 let since = self.transitions.get(&name).filter(|(enabled, _)| *enabled == patch.enabled);
                 let since = since.map_or(now, |(_, since)| *since);
@@ -46,11 +58,6 @@ impl Facts {
             }
         }
         self.transitions = under_way;
-        self.build_ids.retain(|name, _| state.patches.contains_key(name));
-        for (name, of) in &mut state.patches {
-            of.build_id = self.build_id(name);
-        }
-        unread_ones(state);
     }
 
     /// Whether any patch was in transition at the last look.
@@ -109,8 +116,8 @@ mod tests {
         let mut facts = Facts::new(root);
         let first = seen(&mut facts, root);
         assert_eq!(first.patches.keys().map(|name| &**name).collect::<Vec<_>>(), ["lp_a", "lp_b"]);
-        assert!(first.patches["lp_a"].enabled && first.patches["lp_a"].transition.is_some());
-        assert!(!first.patches["lp_b"].enabled && first.patches["lp_b"].transition.is_none());
+        assert!(first.patches["lp_a"].enabled == Some(true) && first.patches["lp_a"].transition.is_some());
+        assert!(first.patches["lp_b"].enabled == Some(false) && first.patches["lp_b"].transition.is_none());
         std::thread::sleep(Duration::from_millis(20));
         let later = seen(&mut facts, root).patches["lp_a"].transition;
         assert!(later >= Some(Duration::from_millis(20)) && facts.in_transition());
@@ -120,5 +127,9 @@ mod tests {
         write(&of.join("transition"), "0\n");
         assert_eq!(seen(&mut facts, root).patches["lp_a"].transition, None);
         assert!(!facts.in_transition());
+        std::fs::remove_file(of.join("enabled")).unwrap();
+        std::fs::create_dir(of.join("enabled")).unwrap();
+        let unread = seen(&mut facts, root);
+        assert!(unread.patches.values().all(|patch| patch.enabled.is_none()), "sysfs could not be read");
     }
 }

@@ -3,6 +3,7 @@
 //! A client can take a connection of the eight for ten seconds, and nothing else: the collecting thread does not know of it.
 
 mod answer;
+mod inherited;
 mod listener;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ use answer::Answers;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+pub(super) use inherited::Inherited;
 pub(super) use listener::{Bound, ListenError};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -65,11 +67,11 @@ impl Server {
             runtime.block_on(async {
                 let free = Arc::new(Semaphore::new(CONNECTIONS));
                 // What cannot be handed over to the runtime is told by the address not answering.
-                if let Some(tcp) = bound.tcp.and_then(|tcp| TcpListener::from_std(tcp).ok()) {
+                for tcp in bound.tcp.into_iter().filter_map(|tcp| TcpListener::from_std(tcp).ok()) {
                     tokio::spawn(tcp_loop(tcp, Arc::clone(&free), Arc::clone(&answers)));
                 }
-                if let Some(unix) = bound.unix.and_then(|unix| UnixListener::from_std(unix).ok()) {
-                    tokio::spawn(unix_loop(unix, free, answers));
+                for unix in bound.unix.into_iter().filter_map(|unix| UnixListener::from_std(unix).ok()) {
+                    tokio::spawn(unix_loop(unix, Arc::clone(&free), Arc::clone(&answers)));
                 }
                 let _ = stopped.await;
             });

@@ -1,6 +1,7 @@
 //! The journal of a service: where it cannot be written, judging and serving go on, and that is told.
 
 use super::config;
+use super::run::Told;
 use crate::cli::{Failure, keys};
 use crate::journal::{Event, Origin, files};
 use crate::metrics;
@@ -30,6 +31,8 @@ pub(super) struct Kept(Rc<RefCell<Inner>>);
 struct Inner {
     config: config::Journal,
     output: PathBuf,
+    /// Who is told of closed files.
+    listener: Rc<Told>,
     writer: Option<JournalWriter>,
     told: metrics::Journal,
     /// What the sessions before this one wrote, and deleted.
@@ -40,11 +43,12 @@ struct Inner {
 
 impl Kept {
     /// None where the configuration names no journal.
-    pub(super) fn new(config: &config::Journal) -> Option<Self> {
+    pub(super) fn new(config: &config::Journal, listener: &Rc<Told>) -> Option<Self> {
         let output = config.file.clone()?;
         Some(Self(Rc::new(RefCell::new(Inner {
             config: config.clone(),
             output,
+            listener: Rc::clone(listener),
             writer: None,
             told: metrics::Journal::default(),
             before: (0, 0),
@@ -61,6 +65,11 @@ impl Kept {
         }
         inner.config = config.clone();
         inner.looked = None;
+    }
+
+    /// Closed files are told to another one from the next session on.
+    pub(super) fn tell(&self, listener: &Rc<Told>) {
+        self.0.borrow_mut().listener = Rc::clone(listener);
     }
 
     /// Goes on in another file.
@@ -100,6 +109,7 @@ impl Inner {
             sync: self.config.synced(),
             signer,
             overwrite: false,
+            on_close: Some(Box::new(Rc::clone(&self.listener))),
         };
         self.writer = Some(JournalWriter::open(options, origin.clone())?);
         (self.told.writable, self.failed) = (true, None);

@@ -48,7 +48,10 @@ fn line(state: &State) -> String {
         0 => String::new(),
         unread => format!("; {unread} could not be read"),
     };
-    format!("{} livepatches, {relocations} relocations{of}{unread}", state.patches.len())
+    let counted =
+        |count: u64, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+    let patches = counted(state.patches.len() as u64, "livepatch", "livepatches");
+    format!("{patches}, {}{of}{unread}", counted(relocations, "relocation", "relocations"))
 }
 
 #[cfg(test)]
@@ -104,6 +107,6 @@ mod tests {
         state.patches.insert("lp_one".into(), crate::metrics::PatchState::default());
         state.totals = [(Verdict::Applied, 4), (Verdict::Stale, 2)].into();
         state.unread.insert("lp_two".into());
-        assert_eq!(line(&state), "1 livepatches, 6 relocations: applied 4, stale 2; 1 could not be read");
+        assert_eq!(line(&state), "1 livepatch, 6 relocations: applied 4, stale 2; 1 could not be read");
     }
 }

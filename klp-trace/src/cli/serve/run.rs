@@ -5,7 +5,7 @@ mod said;
 
 use super::config::{Config, Metrics};
 use super::facts::Facts;
-use super::http::{Bound, ListenError, Server};
+use super::http::{Bound, Inherited, ListenError, Server};
 use super::kept::Kept;
 use super::shelf::Shelf;
 use super::textfile::Textfile;
@@ -21,7 +21,9 @@ use crate::metrics::{Counts, Exposition, Kernel, Looks, Sight, Snapshot, State};
 use crate::output::event_sink::EventSink as _;
 use crate::session::{self, Collector, Sinks};
 use looks::Watched;
+pub(super) use said::Told;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -31,10 +33,12 @@ const FACTS: Duration = Duration::from_secs(10);
 
 /// Runs until SIGINT or SIGTERM.
 pub(super) fn run(source: &Source, config: Config) -> Result<Exit, Failure> {
+    // Before anything else opens a file.
+    let inherited = Inherited::take()?;
     doctor::preflight()?;
     let (stop, reload) = session::service_flags()?;
     let (host, arch) = session::host()?;
-    let mut service = Service::new(source, config, host, arch)?;
+    let mut service = Service::new(source, config, inherited, host, arch)?;
     let started = Instant::now();
     loop {
         if service.session(&stop, &reload)? == Next::End {
@@ -62,8 +66,10 @@ struct Service<'a> {
     arch: Arch,
     shelf: Arc<Shelf>,
     metrics: Exposition,
+    inherited: Inherited,
     server: Option<Server>,
     textfile: Option<Textfile>,
+    told: Rc<Told>,
     kept: Option<Kept>,
     facts: Facts,
     counts: Counts,
@@ -77,7 +83,13 @@ struct Service<'a> {
 }
 
 impl<'a> Service<'a> {
-    fn new(source: &'a Source, config: Config, host: Host, arch: Arch) -> Result<Self, Failure> {
+    fn new(
+        source: &'a Source,
+        config: Config,
+        inherited: Inherited,
+        host: Host,
+        arch: Arch,
+    ) -> Result<Self, Failure> {
         let first = Snapshot {
             kernel: Kernel { release: host.release.clone(), arch: host.arch.clone() },
             sight: Sight::Blind("the probes are being attached".to_owned()),
@@ -87,13 +99,16 @@ impl<'a> Service<'a> {
         };
         let shelf = Arc::new(Shelf::new(first));
         let metrics = exposition(&shelf)?;
-        let server = serve(&config.metrics, &shelf, &metrics)?;
-        said::listening(&config.metrics);
+        let server = serve(&config.metrics, &inherited, &shelf, &metrics)?;
+        said::listening(&config.metrics, &inherited);
+        let told = Rc::new(Told::new(config.log.journald));
         Ok(Self {
             source,
+            inherited,
             server,
             textfile: textfile(&config),
-            kept: Kept::new(&config.journal),
+            kept: Kept::new(&config.journal, &told),
+            told,
             facts: Facts::new(Path::new("/")),
             counts: Counts::default(),
             records: 0,
@@ -172,7 +187,7 @@ impl<'a> Service<'a> {
         self.news = true;
         // Counting does not fail.
         let _ = self.counts.event(event);
-        said::finding(event);
+        self.told.finding(event);
         sinks.event(event);
     }
 
@@ -230,20 +245,27 @@ impl<'a> Service<'a> {
         if self.config.metrics != old.metrics {
             // The address may be the same one.
             self.server = None;
-            match serve(&self.config.metrics, &self.shelf, &self.metrics) {
+            match serve(&self.config.metrics, &self.inherited, &self.shelf, &self.metrics) {
                 Ok(server) => {
                     self.server = server;
-                    said::listening(&self.config.metrics);
+                    said::listening(&self.config.metrics, &self.inherited);
                 }
                 Err(error) => {
                     said::kept_on(&Failure::from(error));
                     self.config.metrics = old.metrics;
-                    self.server = serve(&self.config.metrics, &self.shelf, &self.metrics).ok().flatten();
+                    let before = serve(&self.config.metrics, &self.inherited, &self.shelf, &self.metrics);
+                    self.server = before.ok().flatten();
                 }
             }
         }
         if self.config.textfile != old.textfile {
             self.textfile = textfile(&self.config);
+        }
+        if self.config.log != old.log {
+            self.told = Rc::new(Told::new(self.config.log.journald));
+            if let Some(kept) = &self.kept {
+                kept.tell(&self.told);
+            }
         }
         if self.config.attach == old.attach && self.config.journal == old.journal {
             if let Some(kept) = &self.kept {
@@ -253,7 +275,7 @@ impl<'a> Service<'a> {
         }
         match &self.kept {
             Some(kept) if self.config.journal.file.is_some() => kept.configure(&self.config.journal),
-            _ => self.kept = Kept::new(&self.config.journal),
+            _ => self.kept = Kept::new(&self.config.journal, &self.told),
         }
         Some(Next::Session)
     }
@@ -288,8 +310,17 @@ fn textfile(config: &Config) -> Option<Textfile> {
     Some(Textfile::new(file, config.textfile.interval.0))
 }
 
-fn serve(config: &Metrics, shelf: &Arc<Shelf>, metrics: &Exposition) -> Result<Option<Server>, ListenError> {
-    let bound = Bound::bind(config.listen.0, config.socket.as_deref())?;
+fn serve(
+    config: &Metrics,
+    inherited: &Inherited,
+    shelf: &Arc<Shelf>,
+    metrics: &Exposition,
+) -> Result<Option<Server>, ListenError> {
+    let bound = if inherited.is_nothing() {
+        Bound::bind(config.listen.0, config.socket.as_deref())?
+    } else {
+        inherited.bound(config.listen_anywhere)?
+    };
     if bound.is_nothing() {
         return Ok(None);
     }

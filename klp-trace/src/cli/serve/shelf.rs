@@ -1,7 +1,7 @@
 //! What the collecting thread lays down, and others pick up: neither waits for the other.
 
 use crate::kernel::own_process;
-use crate::metrics::{Moment, Process, Snapshot};
+use crate::metrics::{Moment, Snapshot};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,19 +50,11 @@ impl Shelf {
         let (snapshot, laid) = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let requests = [0, 1, 2]
             .map(|place: usize| self.requests.get(place).map_or(0, |count| count.load(Ordering::Relaxed)));
-        Moment { snapshot, age: laid.elapsed(), requests: Some(requests), process: process() }
+        Moment {
+            snapshot,
+            age: laid.elapsed(),
+            requests: Some(requests),
+            process: own_process::read(Path::new("/")),
+        }
     }
-}
-
-/// The process, where /proc shows it.
-fn process() -> Option<Process> {
-    let of = own_process::OwnProcess::read(Path::new("/"))?;
-    Some(Process {
-        cpu: of.cpu,
-        resident: of.resident,
-        started: of.started,
-        open_fds: of.open_fds,
-        max_fds: of.max_fds,
-        threads: of.threads,
-    })
 }

@@ -122,7 +122,14 @@ impl JournalArgs {
             compress: self.compress.is_some(),
         });
         let signer = self.sign_key.as_deref().map(keys::signer).transpose()?;
-        Ok(Options { output: output.cloned(), rotation, sync: self.sync, signer, overwrite: self.overwrite })
+        Ok(Options {
+            output: output.cloned(),
+            rotation,
+            sync: self.sync,
+            signer,
+            overwrite: self.overwrite,
+            on_close: None,
+        })
     }
 
     fn rotates(&self) -> bool {

@@ -8,7 +8,14 @@ use crate::journal::testing::{one_of_each, origin};
 use std::os::unix::fs::PermissionsExt as _;
 
 fn options(output: &Path, rotation: Option<Rotation>) -> Options {
-    Options { output: Some(output.to_owned()), rotation, sync: Sync::Never, signer: None, overwrite: true }
+    Options {
+        output: Some(output.to_owned()),
+        rotation,
+        sync: Sync::Never,
+        signer: None,
+        overwrite: true,
+        on_close: None,
+    }
 }
 
 /// A session whose middle is said `times` times.

@@ -136,6 +136,8 @@ pub fn must(root: &Path, format: Format) -> anyhow::Result<Vec<String>> {
     let mut all: Vec<String> = [
         PROGRAM,
         UNIT,
+        SOCKET,
+        CATALOG,
         CONFIG,
         "usr/share/man/man1/klp-trace.1.gz",
         "usr/share/man/man1/klp-trace-verify-journal.1.gz",

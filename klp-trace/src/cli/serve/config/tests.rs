@@ -42,6 +42,9 @@ sync = "always"
 sign-key = "/etc/klp-trace/key.pem"
 redact-addresses = true
 
+[log]
+journald = "never"
+
 [attach]
 how = "fentry"
 ring-size = "8M"
@@ -56,6 +59,7 @@ fn everything_given_is_taken() {
     assert_eq!(config.textfile.interval.0.as_secs(), 30);
     assert_eq!(config.journal.rotation().age.unwrap().as_secs(), 86_400);
     assert!(config.journal.compress && config.journal.redact_addresses);
+    assert_eq!(config.log.journald, Records::Never);
     assert_eq!(config.journal.synced(), Sync::Always);
     assert_eq!((config.attach().ring_size, config.attach.max_sections.0), (8 << 20, 100));
     assert_eq!(config.attach().attach, Attach::Fentry);
@@ -84,7 +88,7 @@ fn keys() -> Vec<(usize, String)> {
 #[test]
 fn every_key_of_a_wrong_kind_is_named_with_its_line() {
     let keys = keys();
-    assert_eq!(keys.len(), 20);
+    assert_eq!(keys.len(), 21);
     for (number, key) in keys {
         for value in ["{ a = 1 }", "-7", "1979-05-27", "[[1]]", "\"\\u0007no such\""] {
             // A list of any paths, or of one path, is a list of paths.
@@ -117,7 +121,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
         // Of two letters one is no likeness.
         assert!(last == "ko" || said.ends_with(&format!("did you mean {last}?")), "{said}");
     }
-    for table in ["metrics", "textfile", "look", "journal", "attach"] {
+    for table in ["metrics", "textfile", "look", "journal", "log", "attach"] {
         let said = wrong(&format!("\n[{}q]\n", &table[..table.len() - 1]));
         assert!(
             said.starts_with("line 2: unknown key") && said.ends_with(&format!("did you mean {table}?")),

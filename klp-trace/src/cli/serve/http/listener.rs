@@ -33,6 +33,14 @@ pub(in crate::cli::serve) enum ListenError {
         /// Why.
         source: io::Error,
     },
+    /// What systemd handed over.
+    #[error("cannot use the sockets that systemd listens at: {0}")]
+    Inherited(io::Error),
+    /// The same, where other hosts reach it.
+    #[error(
+        "systemd listens at {0} for klp-trace, which other hosts reach: they could read the metrics without a password and unencrypted"
+    )]
+    Anywhere(SocketAddr),
     /// The thread that answers.
     #[error("cannot start the thread that answers: {0}")]
     Thread(io::Error),
@@ -47,19 +55,26 @@ impl From<ListenError> for Failure {
             ListenError::Unix { .. } => {
                 "name a path whose folder is there, and at which nobody listens, with metrics.socket"
             }
+            ListenError::Inherited(_) => {
+                "it can have TCP and unix stream sockets (ListenStream=, Accept=no): systemctl cat klp-trace.socket"
+            }
+            ListenError::Anywhere(_) => {
+                "write ListenStream=127.0.0.1:11216 in klp-trace.socket; or, where it is meant, listen-anywhere = true under [metrics]"
+            }
             ListenError::Thread(_) => {
                 "look at the limits of the service: systemctl show klp-trace | grep -i tasks"
             }
         };
-        Self::new(Exit::Runtime, error).hint(hint)
+        let exit = if matches!(error, ListenError::Anywhere(_)) { Exit::Usage } else { Exit::Runtime };
+        Self::new(exit, error).hint(hint)
     }
 }
 
 /// Sockets that are listened at.
 #[derive(Debug, Default)]
 pub(in crate::cli::serve) struct Bound {
-    pub tcp: Option<TcpListener>,
-    pub unix: Option<UnixListener>,
+    pub tcp: Vec<TcpListener>,
+    pub unix: Vec<UnixListener>,
 }
 
 impl Bound {
@@ -78,12 +93,15 @@ impl Bound {
         let unix = unix.map(|path| {
             bind_unix(path).map_err(|source| ListenError::Unix { path: path.to_owned(), source })
         });
-        Ok(Self { tcp: tcp.transpose()?, unix: unix.transpose()? })
+        Ok(Self {
+            tcp: tcp.transpose()?.into_iter().collect(),
+            unix: unix.transpose()?.into_iter().collect(),
+        })
     }
 
     /// Whether there is nothing.
     pub(in crate::cli::serve) fn is_nothing(&self) -> bool {
-        self.tcp.is_none() && self.unix.is_none()
+        self.tcp.is_empty() && self.unix.is_empty()
     }
 }
 

@@ -32,7 +32,7 @@ fn start(unix: Option<&std::path::Path>) -> Running {
     let Listen(Some(mut address)) = Listen::default() else { panic!("the default is an address") };
     address.set_port(0);
     let bound = Bound::bind(Some(address), unix).unwrap();
-    let address = bound.tcp.as_ref().unwrap().local_addr().unwrap();
+    let address = bound.tcp[0].local_addr().unwrap();
     let shelf = Arc::new(Shelf::new(sees()));
     let of = Arc::clone(&shelf);
     let metrics = Exposition::new(move || of.moment()).unwrap();

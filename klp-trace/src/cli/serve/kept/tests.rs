@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 fn kept(folder: &Path, more: &str) -> Kept {
     let text = format!("[journal]\nfile = \"{}\"\n{more}", folder.join("klp.ndjson").display());
-    Kept::new(&Config::parse(&text).unwrap().journal).unwrap()
+    Kept::new(&Config::parse(&text).unwrap().journal, &Rc::default()).unwrap()
 }
 
 fn ended() -> Ended {

@@ -1,12 +1,18 @@
 //! What a service says on standard error: few lines, without an address. systemd's journal keeps them.
 
 use crate::cli::Failure;
-use crate::cli::serve::config::Metrics;
+use crate::cli::serve::config::{Metrics, Records};
+use crate::cli::serve::http::Inherited;
 use crate::elf::names;
-use crate::journal::{Body, Event, Finding, FindingClosed, ObjectRef, PatchRef, Totals};
+use crate::journal::chain::Hash;
+use crate::journal::{Event, Totals};
 use crate::output::escape::Escaped;
+use crate::output::journal::OnClose;
+use crate::output::journald::{Journald, Record, SOCKET};
 use crate::probe::HookStatus;
 use std::io::Write as _;
+use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 fn say(line: &str) {
@@ -14,7 +20,15 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "klp-trace: {}", Escaped::new(line.as_bytes()));
 }
 
-pub(super) fn listening(config: &Metrics) {
+pub(super) fn listening(config: &Metrics, inherited: &Inherited) {
+    if !inherited.is_nothing() {
+        for place in inherited.places() {
+            say(&format!(
+                "metrics at {place}, where systemd listens; metrics.listen and metrics.socket are not used"
+            ));
+        }
+        return;
+    }
     if let Some(address) = config.listen.0 {
         say(&format!("metrics at http://{address}/metrics"));
     }
@@ -33,36 +47,67 @@ pub(super) fn kept_on(failure: &Failure) {
     say(&format!("goes on as before: {}", failure.in_short()));
 }
 
-/// A finding, or the end of one, in one line. Its own words may hold addresses, and are for those who ask.
-pub(super) fn finding(event: &Event) {
-    match &event.body {
-        Body::Finding(finding) => say(&told(finding)),
-        Body::FindingClosed(closed) => say(&over(closed)),
-        _ => {}
+/// Where findings, their ends and the last hashes of closed files are told: systemd's journal, standard error, or both.
+#[derive(Debug)]
+pub(in crate::cli::serve) struct Told {
+    journald: Option<Journald>,
+    /// Standard error is another place than systemd's journal, or all there is.
+    lines: bool,
+}
+
+impl Default for Told {
+    /// Standard error.
+    fn default() -> Self {
+        Self { journald: None, lines: true }
     }
 }
 
-fn told(finding: &Finding) -> String {
-    let Finding { id, severity, patch, object, relocations, .. } = finding;
-    let mut parts = vec![format!("{severity} {id} {}", id.name())];
-    parts.extend(about(patch.as_ref(), object.as_ref()));
-    if *relocations > 0 {
-        parts.push(format!("{relocations} relocations"));
+impl Told {
+    /// As the configuration has it.
+    pub(super) fn new(records: Records) -> Self {
+        let is_journal = stderr_is_journal();
+        if records == Records::Never || (records == Records::Auto && !is_journal) {
+            return Self::default();
+        }
+        match Journald::connect(Path::new(SOCKET)) {
+            Ok(journald) => Self { journald: Some(journald), lines: !is_journal },
+            Err(error) => {
+                say(&format!("no records for systemd's journal, lines here instead: {SOCKET}: {error}"));
+                Self::default()
+            }
+        }
     }
-    let line = parts.join(", ");
-    format!("{line}: klp-trace audit shows it, klp-trace explain {id} says what to do")
+
+    /// A finding, or the end of one.
+    pub(super) fn finding(&self, event: &Event) {
+        if let Some(record) = Record::of(event) {
+            self.tell(&record);
+        }
+    }
+
+    fn tell(&self, record: &Record) {
+        let sent = self.journald.as_ref().is_some_and(|journald| journald.send(record).is_ok());
+        if self.lines || !sent {
+            say(record.message());
+        }
+    }
 }
 
-fn over(closed: &FindingClosed) -> String {
-    let FindingClosed { id, patch, object, end, .. } = closed;
-    let mut parts = vec![format!("over: {id} {}", id.name())];
-    parts.extend(about(patch.as_ref(), object.as_ref()));
-    format!("{} ({})", parts.join(", "), end.word())
+impl OnClose for Rc<Told> {
+    /// Without journald nobody is told: the file itself, or its signature, has the hash.
+    fn closed(&mut self, file: &Path, heads: &[Hash]) {
+        if let Some(journald) = &self.journald {
+            // One that is not taken is still in the file.
+            let _ = journald.send(&Record::closed_file(file, heads));
+        }
+    }
 }
 
-fn about(patch: Option<&PatchRef>, object: Option<&ObjectRef>) -> Vec<String> {
-    let of = [("patch", patch.map(|patch| &patch.name)), ("object", object.map(|object| &object.name))];
-    of.into_iter().filter_map(|(what, name)| Some(format!("{what} {}", name?))).collect()
+/// Whether standard error leads to systemd's journal (systemd.exec(5), `JOURNAL_STREAM`).
+fn stderr_is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let stat = rustix::fs::fstat(std::io::stderr());
+    stat.is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 pub(super) fn ended(after: Duration, totals: &Totals) {
@@ -75,31 +120,48 @@ pub(super) fn ended(after: Duration, totals: &Totals) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::testing;
+    use crate::journal::{Body, testing};
+    use std::os::unix::net::UnixDatagram;
+    use std::process::Command;
 
+    /// In a process whose standard error is what systemd would make it, which the test below starts; elsewhere it is not told so.
     #[test]
-    fn a_finding_is_one_line_without_an_address() {
-        let mut finding = testing::finding();
-        finding.message = "holds 0xffffffffc0402000".to_owned();
-        let line = told(&finding);
-        assert_eq!(
-            line,
-            "error KLP001 stale-after-unload, patch lp_one, object klp_target, 12 relocations: klp-trace audit shows it, \
-             klp-trace explain KLP001 says what to do"
+    fn told_from_here() {
+        let told = Told::new(Records::Auto);
+        assert!(
+            told.journald.is_none() && told.lines,
+            "there is no journald here, or standard error is not its"
         );
+        told.finding(&testing::at(7, Body::Finding(testing::finding())));
     }
 
     #[test]
-    fn the_end_of_a_finding_names_it_and_what_ended_it() {
-        let closed = FindingClosed {
-            id: crate::model::FindingId::Klp001,
-            severity: crate::model::Severity::Error,
-            patch: Some(testing::patch()),
-            object: Some(testing::object()),
-            opened_ns: 1,
-            end: crate::model::FindingEnd::Cleared,
+    fn what_journald_does_not_take_is_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let told = Told { journald: Some(Journald::connect(&path).unwrap()), lines: false };
+        let event = testing::at(7, Body::Finding(testing::finding()));
+        told.finding(&event);
+        let mut bytes = [0; 4096];
+        let length = socket.recv(&mut bytes).unwrap();
+        assert!(bytes[..length].starts_with(b"MESSAGE=error KLP001"));
+        told.finding(&testing::at(8, testing::one_of_each().remove(0).body));
+        socket.set_nonblocking(true).unwrap();
+        assert!(socket.recv(&mut bytes).is_err(), "no other event is told");
+    }
+
+    #[test]
+    fn standard_error_is_a_line_for_each_finding_where_it_is_not_the_journal() {
+        let run = |stream: &str| {
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            child.args(["--exact", "--nocapture", "cli::serve::run::said::tests::told_from_here"]);
+            let output = child.env("JOURNAL_STREAM", stream).output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8_lossy(&output.stderr).into_owned()
         };
-        let line = over(&closed);
-        assert_eq!(line, "over: KLP001 stale-after-unload, patch lp_one, object klp_target (cleared)");
+        let line =
+            "klp-trace: error KLP001 stale-after-unload, patch lp_one, object klp_target, 12 relocations: ";
+        assert!(run("1:2").contains(line));
     }
 }
