@@ -137,6 +137,9 @@ pub enum ModuleAction {
     /// Found being loaded when the tool looked: its init has not returned (`MODULE_STATE_COMING`), and livepatch may not have
     /// written yet what is gated on it.
     Loading,
+    /// Found being unloaded when the tool looked (`MODULE_STATE_GOING`): its exit function runs before livepatch clears what is
+    /// gated on it (kernel/module/main.c, `delete_module`), and what is there may be right still.
+    Unloading,
     /// Not loaded when the tool looked.
     Absent,
     /// The tracepoint module_load: loaded, its init about to run.

@@ -122,9 +122,9 @@ impl Report {
     }
 
     fn module(&mut self, module: &crate::journal::ModuleEvent) {
-        use crate::journal::ModuleAction::{Absent, Freed, Loaded, Loading, Present, Unsettled};
+        use crate::journal::ModuleAction::{Absent, Freed, Loaded, Loading, Present, Unloading, Unsettled};
         match module.action {
-            Present | Loading | Loaded if !module.livepatch => {
+            Present | Loading | Unloading | Loaded if !module.livepatch => {
                 self.loaded.insert(Arc::clone(&module.name));
             }
             Unsettled => {
@@ -136,7 +136,7 @@ impl Report {
             Absent | Freed => {
                 self.loaded.remove(&module.name);
             }
-            Present | Loading | Loaded => {}
+            Present | Loading | Unloading | Loaded => {}
         }
     }
 

@@ -252,7 +252,7 @@ impl Observed {
         }
         let address = module.address.map_or(0, |address| address.0);
         match module.action {
-            ModuleAction::Present | ModuleAction::Loading => {
+            ModuleAction::Present | ModuleAction::Loading | ModuleAction::Unloading => {
                 self.patch(&module.name, address);
             }
             ModuleAction::Loaded => {

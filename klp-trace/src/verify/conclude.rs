@@ -244,10 +244,11 @@ pub(super) fn context(
         },
         _ => match object.filter(|object| object.is_there()) {
             None => Context::Absent,
+            Some(object) if object.presence == Presence::Unloading => Context::OnItsWay,
             Some(object) if section.written_for == object.load => Context::Active,
             Some(_) if patch.detached => Context::Detached,
             Some(object) if patch.enabled && object.presence == Presence::Live => Context::Active,
-            Some(_) if patch.enabled => Context::Coming,
+            Some(_) if patch.enabled => Context::OnItsWay,
             Some(_) => Context::NotEnabled,
         },
     })

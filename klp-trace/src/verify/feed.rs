@@ -2,7 +2,7 @@
 
 use super::{
     misplaced::misplaced,
-    objects::VMLINUX,
+    objects::{Presence, VMLINUX},
     section::{Detached, Patch, Section},
     verifier::Verifier,
 };
@@ -30,25 +30,31 @@ impl Verifier {
             match action {
                 ModuleAction::Absent | ModuleAction::Freed => self.drop_patch(&name, address),
                 ModuleAction::Unsettled => self.unsettled(&|patch, _| patch.r.name == name, say),
-                ModuleAction::Present | ModuleAction::Loading | ModuleAction::Loaded => {}
+                ModuleAction::Present
+                | ModuleAction::Loading
+                | ModuleAction::Unloading
+                | ModuleAction::Loaded => {}
             }
             return;
         }
         let usage = module.usage.clone();
         say(Body::Module(module));
         match action {
-            ModuleAction::Present | ModuleAction::Loading | ModuleAction::Loaded => {
+            ModuleAction::Present
+            | ModuleAction::Loading
+            | ModuleAction::Unloading
+            | ModuleAction::Loaded => {
                 let was_coming = self.objects.is_coming(&name);
-                let new = if action == ModuleAction::Loading {
-                    self.objects.loading(&name, address)
-                } else {
-                    self.objects.live(&name, address)
+                let new = match action {
+                    ModuleAction::Loading => self.objects.found(&name, address, Presence::Coming),
+                    ModuleAction::Unloading => self.objects.found(&name, address, Presence::Unloading),
+                    _ => self.objects.live(&name, address),
                 };
                 if new {
                     self.forget_symbols(&name);
                     self.want_gated_on(&name);
                     self.third_came(&name);
-                } else if was_coming && action != ModuleAction::Loading {
+                } else if was_coming && self.objects.is_live(&name) {
                     self.has_come(&name);
                 }
                 if let Some(usage) = usage {

@@ -10,8 +10,8 @@ use crate::{
 pub enum Context {
     /// The object is there and the relocation should have been written.
     Active,
-    /// The object is being loaded: what is there is of this load already, or of an earlier one.
-    Coming,
+    /// The object is being loaded or unloaded: what is there is of this load, already or still, or of an earlier one.
+    OnItsWay,
     /// The object is there; the patch has not been enabled, so nothing should have been written yet.
     NotEnabled,
     /// The object is there and the patch is disabled or replaced: the kernel no longer writes or clears its relocations, so
@@ -138,7 +138,7 @@ pub fn judge(facts: &Facts<'_>) -> Judgement {
     let (verdict, reason, expected) = match facts.context {
         Context::Active => seen.active(),
         Context::NotEnabled => seen.not_enabled(),
-        Context::Detached | Context::Coming => seen.detached(),
+        Context::Detached | Context::OnItsWay => seen.detached(),
         Context::Absent | Context::Freed | Context::Gone => seen.absent(None),
         Context::Failed => seen.absent(Some(Reason::FailedLoad)),
         Context::Later => seen.later(),

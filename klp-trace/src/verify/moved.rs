@@ -23,7 +23,7 @@ const PAGE: u64 = 4096;
 /// one that is off, if nothing else there is as recorded. For values that are judged for the first time: later ones have
 /// their own history.
 pub(super) fn recognise(arch: Arch, section: &mut Section, read: &SectionRead, context: Context) {
-    if !matches!(context, Context::Absent | Context::Failed | Context::Detached | Context::Coming) {
+    if !matches!(context, Context::Absent | Context::Failed | Context::Detached | Context::OnItsWay) {
         return;
     }
     let mut off: BTreeMap<u64, Vec<(u32, Bytes)>> = BTreeMap::new();

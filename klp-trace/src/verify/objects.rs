@@ -15,6 +15,8 @@ pub(super) enum Presence {
     Coming,
     /// Loaded.
     Live,
+    /// Found being unloaded: klp_module_going has perhaps not returned, or not been entered.
+    Unloading,
     /// klp_module_going was entered.
     Going,
 }
@@ -46,7 +48,7 @@ pub(super) struct Object {
 
 impl Object {
     pub(super) fn is_there(&self) -> bool {
-        matches!(self.presence, Presence::Coming | Presence::Live)
+        matches!(self.presence, Presence::Coming | Presence::Live | Presence::Unloading)
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -132,12 +134,17 @@ impl Objects {
         new
     }
 
-    /// The object was found being loaded. True when that is news: a new load, or one of which more was believed.
-    pub(super) fn loading(&mut self, name: &Arc<str>, address: Option<Address>) -> bool {
-        let was_coming = self.is_coming(name);
+    /// Whether it is loaded, and neither coming nor going.
+    pub(super) fn is_live(&self, name: &str) -> bool {
+        self.get(name).is_some_and(Object::is_live)
+    }
+
+    /// The object was found on its way. True when that is news: a new load, or one that was believed to be elsewhere.
+    pub(super) fn found(&mut self, name: &Arc<str>, address: Option<Address>, presence: Presence) -> bool {
+        let before = self.get(name).map(|object| object.presence);
         let new = self.live(name, address);
-        self.entry(name).presence = Presence::Coming;
-        new || !was_coming
+        self.entry(name).presence = presence;
+        new || before != Some(presence)
     }
 
     pub(super) fn going(&mut self, name: &Arc<str>) {
@@ -188,13 +195,13 @@ mod tests {
     fn a_load_that_was_found_before_it_was_seen_is_one() {
         let name: Arc<str> = "tmod".into();
         let mut objects = Objects::default();
-        assert!(objects.loading(&name, None), "news");
-        assert!(!objects.loading(&name, None));
+        assert!(objects.found(&name, None, Presence::Coming), "news");
+        assert!(!objects.found(&name, None, Presence::Coming));
         objects.coming(&name, Some(Address(0x1000)));
         assert_eq!(objects.reference(&name).load, Some(1));
         objects.coming(&name, Some(Address(0x2000)));
         assert_eq!(objects.reference(&name).load, Some(2), "the end of the other was not seen");
         assert!(!objects.live(&name, None));
-        assert!(objects.loading(&name, None), "it was believed to have come");
+        assert!(objects.found(&name, None, Presence::Coming), "it was believed to have come");
     }
 }

@@ -72,7 +72,10 @@ impl Verifier {
             return;
         }
         match action {
-            ModuleAction::Present | ModuleAction::Loading | ModuleAction::Loaded => {
+            ModuleAction::Present
+            | ModuleAction::Loading
+            | ModuleAction::Unloading
+            | ModuleAction::Loaded => {
                 if self.objects.live(name, address) {
                     self.forget_symbols(name);
                     self.third_came(name);

@@ -182,6 +182,7 @@ fn module() -> impl Strategy<Value = Body> {
         [
             ModuleAction::Present,
             ModuleAction::Loading,
+            ModuleAction::Unloading,
             ModuleAction::Absent,
             ModuleAction::Loaded,
             ModuleAction::Freed,

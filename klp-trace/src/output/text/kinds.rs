@@ -22,7 +22,7 @@ pub(super) fn is_failed(lookup: &SymbolLookup) -> bool {
 pub(super) fn is_change(module: &ModuleEvent) -> bool {
     match module.action {
         ModuleAction::Loaded | ModuleAction::Freed | ModuleAction::Unsettled => true,
-        ModuleAction::Present | ModuleAction::Loading => module.livepatch,
+        ModuleAction::Present | ModuleAction::Loading | ModuleAction::Unloading => module.livepatch,
         ModuleAction::Absent => false,
     }
 }
@@ -177,6 +177,7 @@ impl Layout {
         let word = match module.action {
             ModuleAction::Present => "found",
             ModuleAction::Loading => "loading",
+            ModuleAction::Unloading => "unloading",
             ModuleAction::Absent => "absent",
             ModuleAction::Loaded => "loaded",
             ModuleAction::Freed => "unloaded",

@@ -154,6 +154,7 @@ fn evidence() -> impl Strategy<Value = Body> {
         [
             ModuleAction::Present,
             ModuleAction::Loading,
+            ModuleAction::Unloading,
             ModuleAction::Absent,
             ModuleAction::Loaded,
             ModuleAction::Freed,

@@ -9,7 +9,7 @@ use crate::{
     },
     model::Address,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 impl<R: Reader> Live<R> {
     /// Looks; false where the list of modules cannot be read, and nothing was looked at.
@@ -28,25 +28,28 @@ impl<R: Reader> Live<R> {
     /// The table of modules, from the kernel's own list; addresses already known are kept.
     fn refresh(&mut self, modules: &Modules) {
         let known = std::mem::take(&mut self.modules);
-        self.loading = of_state(modules, State::Loading);
-        for module in modules.iter().filter(|module| module.state != State::Unloading) {
+        self.on_their_way = on_their_way(modules);
+        for module in modules.iter() {
             let name: Arc<str> = Arc::from(module.name.as_str());
             let address = known.get(&name).copied().flatten();
             self.modules.insert(name, address);
         }
     }
 
-    /// Looks whether those have come that were found being loaded: where the end of it was not seen, nothing else says so.
-    pub(super) fn watch_loading(&mut self, out: Out) {
-        if !self.loading.iter().any(|name| self.concerns(name, false)) {
+    /// Looks whether those have come, or gone, that were found on their way: where the end of it was not seen, nothing else
+    /// says so.
+    pub(super) fn watch_those_on_their_way(&mut self, out: Out) {
+        if !self.on_their_way.keys().any(|name| self.concerns(name, false)) {
             return;
         }
         let Ok(modules) = Modules::read(&self.root) else { return };
-        let still = of_state(&modules, State::Loading);
-        let over: Vec<Arc<str>> = self.loading.difference(&still).cloned().collect();
-        self.loading.retain(|name| still.contains(name));
-        for name in over {
-            if modules.get(&name).is_none_or(|module| module.state == State::Unloading) {
+        let now = on_their_way(&modules);
+        let before = std::mem::replace(&mut self.on_their_way, now);
+        for (name, state) in before {
+            if self.on_their_way.get(&name) == Some(&state) {
+                continue;
+            }
+            if modules.get(&name).is_none() {
                 self.modules.remove(&name);
             }
             if self.concerns(&name, false) {
@@ -80,14 +83,21 @@ impl<R: Reader> Live<R> {
         if &*object == crate::kernel::kallsyms::VMLINUX {
             return;
         }
-        let action = match self.modules.contains_key(&object) {
-            true if self.loading.contains(&object) || self.coming.contains(&object) => ModuleAction::Loading,
-            true => ModuleAction::Present,
-            false => ModuleAction::Absent,
-        };
+        let action = self.presence(&object);
         let address = self.address_of(&object);
         let module = ModuleEvent::new(action, object, address, false);
         self.say(None, Body::Module(module), out);
+    }
+
+    /// Where a module stands by the list of modules and what the hooks have said since.
+    pub(super) fn presence(&self, module: &str) -> ModuleAction {
+        match self.on_their_way.get(module) {
+            _ if !self.modules.contains_key(module) => ModuleAction::Absent,
+            _ if self.coming.contains(module) => ModuleAction::Loading,
+            Some(State::Loading) => ModuleAction::Loading,
+            Some(State::Unloading) => ModuleAction::Unloading,
+            Some(State::Live) | None => ModuleAction::Present,
+        }
     }
 
     /// Has the sections of all livepatches read whose state is not known.
@@ -159,7 +169,8 @@ impl<R: Reader> Live<R> {
     }
 }
 
-fn of_state(modules: &Modules, state: State) -> BTreeSet<Arc<str>> {
-    let names = modules.iter().filter(|module| module.state == state);
-    names.map(|module| Arc::from(module.name.as_str())).collect()
+/// The modules that have not come yet, or have begun to go.
+fn on_their_way(modules: &Modules) -> BTreeMap<Arc<str>, State> {
+    let names = modules.iter().filter(|module| module.state != State::Live);
+    names.map(|module| (Arc::from(module.name.as_str()), module.state)).collect()
 }

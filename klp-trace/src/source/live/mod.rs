@@ -23,7 +23,7 @@ pub use reader::Reader;
 use crate::{
     arch::Arch,
     journal::{Body, Event, EventsLost, ModuleUsage, Session, Task},
-    kernel::{kmsg::Kmsg, patch_file::Finder, sysfs::Sysfs},
+    kernel::{kmsg::Kmsg, modules::State, patch_file::Finder, sysfs::Sysfs},
     model::Address,
     probe::event::RawEvent,
     verify::{Verifier, Want},
@@ -72,8 +72,8 @@ pub struct Live<R> {
     modules: BTreeMap<Arc<str>, Option<u64>>,
     /// Objects between the entry and the exit of klp_module_coming.
     coming: BTreeSet<Arc<str>>,
-    /// Modules that were found being loaded, until that is known to be over.
-    loading: BTreeSet<Arc<str>>,
+    /// Modules that were found being loaded or unloaded, until that is known to be over.
+    on_their_way: BTreeMap<Arc<str>, State>,
     /// Modules whose klp_module_coming was seen, until they go.
     seen_coming: BTreeSet<u64>,
     /// The objects that sections are gated on.
@@ -114,7 +114,7 @@ impl<R: Reader> Live<R> {
             patches: BTreeMap::new(),
             modules: BTreeMap::new(),
             coming: BTreeSet::new(),
-            loading: BTreeSet::new(),
+            on_their_way: BTreeMap::new(),
             seen_coming: BTreeSet::new(),
             gates: BTreeSet::new(),
             thirds: BTreeSet::new(),
@@ -201,7 +201,7 @@ impl<R: Reader> Live<R> {
     pub fn tick(&mut self, out: Out) {
         self.watch_ftrace(out);
         self.watch_transition(out);
-        self.watch_loading(out);
+        self.watch_those_on_their_way(out);
         self.take_all(out);
         self.notice_loss(out);
         self.step(out);

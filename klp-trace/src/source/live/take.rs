@@ -74,7 +74,7 @@ impl<R: Reader> Live<R> {
         match event.hook {
             raw::Hook::Coming => {
                 self.coming.remove(&name);
-                self.loading.remove(&name);
+                self.on_their_way.remove(&name);
                 if event.ret.is_some_and(|ret| ret < 0) {
                     self.modules.remove(&name);
                     // Neither klp_module_going nor module_free follows (kernel/module/main.c, `load_module`): the next load at
@@ -84,7 +84,7 @@ impl<R: Reader> Live<R> {
             }
             raw::Hook::Going => {
                 self.modules.remove(&name);
-                self.loading.remove(&name);
+                self.on_their_way.remove(&name);
                 self.seen_coming.remove(&event.module.address);
             }
             raw::Hook::ModuleLoad => return,
@@ -167,7 +167,7 @@ impl<R: Reader> Live<R> {
         let name = convert::name(&event.module.name);
         let address = event.module.address;
         self.modules.insert(Arc::clone(&name), Some(address));
-        self.loading.remove(&name);
+        self.on_their_way.remove(&name);
         let blind = !self.seen_coming.contains(&address);
         if event.module.livepatch {
             self.meet(address, &name);

@@ -163,6 +163,11 @@ fn a_module_whose_load_is_under_way_is_not_there_yet_and_its_end_is_looked_for()
     assert_eq!(told(&mut live, look), [ModuleAction::Loading]);
     std::fs::write(root.path().join("proc/modules"), "").unwrap();
     assert_eq!(told(&mut live, Live::tick), [ModuleAction::Absent], "its init failed");
+    list("Unloading");
+    assert_eq!(told(&mut live, look), [ModuleAction::Unloading], "its exit function runs");
+    assert_eq!(told(&mut live, Live::tick), []);
+    list("Loading");
+    assert_eq!(told(&mut live, Live::tick), [ModuleAction::Loading], "the next load");
 }
 
 #[test]
@@ -175,6 +180,6 @@ fn a_load_whose_end_was_seen_is_looked_for_no_more() {
     exit.module.name = KernelName(b"klp_target".to_vec());
     live.reader.events.push_back(RawEvent::Exit(exit));
     told(&mut live, Live::step);
-    assert!(live.loading.is_empty());
+    assert!(live.on_their_way.is_empty());
     assert_eq!(told(&mut live, Live::tick), []);
 }

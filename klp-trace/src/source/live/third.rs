@@ -3,7 +3,7 @@
 
 use super::{Live, Out, Reader, convert};
 use crate::{
-    journal::{Body, ModuleAction, ModuleEvent},
+    journal::{Body, ModuleEvent},
     kernel::modules::Modules,
     model::Address,
 };
@@ -42,8 +42,7 @@ impl<R: Reader> Live<R> {
             let Some(usage) = usage.filter(|usage| self.usages.get(&third) != Some(usage)) else { continue };
             self.usages.insert(Arc::clone(&third), usage.clone());
             let address = self.address_of(&third);
-            let is_loading = self.loading.contains(&third) || self.coming.contains(&third);
-            let action = if is_loading { ModuleAction::Loading } else { ModuleAction::Present };
+            let action = self.presence(&third);
             let event = ModuleEvent::new(action, third, address, false);
             self.say(None, Body::Module(ModuleEvent { usage: Some(usage), ..event }), out);
         }

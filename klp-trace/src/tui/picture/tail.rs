@@ -125,7 +125,7 @@ pub fn is_news(body: &Body) -> bool {
         Body::SymbolLookup(lookup) => matches!(lookup.outcome, Lookup::Failed { .. }),
         Body::Module(module) => match module.action {
             ModuleAction::Loaded | ModuleAction::Freed | ModuleAction::Unsettled => true,
-            ModuleAction::Present | ModuleAction::Loading => module.livepatch,
+            ModuleAction::Present | ModuleAction::Loading | ModuleAction::Unloading => module.livepatch,
             ModuleAction::Absent => false,
         },
         Body::Hook(hook) => hook.ret.is_some_and(|ret| ret < 0),

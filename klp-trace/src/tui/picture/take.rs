@@ -183,7 +183,10 @@ impl Picture {
 
     fn module(&mut self, at: u64, module: &ModuleEvent) {
         let what = match module.action {
-            ModuleAction::Present | ModuleAction::Loading | ModuleAction::Loaded => What::Loaded,
+            ModuleAction::Present
+            | ModuleAction::Loading
+            | ModuleAction::Unloading
+            | ModuleAction::Loaded => What::Loaded,
             ModuleAction::Absent | ModuleAction::Freed => What::Gone,
             ModuleAction::Unsettled => return,
         };

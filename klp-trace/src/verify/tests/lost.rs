@@ -162,3 +162,39 @@ fn what_an_earlier_load_left_is_stale_while_the_next_one_is_under_way() {
     assert_eq!(story.verdicts(), both(Verdict::Stale, None));
     assert!(story.findings().iter().all(|finding| finding.id != FindingId::Klp006));
 }
+
+/// A module's exit function runs before livepatch clears what is gated on it, and may take its time.
+#[test]
+fn what_an_unload_under_way_has_not_cleared_yet_is_not_stale() {
+    for clears in [true, false] {
+        let mut story = Story::new(clears);
+        story.load_patch();
+        story.load_target(0x1000);
+        story.verdicts();
+        lose(&mut story);
+        story.verdicts();
+        story.module(ModuleAction::Unloading, "tmod", None, false);
+        story.symbols();
+        story.read(Hook::Demand, None, story.values(), story.values());
+        assert_eq!(story.verdicts(), both(Verdict::Applied, None));
+        assert_eq!(story.findings(), []);
+        story.module(ModuleAction::Absent, "tmod", None, false);
+        assert_eq!(story.verifier.wants().len(), 1);
+        story.read(Hook::Demand, None, story.values(), story.values());
+        assert_eq!(story.verdicts(), both(Verdict::Stale, None));
+        let ids: Vec<FindingId> = story.findings().iter().map(|finding| finding.id).collect();
+        assert_eq!(ids, [FindingId::Klp001]);
+    }
+}
+
+#[test]
+fn what_an_unload_under_way_has_cleared_already_is_not_missing() {
+    let mut story = loaded();
+    lose(&mut story);
+    story.verdicts();
+    story.module(ModuleAction::Unloading, "tmod", None, false);
+    story.symbols();
+    story.read(Hook::Demand, None, [0, 0], [0, 0]);
+    assert_eq!(story.verdicts(), both(Verdict::Cleared, None));
+    assert_eq!(story.findings(), []);
+}
