@@ -14,6 +14,7 @@ mod facts;
 mod hooks;
 pub(super) mod report;
 mod text;
+mod unit;
 
 use attach::Attachment;
 use facts::{Depth, Facts};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::check::listing;
-use super::contents::{self, COMPLETIONS, CONFIG, Format, MAN, PROGRAM, UNIT};
+use super::contents::{self, COMPLETIONS, CONFIG, Format, MAN, PROGRAM, SOCKET, UNIT};
 use super::pack::MAINTAINER;
 use crate::testbed::workspace;
 
@@ -103,9 +103,11 @@ fn cargo_deb_is_told_to_take_all_that_is_laid() {
         .collect();
     let units = deb["systemd-units"]["unit-scripts"].as_str().unwrap();
     for entry in contents::entries(&workspace(), Format::Deb).unwrap() {
-        // The unit is found by its name.
-        let by_name =
-            entry.to == UNIT && workspace().join("klp-trace").join(units).join("klp-trace.service").is_file();
+        // The units are found by their names.
+        let by_name = [UNIT, SOCKET].contains(&entry.to.as_str())
+            && Path::new(&entry.to)
+                .file_name()
+                .is_some_and(|name| workspace().join("klp-trace").join(units).join(name).is_file());
         let by_asset = assets.iter().any(|[from, to]| {
             let laid = from.contains("/stage/deb/") && from.contains(to.trim_end_matches('/'));
             entry.to.starts_with(to) && (laid || Path::new(from).ends_with(&entry.from))

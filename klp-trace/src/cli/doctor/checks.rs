@@ -3,6 +3,7 @@
 use super::facts::{BPF_LOOP, Facts, Symbols};
 use super::hooks;
 use super::report::Check;
+use super::unit::{self, Place};
 use crate::arch::{self, Arch, machine::CLEARING};
 use crate::kernel::capabilities::Capability;
 use crate::kernel::settings::Lockdown;
@@ -13,7 +14,11 @@ use crate::model::Hook;
 pub(super) fn all(facts: &Facts) -> Vec<Check> {
     let mut checks = settings(facts);
     checks.extend([btf(facts), bpf_loop(facts)]);
-    checks.extend(hooks::all(facts));
+    let mut hooks = hooks::all(facts);
+    if facts.place == Place::Service {
+        hooks.iter_mut().for_each(unit::name_settings);
+    }
+    checks.extend(hooks);
     checks.push(clearing(facts));
     checks
 }
@@ -33,7 +38,10 @@ pub(super) fn settings(facts: &Facts) -> Vec<Check> {
     checks
         .extend(facts.capabilities.iter().map(|(capability, has)| self::capability(facts, *capability, has)));
     checks.extend([lockdown(facts), kptr_restrict(facts), kallsyms(facts), ftrace(facts), paranoid(facts)]);
-    checks.extend([kernel_log(facts), tasks(facts)]);
+    checks.extend([kernel_log(facts), tasks(facts), module_files(facts)]);
+    if facts.place == Place::Service {
+        checks.iter_mut().for_each(unit::name_settings);
+    }
     checks
 }
 
@@ -196,6 +204,18 @@ fn kernel_log(facts: &Facts) -> Check {
         Ok(()) => Check::ok(ID, "/dev/kmsg can be read", WHY),
         Err(error) => Check::note(ID, error.clone(), WHY)
             .with_remedy("give klp-trace CAP_SYSLOG, and a /dev/kmsg if this is a container without one"),
+    }
+}
+
+/// The files are the witness for what a patch asks for.
+fn module_files(facts: &Facts) -> Check {
+    const ID: &str = "module-files";
+    const WHY: &str = "a patch's own file says what its relocations should be; without it the kernel's own copy does, a weaker witness";
+    match &facts.module_files {
+        Ok(()) => Check::ok(ID, format!("/lib/modules/{} can be read", facts.release), WHY),
+        Err(error) => Check::note(ID, error.clone(), WHY).with_remedy(
+            "name the files with --ko FILE-OR-FOLDER; in a container, mount the host's /lib/modules",
+        ),
     }
 }
 

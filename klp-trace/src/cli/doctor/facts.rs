@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::attach::Attachment;
+use super::unit::{self, Place};
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::capabilities::{Capabilities, Capability, NEEDED};
 use crate::kernel::host::Host;
@@ -74,6 +75,10 @@ pub(super) struct Facts {
     /// Which of the functions the kernel's BTF has; an error's text when there is no BTF.
     pub(super) functions: Result<Vec<&'static str>, String>,
     pub(super) attachment: Attachment,
+    /// Whether the modules' files can be read; why not.
+    pub(super) module_files: Result<(), String>,
+    /// Where the process belongs.
+    pub(super) place: Place,
 }
 
 /// Whether /proc/kallsyms shows addresses.
@@ -91,6 +96,7 @@ impl Facts {
         let sysfs = Sysfs::new(root);
         let effective = Capabilities::current().map_err(|error| error.to_string());
         let livepatch = sysfs.has_livepatch();
+        let module_files = module_files(root, &host.release);
         Self {
             release: host.release,
             arch: host.arch,
@@ -109,6 +115,8 @@ impl Facts {
                 Depth::Types => functions(root),
             },
             attachment: Attachment::NotTried("--no-attach"),
+            module_files,
+            place: unit::place(root),
         }
     }
 
@@ -122,6 +130,13 @@ impl Facts {
     pub(super) fn has_function(&self, name: &str) -> Option<bool> {
         self.functions.as_ref().ok().map(|functions| functions.contains(&name))
     }
+}
+
+/// Where modprobe finds the modules' files (modules.dep(5)).
+fn module_files(root: &Path, release: &str) -> Result<(), String> {
+    let folder = root.join("lib/modules").join(release);
+    let listed = std::fs::read_dir(&folder).map(drop);
+    listed.map_err(|error| format!("cannot read /lib/modules/{release}: {error}"))
 }
 
 /// The helper that the programs walk sections with; a function of that name is in BTF from 5.17 on.

@@ -1,4 +1,5 @@
 use super::facts::{BPF_LOOP, HOOKS, Symbols};
+use super::unit::Place;
 use super::*;
 use crate::kernel::capabilities::{Capability, NEEDED};
 use crate::kernel::settings::{Lockdown, Settings};
@@ -33,6 +34,8 @@ fn fit() -> Facts {
                 .chain([("module_load", Ok("tracepoint"))])
                 .collect(),
         ),
+        module_files: Ok(()),
+        place: Place::Elsewhere,
         functions: Ok(HOOKS.iter().map(|(hook, _)| hook.name()).chain([BPF_LOOP]).collect()),
     }
 }
@@ -102,6 +105,21 @@ fn each_capability_is_a_lack_of_its_own() {
     }
 }
 
+#[test]
+fn in_a_service_a_lack_names_the_settings_of_the_unit_that_can_be_its_cause() {
+    let mut facts = fit();
+    facts.symbols = Symbols::Hidden;
+    facts.module_files = Err("cannot read it".to_owned());
+    let remedy = |facts: &Facts, id: &str| check(facts, id).remedy.unwrap_or_default();
+    assert!(!remedy(&facts, "kallsyms").contains("ProtectKernelTunables"));
+    facts.place = Place::Service;
+    assert!(remedy(&facts, "kallsyms").contains("in this unit it can be ProtectKernelTunables=yes"));
+    assert!(remedy(&facts, "module-files").contains("ProtectKernelModules=yes"));
+    facts.attachment = Attachment::Refused("EPERM".to_owned());
+    assert!(remedy(&facts, "attach").contains("SystemCallFilter="));
+    assert_eq!(check(&facts, "kernel-log").remedy, None, "what is as it should be needs none");
+}
+
 /// The check of this id.
 fn check(facts: &Facts, id: &str) -> Check {
     Report::new(facts).checks.into_iter().find(|check| check.id == id).unwrap()
@@ -127,6 +145,7 @@ fn what_could_not_be_seen_is_never_ok() {
     with("cap-bpf", &|facts| facts.capabilities[0].1 = Err(unseen()));
     with("kallsyms", &|facts| facts.symbols = Symbols::Unreadable(unseen()));
     with("kernel-log", &|facts| facts.kernel_log = Err(unseen()));
+    with("module-files", &|facts| facts.module_files = Err(unseen()));
     with("btf", &|facts| facts.functions = Err(unseen()));
     with("bpf-loop", &|facts| facts.functions = Err(unseen()));
     with("clearing", &|facts| facts.functions = Err(unseen()));

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 
 use super::bring;
-use crate::dist::contents::{self, CONFIG, DOC, Format, MAN, PROGRAM, UNIT};
+use crate::dist::contents::{self, CATALOG, CONFIG, DOC, Format, MAN, PROGRAM, SOCKET, UNIT};
 use crate::dist::{Tree, pack, stage};
 use crate::testbed::{self, debian};
 
