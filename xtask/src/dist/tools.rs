@@ -41,6 +41,11 @@ impl Tool {
         if program.is_file() {
             return Ok(program);
         }
+        let _lock = testbed::lock("packaging-tools")?;
+        // Another may have installed it in the meantime.
+        if program.is_file() {
+            return Ok(program);
+        }
         eprintln!("      installing {} {}", self.name, self.version);
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(["install", "--quiet", "--locked", "--root"]).arg(&root);
@@ -60,6 +65,10 @@ pub fn python() -> anyhow::Result<PathBuf> {
     let (venv, wanted) = (place().join("venv"), testbed::workspace().join("packaging/requirements.txt"));
     let (bin, stamp) = (venv.join("bin"), venv.join("requirements.txt"));
     let text = fs::read_to_string(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
+    if fs::read_to_string(&stamp).is_ok_and(|there| there == text) {
+        return Ok(bin);
+    }
+    let _lock = testbed::lock("packaging-tools")?;
     if fs::read_to_string(&stamp).is_ok_and(|there| there == text) {
         return Ok(bin);
     }

@@ -30,6 +30,7 @@ mod verdict;
 pub use boot::{Boot, GuestFile, Outcome, boot};
 pub use fixtures::{fixtures, modules_of};
 pub use kernels::kernel;
+pub use lock::take as lock;
 pub use progress::Steps;
 pub use qemu::CPU;
 pub use run::output as run_output;

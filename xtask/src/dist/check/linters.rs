@@ -1,8 +1,10 @@
 //! What others say of the packages: lintian, rpmlint, mandoc.
 
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::bring;
 use crate::dist::contents::{self, Format, MAN};
@@ -41,7 +43,12 @@ fn manuals(tree: &Tree, system: &Path) -> anyhow::Result<()> {
     let pages = contents::files(&stage::root(tree, Format::Deb).join(MAN))?;
     let mut names = Vec::new();
     for page in &pages {
-        names.push(bring(page, system)?);
+        // mandoc reads what is compressed only where man would find it.
+        let mut command = Command::new("gzip");
+        let text = testbed::run_output(command.args(["-dc"]).arg(page), "read a manual page")?;
+        let name = page.file_stem().context("a page has a name")?.to_string_lossy().into_owned();
+        fs::write(system.join("tmp").join(&name), text).context("cannot write a manual page")?;
+        names.push(format!("/tmp/{name}"));
     }
     let mut words = vec!["mandoc", "-T", "lint", "-W", "warning"];
     words.extend(names.iter().map(String::as_str));

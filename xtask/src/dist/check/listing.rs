@@ -40,7 +40,7 @@ pub fn check(tree: &Tree, system: &Path) -> anyhow::Result<()> {
     compare(tree, Format::Deb, &tar_list(&list)?)?;
     let control = testbed::run_output(Command::new("dpkg-deb").arg("--info").arg(&deb), "read the .deb")?;
     println!("{control}");
-    for part in ["Depends: ", "libelf1 (>= ", "libc6 (>= ", "Architecture: amd64"] {
+    for part in ["Depends: ", "libelf1 (>= ", "libc6 (>= ", "procps", "Architecture: amd64"] {
         ensure!(control.contains(part), "the .deb does not say {part:?}");
     }
     let conffiles = testbed::run_output(

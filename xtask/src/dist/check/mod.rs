@@ -18,11 +18,13 @@ use crate::testbed::{Steps, debian};
 pub use examples::check as examples;
 
 /// Debian 12: the oldest that the packages are for.
-const OLD: (&str, [&str; 4]) = ("bookworm", ["systemd", "man-db", "libelf1", "zlib1g"]);
+const OLD: (&str, [&str; 5]) = ("bookworm", ["systemd", "man-db", "libelf1", "procps", "zlib1g"]);
 
 /// Debian 13, with what checks packages.
-const NEW: (&str, [&str; 8]) =
-    ("trixie", ["systemd", "man-db", "libelf1t64", "zlib1g", "lintian", "rpmlint", "rpm", "mandoc"]);
+const NEW: (&str, [&str; 9]) = (
+    "trixie",
+    ["systemd", "man-db", "libelf1t64", "procps", "zlib1g", "lintian", "rpmlint", "rpm", "mandoc"],
+);
 
 /// Checks the packages in `target/dist/out`.
 pub fn all(tree: &Tree) -> anyhow::Result<()> {
