@@ -28,8 +28,9 @@ impl<R: Reader> Live<R> {
     /// The table of modules, from the kernel's own list; addresses already known are kept.
     fn refresh(&mut self, modules: &Modules) {
         let known = std::mem::take(&mut self.modules);
-        self.on_their_way = on_their_way(modules);
-        for module in modules.iter() {
+        self.on_their_way = self.on_their_way_in(modules);
+        let listed: Vec<&Module> = modules.iter().filter(|module| !self.has_departed(module)).collect();
+        for module in listed {
             let name: Arc<str> = Arc::from(module.name.as_str());
             let address = known.get(&name).copied().flatten();
             self.modules.insert(name, address);
@@ -43,19 +44,30 @@ impl<R: Reader> Live<R> {
             return;
         }
         let Ok(modules) = Modules::read(&self.root) else { return };
-        let now = on_their_way(&modules);
+        let now = self.on_their_way_in(&modules);
         let before = std::mem::replace(&mut self.on_their_way, now);
         for (name, state) in before {
             if self.on_their_way.get(&name) == Some(&state) {
                 continue;
             }
-            if modules.get(&name).is_none() {
+            if modules.get(&name).is_none_or(|module| self.has_departed(module)) {
                 self.modules.remove(&name);
             }
             if self.concerns(&name, false) {
                 self.tell_module(name, out);
             }
         }
+    }
+
+    /// The modules that have not come yet, or have begun to go.
+    fn on_their_way_in(&self, modules: &Modules) -> BTreeMap<Arc<str>, State> {
+        let names = modules.iter().filter(|module| module.state != State::Live && !self.has_departed(module));
+        names.map(|module| (Arc::from(module.name.as_str()), module.state)).collect()
+    }
+
+    /// Whether a module is listed alone: livepatch has done with it.
+    fn has_departed(&self, module: &Module) -> bool {
+        module.state == State::Unloading && self.departed.contains(module.name.as_str())
     }
 
     /// Whether a module is there, and, if it is and has symbols that others use, where these are.
@@ -167,10 +179,4 @@ impl<R: Reader> Live<R> {
         }
         self.take_all(out);
     }
-}
-
-/// The modules that have not come yet, or have begun to go.
-fn on_their_way(modules: &Modules) -> BTreeMap<Arc<str>, State> {
-    let names = modules.iter().filter(|module| module.state != State::Live);
-    names.map(|module| (Arc::from(module.name.as_str()), module.state)).collect()
 }

@@ -74,6 +74,8 @@ pub struct Live<R> {
     coming: BTreeSet<Arc<str>>,
     /// Modules that were found being loaded or unloaded, until that is known to be over.
     on_their_way: BTreeMap<Arc<str>, State>,
+    /// Modules whose klp_module_going was seen to return: gone for livepatch, and listed until they are freed.
+    departed: BTreeSet<Arc<str>>,
     /// Modules whose klp_module_coming was seen, until they go.
     seen_coming: BTreeSet<u64>,
     /// The objects that sections are gated on.
@@ -115,6 +117,7 @@ impl<R: Reader> Live<R> {
             modules: BTreeMap::new(),
             coming: BTreeSet::new(),
             on_their_way: BTreeMap::new(),
+            departed: BTreeSet::new(),
             seen_coming: BTreeSet::new(),
             gates: BTreeSet::new(),
             thirds: BTreeSet::new(),
@@ -230,6 +233,7 @@ impl<R: Reader> Live<R> {
         self.walks.clear();
         self.writing.clear();
         self.coming.clear();
+        self.departed.clear();
     }
 
     fn lost(&mut self, lost: EventsLost, out: Out) {

@@ -60,6 +60,7 @@ impl<R: Reader> Live<R> {
             self.seen_coming.insert(event.module.address);
             self.modules.insert(Arc::clone(&name), Some(event.module.address));
             self.coming.insert(Arc::clone(&name));
+            self.departed.remove(&name);
             self.usages.remove(&name);
         }
         if self.writes(event, &name) {
@@ -84,6 +85,7 @@ impl<R: Reader> Live<R> {
             }
             raw::Hook::Going => {
                 self.modules.remove(&name);
+                self.departed.insert(Arc::clone(&name));
                 self.on_their_way.remove(&name);
                 self.seen_coming.remove(&event.module.address);
             }
@@ -190,6 +192,7 @@ impl<R: Reader> Live<R> {
         let name = convert::name(&event.module.name);
         let address = event.module.address;
         self.seen_coming.remove(&address);
+        self.departed.remove(&name);
         let livepatch = event.module.livepatch || self.verifier.knows(Address(address));
         if self.modules.get(&name).copied().flatten() == Some(address) {
             self.modules.remove(&name);

@@ -183,3 +183,23 @@ fn a_load_whose_end_was_seen_is_looked_for_no_more() {
     assert!(live.on_their_way.is_empty());
     assert_eq!(told(&mut live, Live::tick), []);
 }
+
+#[test]
+fn one_that_livepatch_has_done_with_is_gone_though_it_is_still_listed() {
+    let (root, mut live) = gated();
+    let line = "klp_target 16384 0 - Unloading 0x0000000000000000\n";
+    std::fs::write(root.path().join("proc/modules"), line).unwrap();
+    let named = |of: crate::probe::Hook| {
+        let mut event = hook(of, None);
+        event.module.name = KernelName(b"klp_target".to_vec());
+        event
+    };
+    live.reader.events.push_back(RawEvent::Exit(named(crate::probe::Hook::Going)));
+    told(&mut live, Live::step);
+    assert_eq!(told(&mut live, look), [ModuleAction::Absent]);
+    assert_eq!(told(&mut live, Live::tick), []);
+    live.reader.events.push_back(RawEvent::ModuleFree(named(crate::probe::Hook::ModuleFree)));
+    told(&mut live, Live::step);
+    assert!(live.departed.is_empty());
+    assert_eq!(told(&mut live, look), [ModuleAction::Unloading], "another load of it");
+}
