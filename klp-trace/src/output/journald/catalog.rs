@@ -27,16 +27,15 @@ pub fn text() -> String {
         ids::OVER,
         "A finding of livepatch relocations is over",
         "docs/findings/README.md",
-        "@KLP_FINDING@ of patch @KLP_PATCH@ no longer holds; what ended it: @KLP_END@. The list in docs/findings/README.md says what \
-         each of these words means.",
+        "@KLP_FINDING@ no longer holds; what ended it: @KLP_END@. The list in docs/findings/README.md says what\neach of these words means.",
     );
     add(
         &mut text,
         ids::HEAD,
         "A file of klp-trace's journal is closed",
         "docs/journal.md",
-        "@KLP_JOURNAL_FILE@ will not change any more. KLP_HEAD is the last hash of its chain: kept away from this host, it shows later \
-         whether the file is still what was written (klp-trace verify-journal --expect-hash).",
+        "@KLP_JOURNAL_FILE@ will not change any more. KLP_HEAD is the last hash of its chain:\nkept away from this host, it shows later whether \
+         the file is still what was written\n(klp-trace verify-journal --expect-hash).",
     );
     text
 }

@@ -120,23 +120,26 @@ pub(super) fn ended(after: Duration, totals: &Totals) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::serve::config::Config;
+    use crate::cli::serve::kept::Kept;
     use crate::journal::{Body, testing};
+    use crate::output::event_sink::{Ended, EventSink as _};
     use std::os::unix::net::UnixDatagram;
     use std::process::Command;
 
-    /// In a process whose standard error is what systemd would make it, which the test below starts; elsewhere it is not told so.
+    /// Tells the test below that this process is its own, which may tell.
+    const CHILD: &str = "KLP_TRACE_TEST_TELLS";
+
+    /// In the process that the test below starts, whose standard error is what that test says; elsewhere nobody is told.
     #[test]
     fn told_from_here() {
-        let told = Told::new(Records::Auto);
-        assert!(
-            told.journald.is_none() && told.lines,
-            "there is no journald here, or standard error is not its"
-        );
-        told.finding(&testing::at(7, Body::Finding(testing::finding())));
+        if std::env::var_os(CHILD).is_some() {
+            Told::new(Records::Auto).finding(&testing::at(7, Body::Finding(testing::finding())));
+        }
     }
 
     #[test]
-    fn what_journald_does_not_take_is_a_line() {
+    fn a_finding_is_a_record_where_journald_is_and_no_other_event_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -152,11 +155,35 @@ mod tests {
     }
 
     #[test]
+    fn the_last_hash_of_a_closed_file_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let told = Told { journald: Some(Journald::connect(&path).unwrap()), lines: false };
+        let journal = format!("[journal]\nfile = \"{}\"", folder.path().join("klp.ndjson").display());
+        let config = Config::parse(&journal).unwrap();
+        let mut kept = Kept::new(&config.journal, &Rc::new(told)).unwrap();
+        kept.begin(&testing::origin()).unwrap();
+        for event in testing::one_of_each() {
+            kept.event(&event).unwrap();
+        }
+        kept.finish(Ended { code: 0, meaning: "clean" }).unwrap();
+        let file = folder.path().join("klp.000001.ndjson");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (_, hash) = text.trim_end().rsplit_once("\"hash\":\"").unwrap();
+        let mut bytes = [0; 4096];
+        let length = socket.recv(&mut bytes).unwrap();
+        let record = String::from_utf8_lossy(&bytes[..length]);
+        assert!(record.contains(&format!("\nKLP_JOURNAL_FILE={}\n", file.display())), "{record}");
+        assert!(record.contains(&format!("\nKLP_HEAD={}\n", hash.split('"').next().unwrap())), "{record}");
+    }
+
+    #[test]
     fn standard_error_is_a_line_for_each_finding_where_it_is_not_the_journal() {
         let run = |stream: &str| {
             let mut child = Command::new(std::env::current_exe().unwrap());
             child.args(["--exact", "--nocapture", "cli::serve::run::said::tests::told_from_here"]);
-            let output = child.env("JOURNAL_STREAM", stream).output().unwrap();
+            let output = child.env(CHILD, "1").env("JOURNAL_STREAM", stream).output().unwrap();
             assert!(output.status.success());
             String::from_utf8_lossy(&output.stderr).into_owned()
         };
