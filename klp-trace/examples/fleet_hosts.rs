@@ -143,7 +143,8 @@ fn snapshot(recordings: &Path, line: &str) -> anyhow::Result<Known> {
     let mut journal =
         Journal { writable: true, bytes: 4096, oldest: Some(now()), seq: 17, ..Journal::default() };
     for patch in state.patches.values_mut() {
-        (patch.enabled, patch.build_id) = (true, Some("00000000000000000000000000000000000b0b".to_owned()));
+        (patch.enabled, patch.build_id) =
+            (Some(true), Some("00000000000000000000000000000000000b0b".to_owned()));
     }
     for word in words {
         match word.split_once('=') {

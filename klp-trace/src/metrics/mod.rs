@@ -21,6 +21,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::Process;
 pub use counts::Counts;
 pub use exposition::{CONTENT_TYPE, Exposition, ExpositionError};
 pub use metric::{Kind, Label, Metric};
